@@ -1,0 +1,60 @@
+"""An image on the canonical grid."""
+
+import math
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from watermark.errors import ArgumentError
+from watermark.grid import UNIT, Columns, Geometry, to_grid
+
+Floats = npt.NDArray[np.float32]
+
+_STEP: Final = 32
+
+
+def to_canvas(image: npt.NDArray[Any], geometry: Geometry) -> Floats:
+    """Return an image on the canonical grid: area means, or interpolated if it is smaller.
+
+    Parameters
+    ----------
+    image : integer or float, shape (rows, columns)
+        Grey levels.
+    geometry : Geometry
+        Its size.
+
+    Returns
+    -------
+    float32, shape of ``Geometry.canvas``
+        Grey levels above the first pixel's: the details of a wavelet do not see that pedestal,
+        and float32 keeps more of the rest without it. Float images are brought to a span of 1.
+
+    Raises
+    ------
+    ArgumentError
+        A float image has levels that are not finite, or too far apart.
+    """
+    rows, columns = geometry.canvas
+    down = to_grid(geometry.rows, rows, longer=geometry.longer)
+    across = Columns(to_grid(geometry.columns, columns, longer=geometry.longer), step=_STEP)
+    exact = np.dtype(np.float32 if image.dtype.itemsize <= 2 else np.float64)
+    pedestal, unit = float(image.flat[0]), _unit(image)
+    result = np.empty((rows, columns), np.float32)
+    for block in down.blocks(_STEP):
+        part: npt.NDArray[np.floating[Any]] = image[block.inputs].astype(exact)
+        np.subtract(part, pedestal, out=part)
+        if unit != 1:
+            np.multiply(part, unit, out=part)
+        result[block.outputs] = across.of(block.matrix @ part.astype(np.float32, copy=False))
+    result *= np.float32(UNIT**-2)
+    return result
+
+
+def _unit(image: npt.NDArray[Any]) -> float:
+    if image.dtype.kind != "f" and image.dtype.itemsize <= 4:
+        return 1.0
+    span = float(image.max()) - float(image.min())
+    if not math.isfinite(span):
+        raise ArgumentError("an image has finite grey levels")
+    return 1 / span if span > np.finfo(np.float64).tiny else 0.0

@@ -1,0 +1,158 @@
+"""Put a mark into an image."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from watermark import payload as framing
+from watermark import polar
+from watermark.canvas import to_canvas
+from watermark.errors import ArgumentError, CapacityError
+from watermark.evidence import gather, terms
+from watermark.grid import Geometry
+from watermark.imprint import Mask, imprint
+from watermark.keep import Ends, move, wide
+from watermark.noise import estimate_noise
+from watermark.original import OriginalCheck
+from watermark.pattern import Pattern, pattern, pattern_digest
+from watermark.profile import Profile, named
+from watermark.quality import Quality, measure
+from watermark.restore_data import MAX_OPEN, UNMARKED, RestoreData
+from watermark.strength import choose_mask
+from watermark.threshold import THRESHOLD
+
+Image = npt.NDArray[np.integer[Any]]
+
+MARGIN: Final = 1.5
+"""Least score of a fresh mark, in units of the detector's threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A marked image.
+
+    Attributes
+    ----------
+    image : integer, shape and dtype of the original
+        The pixels to keep. Least and greatest grey level are the original's.
+    payload : bytes
+        The 12-byte id.
+    restore_data : bytes
+        What ``restore`` needs besides the key.
+    margin : float
+        The mark's score in this image over the detector's threshold; 0 if it is unmarked.
+    original : integer, same shape and dtype
+        The array that was given, not a copy.
+    bits_stored : int
+        Bits of a grey level, as given.
+    """
+
+    image: Image
+    payload: bytes
+    restore_data: bytes
+    margin: float
+    original: Image = field(repr=False)
+    bits_stored: int = field(repr=False)
+
+    @property
+    def quality(self) -> Quality:
+        """What the mark costs; measured anew at every call (about 0.1 s a megapixel)."""
+        return measure(self.original, self.image, bits_stored=self.bits_stored, margin=self.margin)
+
+
+def embed(image: Image, payload: bytes, *, key: bytes, bits_stored: int, profile: str) -> Marked:
+    """Mark an image with an id.
+
+    Parameters
+    ----------
+    image : integer, shape (rows, columns)
+        Grey levels; it is not changed.
+    payload : bytes
+        The 12-byte id.
+    key : bytes
+        The 32-byte mark key.
+    bits_stored : int
+        Bits of a grey level, (0028,0101) Bits Stored; the dtype says whether they are signed.
+    profile : str
+        A name of ``PROFILES``.
+
+    Returns
+    -------
+    Marked
+        The marked image, what restores it, and how well it carries the mark.
+
+    Raises
+    ------
+    CapacityError
+        The image is too small, too flat or too saturated to carry a mark that can be read.
+    ArgumentError
+        An argument is not what it must be.
+    """
+    limits = named(profile)
+    _check(image, bits_stored)
+    framed = framing.frame(payload, key=key)
+    if limits is None:
+        return Marked(image.copy(), payload, UNMARKED, 0.0, image, bits_stored)
+    geometry = Geometry.of(image.shape)
+    ends = int(image.min()), int(image.max())
+    mask = _mask(image, geometry, ends, bits_stored, limits)
+    wave = pattern(payload, key=key, canvas=geometry.canvas)
+    marked, kept, check = _apply(image, wave, mask, geometry, ends, key)
+    evidence = gather(terms(to_canvas(marked, geometry)), key=key)
+    margin = evidence.score(polar.encode(framed)) / THRESHOLD
+    if margin < MARGIN:
+        raise CapacityError(
+            f"the image is too flat, too saturated or too small to carry the mark: "
+            f"its score would be {margin:.2f} times the threshold, {MARGIN} are needed"
+        )
+    data = RestoreData(geometry, ends, payload, mask, pattern_digest(wave), check, kept)
+    return Marked(marked, payload, data.encode(), margin, image, bits_stored)
+
+
+def _check(image: Image, bits_stored: int) -> None:
+    if image.ndim != 2 or image.dtype.kind not in "iu" or image.dtype.itemsize > 4:
+        raise ArgumentError(
+            f"an image is 2-D, of integers of up to 32 bits, not {image.ndim}-D {image.dtype}"
+        )
+    if not 1 <= bits_stored <= 8 * image.dtype.itemsize:
+        raise ArgumentError(f"{bits_stored} bits stored do not fit {image.dtype}")
+    if image.size == 0:
+        raise CapacityError("the image is empty")
+    signed = image.dtype.kind == "i"
+    low = -(1 << bits_stored - 1) if signed else 0
+    high = low + (1 << bits_stored) - 1
+    if int(image.min()) < low or int(image.max()) > high:
+        raise ArgumentError(f"the image has grey levels outside {low} to {high}")
+
+
+def _mask(image: Image, geometry: Geometry, ends: Ends, bits_stored: int, profile: Profile) -> Mask:
+    noise = estimate_noise(image, geometry, ends=ends)
+    mask, _ = choose_mask(
+        to_canvas(image, geometry),
+        noise,
+        geometry,
+        span=ends[1] - ends[0],
+        coarse=bits_stored <= 8,
+        profile=profile,
+    )
+    return mask
+
+
+def _apply(
+    image: Image, wave: Pattern, mask: Mask, geometry: Geometry, ends: Ends, key: bytes
+) -> tuple[Image, bytes, bytes]:
+    """Return the marked image, the packed ``kept`` bits and the check of the original."""
+    marked = np.empty_like(image, order="C")
+    check = OriginalCheck(key, ends)
+    kept: list[npt.NDArray[np.bool_]] = []
+    for rows, change in imprint(wave, mask, geometry):
+        before, step = wide(image[rows], ends), wide(change, ends)
+        check.add(before)
+        marked[rows], open_ = move(before, step, ends)
+        kept.append(open_)
+    bits = np.concatenate(kept)
+    if bits.size > MAX_OPEN:
+        raise CapacityError("the image has too many grey levels near its darkest or brightest")
+    return marked, np.packbits(bits).tobytes(), check.digest()

@@ -1,0 +1,27 @@
+"""A keyed check of the unmarked pixels, so that a restored image is known to be the one."""
+
+import hmac
+from typing import Final
+
+from watermark.keep import Ends, Wide
+from watermark.keys import Purpose, derive
+
+CHECK_BYTES: Final = 16
+
+
+class OriginalCheck:
+    """HMAC-SHA-256 over grey levels above the least one, in the smallest container."""
+
+    def __init__(self, key: bytes, ends: Ends) -> None:
+        span = ends[1] - ends[0]
+        self._container = "<u1" if span < 1 << 8 else "<u2" if span < 1 << 16 else "<u4"
+        self._low = ends[0]
+        self._mac = hmac.new(derive(key, Purpose.ORIGINAL), digestmod="sha256")
+
+    def add(self, samples: Wide) -> None:
+        """Take the next rows."""
+        self._mac.update((samples - self._low).astype(self._container).tobytes())
+
+    def digest(self) -> bytes:
+        """Return the first 16 bytes."""
+        return self._mac.digest()[:CHECK_BYTES]

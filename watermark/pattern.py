@@ -1,0 +1,52 @@
+"""The wave that a payload becomes on the canonical grid, in whole numbers."""
+
+import hashlib
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from watermark import payload as framing
+from watermark import polar
+from watermark.bands import LEVELS, ORIENTATIONS, synthesise
+from watermark.carrier import carriers
+
+Pattern = npt.NDArray[np.int16]
+
+HEIGHTS: Final = {2: 92, 3: 171, 4: 243}
+"""Coefficient by level, before the wave is cut at ``PEAK``."""
+PEAK: Final = 400
+RMS: Final = 200.0
+"""Root mean square of a pattern, nearly: its signs are random, so it varies little."""
+
+
+def pattern(payload: bytes, *, key: bytes, canvas: tuple[int, int]) -> Pattern:
+    """Return the wave of a payload.
+
+    Parameters
+    ----------
+    payload : bytes
+        The 12-byte id.
+    key : bytes
+        The 32-byte mark key.
+    canvas : tuple of int
+        Rows and columns of the grid in use, multiples of 16.
+
+    Returns
+    -------
+    int16, shape ``canvas``
+        Between ``-PEAK`` and ``PEAK``; a pure function of the arguments, to the bit.
+    """
+    word = polar.encode(framing.frame(payload, key=key))
+    spelt = 1 - 2 * word.astype(np.int32)
+    bands = []
+    for number, carrier in enumerate(carriers(key)):
+        level = LEVELS[number // ORIENTATIONS]
+        part = carrier.cut(canvas[0] >> level, canvas[1] >> level)
+        bands.append(part.chips * (spelt * HEIGHTS[level])[part.slots])
+    return np.clip(synthesise(bands), -PEAK, PEAK).astype(np.int16)
+
+
+def pattern_digest(wave: Pattern) -> bytes:
+    """Return the SHA-256 of a pattern: int16, little endian, row by row."""
+    return hashlib.sha256(wave.astype("<i2").tobytes()).digest()
