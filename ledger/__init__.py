@@ -1,0 +1,123 @@
+"""A custody log: signed statements in one Merkle tree, receipts that verify without it.
+
+Statements in, proofs out. Knows neither images nor DICOM, and reads no clock.
+"""
+
+from ledger.cbor import decode_cbor, encode_cbor
+from ledger.checkpoint import Checkpoint
+from ledger.entries import Entry, LoggedKey, Submission
+from ledger.errors import (
+    BusyError,
+    ConflictError,
+    LedgerError,
+    MalformedError,
+    NotFoundError,
+    ProofError,
+    RefusedError,
+    SignatureError,
+    StoreError,
+    UnknownLogError,
+    UsageError,
+)
+from ledger.findings import AuditReport, Finding, FindingCode
+from ledger.key_events import (
+    KeyAdded,
+    KeyRevoked,
+    key_added_body,
+    key_revoked_body,
+    make_genesis,
+    read_key_added,
+    read_key_revoked,
+)
+from ledger.keys import Algorithm, PrivateKeySigner, Signer, VerificationKey
+from ledger.links import FIRST, Head, Link
+from ledger.log import Log, create_log, open_log
+from ledger.log_keys import LogKeys
+from ledger.merkle import (
+    hash_leaf,
+    hash_node,
+    merkle_root,
+    verify_consistency,
+    verify_inclusion,
+)
+from ledger.note import Note, VerifiedNote, parse_note, verify_note
+from ledger.note_keys import NoteKey
+from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
+from ledger.roles import MAY_SIGN, Event, Role
+from ledger.statement import (
+    Statement,
+    UnverifiedStatement,
+    parse_statement,
+    sign_statement,
+    verify_statement,
+)
+from ledger.trusted_logs import TrustedHead, TrustedLog, TrustedLogs, open_checkpoint
+
+__all__ = [
+    "FIRST",
+    "MAY_SIGN",
+    "Algorithm",
+    "AuditReport",
+    "BusyError",
+    "Checkpoint",
+    "ConflictError",
+    "Entry",
+    "Event",
+    "Finding",
+    "FindingCode",
+    "Head",
+    "Inclusion",
+    "KeyAdded",
+    "KeyRevoked",
+    "LedgerError",
+    "Link",
+    "Log",
+    "LogKeys",
+    "LoggedKey",
+    "MalformedError",
+    "NotFoundError",
+    "Note",
+    "NoteKey",
+    "PrivateKeySigner",
+    "ProofError",
+    "Receipt",
+    "RefusedError",
+    "Role",
+    "SignatureError",
+    "Signer",
+    "Statement",
+    "StoreError",
+    "Submission",
+    "TrustedHead",
+    "TrustedLog",
+    "TrustedLogs",
+    "UnknownLogError",
+    "UnverifiedStatement",
+    "UsageError",
+    "VerificationKey",
+    "VerifiedNote",
+    "create_log",
+    "decode_cbor",
+    "encode_cbor",
+    "hash_leaf",
+    "hash_node",
+    "key_added_body",
+    "key_revoked_body",
+    "make_genesis",
+    "merkle_root",
+    "open_checkpoint",
+    "open_log",
+    "open_receipt",
+    "parse_note",
+    "parse_receipt",
+    "parse_statement",
+    "read_key_added",
+    "read_key_revoked",
+    "sign_statement",
+    "verify_consistency",
+    "verify_inclusion",
+    "verify_note",
+    "verify_statement",
+]
+
+__radseal__ = "radseal/1"

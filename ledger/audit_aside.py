@@ -1,0 +1,116 @@
+"""Audit of what is kept beside the statements: annexes, pseudonyms, erasures, the file itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, func, or_, select
+
+from ledger import schema, store
+from ledger.annexes import open_annex
+from ledger.errors import StoreError
+from ledger.findings import FindingCode, Findings
+
+_STATEMENT, _ANNEX, _KEY = schema.statement.c, schema.annex.c, schema.annex_key.c
+_PSEUDONYM, _ERASED = schema.pseudonym.c, schema.erased.c
+
+
+def check_database(connection: Connection, findings: Findings) -> None:
+    """Let SQLite check its own pages, indexes and references."""
+    for (words,) in connection.exec_driver_sql("PRAGMA integrity_check").all():
+        if words != "ok":
+            findings.add(None, FindingCode.DATABASE, str(words))
+    for row in connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+        words = f"a row of {row[0]} refers to a row of {row[2]} that is not there"
+        findings.add(None, FindingCode.DATABASE, words)
+
+
+def check_aside(
+    connection: Connection,
+    findings: Findings,
+    *,
+    site_key: bytes | None,
+    erased: Mapping[int, bytes],
+) -> None:
+    """Compare annexes, pseudonyms and erasures with the statements they came with."""
+    _check_pseudonyms(connection, findings)
+    _check_erasures(connection, findings, erased)
+    _check_annexes(connection, findings)
+    if site_key is not None:
+        _open_annexes(connection, findings, site_key)
+
+
+def _check_pseudonyms(connection: Connection, findings: Findings) -> None:
+    strays = (
+        select(_PSEUDONYM.idx)
+        .join_from(
+            schema.pseudonym, schema.statement, _PSEUDONYM.idx == _STATEMENT.idx, isouter=True
+        )
+        .where(_STATEMENT.object_id.is_distinct_from(_PSEUDONYM.object_id))
+    )
+    for (index,) in connection.execute(strays):
+        words = "a pseudonym refers to an entry that is not about its object"
+        findings.add(index, FindingCode.PSEUDONYM, words)
+
+
+def _check_erasures(
+    connection: Connection, findings: Findings, erased: Mapping[int, bytes]
+) -> None:
+    noted = {
+        row.idx: row.object_id for row in connection.execute(select(_ERASED.idx, _ERASED.object_id))
+    }
+    for index in sorted(noted.keys() | erased.keys()):
+        if noted.get(index) != erased.get(index):
+            words = "the table of erasures differs from the statements"
+            findings.add(index, FindingCode.ERASURE, words)
+    for index in store.unfinished_erasures(connection):
+        words = "the erasure was logged, but the files were not cleaned yet: open the log again"
+        findings.add(index, FindingCode.ERASURE, words)
+    for table in (schema.annex_key, schema.annex, schema.pseudonym):
+        left = select(_ERASED.idx).where(
+            _ERASED.object_id.in_(select(table.c.object_id).scalar_subquery())
+        )
+        for (index,) in connection.execute(left):
+            words = f"the object was erased, and {table.name} still has rows of it"
+            findings.add(index, FindingCode.ERASURE, words)
+
+
+def _check_annexes(connection: Connection, findings: Findings) -> None:
+    """Every statement that brought the newest annex of its object has it, unless erased."""
+    brought = (
+        select(_STATEMENT.object_id, func.max(_STATEMENT.idx).label("idx"))
+        .where(_STATEMENT.annexed != 0)
+        .group_by(_STATEMENT.object_id)
+        .subquery()
+    )
+    lost = (
+        select(brought.c.idx)
+        .join_from(brought, schema.annex, brought.c.object_id == _ANNEX.object_id, isouter=True)
+        .join(schema.annex_key, brought.c.object_id == _KEY.object_id, isouter=True)
+        .join(schema.erased, brought.c.object_id == _ERASED.object_id, isouter=True)
+        .where(_ERASED.idx.is_(None))
+        .where(or_(_ANNEX.idx.is_distinct_from(brought.c.idx), _KEY.object_id.is_(None)))
+    )
+    for (index,) in connection.execute(lost):
+        findings.add(index, FindingCode.ANNEX, "the annex that came with this entry is gone")
+    for table in (schema.annex, schema.annex_key):
+        strays = select(func.count()).where(
+            table.c.object_id.not_in(select(brought.c.object_id).scalar_subquery())
+        )
+        count = connection.execute(strays).scalar_one()
+        if count:
+            words = f"{table.name} has {count} rows that no statement brought"
+            findings.add(None, FindingCode.ANNEX, words)
+
+
+def _open_annexes(connection: Connection, findings: Findings, site_key: bytes) -> None:
+    after = b""
+    following = select(_ANNEX.object_id, _ANNEX.idx).order_by(_ANNEX.object_id).limit(1)
+    while row := connection.execute(following.where(_ANNEX.object_id > after)).one_or_none():
+        after = row.object_id
+        sealed = store.read_annex(connection, row.object_id)
+        try:
+            if sealed is not None:
+                open_annex(sealed, row.object_id, site_key=site_key)
+        except StoreError as error:
+            findings.add(row.idx, FindingCode.ANNEX, str(error))

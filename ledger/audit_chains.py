@@ -1,0 +1,173 @@
+"""Audit of statements: signature, role, key range and both chains of each, and the query index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, select
+
+from ledger import rules, schema, store
+from ledger.errors import LedgerError, MalformedError, RefusedError, StoreError
+from ledger.findings import FindingCode, Findings
+from ledger.keyring import Keyring
+from ledger.links import FIRST, Link
+from ledger.roles import ABOUT_THE_LOG, Event
+from ledger.statement import UnverifiedStatement, parse_statement
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """A statement as it is stored, with the columns that index it."""
+
+    index: int
+    encoded: bytes
+    leaf_hash: bytes
+    actor: int
+    actor_seq: int
+    object_id: bytes | None
+    object_seq: int | None
+
+
+_S = schema.statement.c
+_BY_LEAF = select(_S.leaf_hash, _S.idx, _S.object_id, _S.object_seq).where(
+    _S.leaf_hash.in_(bindparam("leaves", expanding=True))
+)
+
+
+class ChainAudit:
+    """Replays the log statement by statement, with the rules of the append."""
+
+    def __init__(self, connection: Connection, findings: Findings, genesis_kid: bytes) -> None:
+        self._connection = connection
+        self._findings = findings
+        self._genesis_kid = genesis_kid
+        self._keyring = Keyring()
+        self._key_events = 0
+        self._actors: dict[bytes, Link] = {}
+        self.erased: dict[int, bytes] = {}
+
+    def check(self, rows: Sequence[StatementRow]) -> None:
+        """Check a page of statements, in their order."""
+        parsed = [(row, self._parse(row)) for row in rows]
+        before = self._predecessors([statement for _, statement in parsed if statement])
+        for row, statement in parsed:
+            if statement is None:
+                continue
+            self._check_rules(row.index, statement)
+            self._check_actor_link(row.index, statement)
+            self._check_object_link(row.index, statement, before)
+            self._check_index(row, statement)
+            if statement.event is Event.ERASED and statement.object_id is not None:
+                self.erased[row.index] = statement.object_id
+
+    def finish(self, head: store.HeadRow) -> None:
+        """Compare the keys the statements add and revoke with the table of keys."""
+        try:
+            stored = store.read_keyring(self._connection)
+        except StoreError as error:
+            self._findings.add(None, FindingCode.KEYS, str(error))
+            return
+        for kid in stored.records.keys() | self._keyring.records.keys():
+            if stored.records.get(kid) != self._keyring.records.get(kid):
+                words = f"the table of keys differs from the statements about {kid.hex()}"
+                self._findings.add(None, FindingCode.KEYS, words)
+        if head.key_events != self._key_events:
+            words = f"{self._key_events} statements change keys; the head says {head.key_events}"
+            self._findings.add(None, FindingCode.KEYS, words)
+
+    def _parse(self, row: StatementRow) -> UnverifiedStatement | None:
+        try:
+            return parse_statement(row.encoded)
+        except MalformedError as error:
+            self._findings.add(row.index, FindingCode.STATEMENT_MALFORMED, str(error))
+            return None
+
+    def _predecessors(
+        self, statements: Sequence[UnverifiedStatement]
+    ) -> dict[bytes, tuple[int, bytes | None, int | None]]:
+        links = [each.object_link for each in statements]
+        leaves = list({link.previous for link in links if link is not None and link.previous})
+        found: dict[bytes, tuple[int, bytes | None, int | None]] = {}
+        for at in range(0, len(leaves), store.IN_LIMIT):
+            chunk = leaves[at : at + store.IN_LIMIT]
+            for leaf, index, object_id, seq in self._connection.execute(
+                _BY_LEAF, {"leaves": chunk}
+            ):
+                found[leaf] = index, object_id, seq
+        return found
+
+    def _check_rules(self, index: int, statement: UnverifiedStatement) -> None:
+        add = self._findings.add
+        if index == 0:
+            self._check_genesis(statement)
+            return
+        try:
+            signer = self._keyring.signer(statement.kid, index=index)
+        except RefusedError as error:
+            add(index, FindingCode.KEY_RANGE, str(error))
+            return
+        try:
+            rules.check_signature(statement, signer)
+        except RefusedError as error:
+            add(index, FindingCode.SIGNATURE, str(error))
+            return
+        try:
+            rules.check_role(statement, signer.role)
+        except RefusedError as error:
+            add(index, FindingCode.ROLE, str(error))
+        try:
+            rules.check_subject(statement)
+            self._keyring = rules.follow_keys(statement, self._keyring, index=index)
+        except RefusedError as error:
+            add(index, FindingCode.EVENT, str(error))
+        self._key_events += statement.event in ABOUT_THE_LOG
+
+    def _check_genesis(self, statement: UnverifiedStatement) -> None:
+        try:
+            _, self._keyring = rules.open_genesis(statement)
+        except LedgerError as error:
+            self._findings.add(0, FindingCode.GENESIS, str(error))
+        self._key_events += 1
+        if statement.kid != self._genesis_kid:
+            words = "the log does not begin with the key its configuration names"
+            self._findings.add(0, FindingCode.GENESIS, words)
+
+    def _check_actor_link(self, index: int, statement: UnverifiedStatement) -> None:
+        expected = self._actors.get(statement.kid, FIRST)
+        if statement.actor_link != expected:
+            words = f"the signer's statement number {expected.seq} was due, not this one"
+            self._findings.add(index, FindingCode.ACTOR_LINK, words)
+        self._actors[statement.kid] = statement.actor_link.next(statement.leaf_hash)
+
+    def _check_object_link(
+        self,
+        index: int,
+        statement: UnverifiedStatement,
+        before: dict[bytes, tuple[int, bytes | None, int | None]],
+    ) -> None:
+        link = statement.object_link
+        if link is None or link.previous is None:
+            return  # that no other statement is number 0, a unique key of the table holds
+        found = before.get(link.previous)
+        if found is None or found[0] >= index:
+            words = "the object's previous statement is not in the log before this one"
+        elif found[1:] != (statement.object_id, link.seq - 1):
+            words = f"the statement before is not number {link.seq - 1} of the same object"
+        else:
+            return
+        self._findings.add(index, FindingCode.OBJECT_LINK, words)
+
+    def _check_index(self, row: StatementRow, statement: UnverifiedStatement) -> None:
+        record = self._keyring.records.get(statement.kid)
+        link = statement.object_link
+        indexed = (row.leaf_hash, row.actor_seq, row.object_id, row.object_seq)
+        said = (
+            statement.leaf_hash,
+            statement.actor_link.seq,
+            statement.object_id,
+            None if link is None else link.seq,
+        )
+        if indexed != said or (record is not None and record.number != row.actor):
+            words = "the query index names another hash, signer or object than the statement"
+            self._findings.add(row.index, FindingCode.INDEX, words)

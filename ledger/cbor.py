@@ -1,0 +1,105 @@
+"""Deterministic CBOR (RFC 8949, section 4.2.1): one encoding per value, or an error.
+
+The profile is small: integers of 64 bits, byte and text strings, arrays, maps, booleans, null and
+floats. No tags, no indefinite lengths. The keys of one map are all unsigned integers or all text,
+so that the two orders in use for deterministic maps (by length first, by bytes) are the same.
+"""
+
+from __future__ import annotations
+
+import cbor2
+
+from ledger.errors import MalformedError, UsageError
+
+MAX_DEPTH = 8
+
+_UNSIGNED, _BYTES, _TEXT, _ARRAY, _TAG, _SIMPLE = 0, 2, 3, 4, 6, 7
+
+
+def _steps() -> bytes:
+    """For each first byte of an item: its whole length, where that byte alone tells it, else 0."""
+    steps = bytearray(256)
+    for major in (0x00, 0x20):
+        steps[major : major + 28] = bytes([1] * 24 + [2, 3, 5, 9])
+    for major in (0x40, 0x60):
+        steps[major : major + 24] = bytes(range(1, 25))
+    for simple, length in ((0xF4, 1), (0xF5, 1), (0xF6, 1), (0xF9, 3), (0xFA, 5), (0xFB, 9)):
+        steps[simple] = length
+    return bytes(steps)
+
+
+_STEPS = _steps()
+
+
+def encode_cbor(value: object) -> bytes:
+    """Return the one encoding of ``value``; UsageError for what the profile does not hold."""
+    try:
+        encoded = cbor2.dumps(value, canonical=True)
+        _check_shape(encoded, MAX_DEPTH)
+    except (cbor2.CBOREncodeError, UnicodeEncodeError, RecursionError, MalformedError) as error:
+        raise UsageError(f"not a value of our CBOR profile: {error}") from error
+    return encoded
+
+
+def decode_cbor(data: bytes, *, max_size: int, max_depth: int = MAX_DEPTH) -> object:
+    """Return the value of ``data``; MalformedError unless it is exactly its one encoding.
+
+    Size, depth, lengths and item types are checked before the general decoder sees the bytes.
+    """
+    if len(data) > max_size:
+        raise MalformedError(f"{len(data)} bytes of CBOR where {max_size} are allowed")
+    _check_shape(data, max_depth)
+    try:
+        value: object = cbor2.loads(data, max_depth=max_depth + 1, allow_duplicate_keys=False)
+        again = cbor2.dumps(value, canonical=True)
+    except (cbor2.CBORDecodeError, cbor2.CBOREncodeError, UnicodeError) as error:
+        raise MalformedError(f"not CBOR: {error}") from error
+    if again != data:
+        raise MalformedError("CBOR that is not in its deterministic encoding")
+    return value
+
+
+def _check_shape(data: bytes, max_depth: int) -> None:
+    try:
+        end = _skip(data, 0, max_depth)
+    except IndexError as error:
+        raise MalformedError("CBOR that ends too early") from error
+    if end != len(data):
+        raise MalformedError("CBOR that is cut short or followed by more bytes")
+
+
+def _skip(data: bytes, at: int, depth: int) -> int:
+    """Return where the item at ``at`` ends (RFC 8949, appendix C, less what we refuse)."""
+    if step := _STEPS[data[at]]:
+        return at + step
+    major, value = data[at] >> 5, data[at] & 31
+    at += 1
+    if major == _SIMPLE:
+        raise MalformedError(f"CBOR simple value {value} is not allowed")
+    if value >= 24:
+        if value > 27:
+            raise MalformedError("CBOR of indefinite length is not allowed")
+        width = 1 << (value - 24)
+        value = int.from_bytes(data[at : at + width], "big")
+        at += width
+    if major in (_BYTES, _TEXT):
+        return at + value
+    if major == _TAG:
+        raise MalformedError(f"CBOR tag {value} is not allowed here")
+    if depth == 0:
+        raise MalformedError("CBOR nested too deeply")
+    if major == _ARRAY:
+        for _ in range(value):
+            step = _STEPS[data[at]]
+            at = at + step if step else _skip(data, at, depth - 1)
+        return at
+    kind = data[at] >> 5 if value else _UNSIGNED
+    if kind not in (_UNSIGNED, _TEXT):
+        raise MalformedError("a CBOR map with keys that are neither unsigned integers nor text")
+    for _ in range(value):
+        if data[at] >> 5 != kind:
+            raise MalformedError("a CBOR map with keys of two kinds")
+        for _ in range(2):
+            step = _STEPS[data[at]]
+            at = at + step if step else _skip(data, at, depth - 1)
+    return at

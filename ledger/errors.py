@@ -1,0 +1,56 @@
+"""What can go wrong, split by what the caller does about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ledger.links import Link
+
+
+class LedgerError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class UsageError(LedgerError, ValueError):
+    """The caller's own mistake: an argument that can never be right."""
+
+
+class MalformedError(LedgerError, ValueError):
+    """Bytes that are not in the format they claim; nothing was judged."""
+
+
+class ProofError(LedgerError):
+    """Well-formed evidence that does not prove what it claims."""
+
+
+class SignatureError(ProofError):
+    """A signature that does not verify under the key it must verify under."""
+
+
+class UnknownLogError(ProofError):
+    """Evidence from a log that the verifier was not configured to trust."""
+
+
+class RefusedError(LedgerError):
+    """A statement the rules of the log do not admit: signer, role, signature or event."""
+
+
+class ConflictError(LedgerError):
+    """A back link that is no longer the newest: read ``current``, sign again, resubmit."""
+
+    def __init__(self, words: str, *, current: Link) -> None:
+        super().__init__(words)
+        self.current = current
+
+
+class NotFoundError(LedgerError, LookupError):
+    """The log holds nothing under that index, size, key or name."""
+
+
+class BusyError(LedgerError):
+    """Another process holds the database: nothing was changed, try again."""
+
+
+class StoreError(LedgerError):
+    """The database cannot be used, or does not hold what a log must hold."""

@@ -1,0 +1,211 @@
+"""The log: created, opened, appended to, erased from."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
+
+from sqlalchemy import Connection
+
+from ledger import persist, rules, schema, store
+from ledger.annexes import check_site_key
+from ledger.database import Database
+from ledger.draft import Draft, Tail, load_tail, receive
+from ledger.entries import Entry, Submission
+from ledger.errors import BusyError, StoreError, UsageError
+from ledger.instants import to_milliseconds
+from ledger.keyring import Keyring
+from ledger.log_keys import LogKeys
+from ledger.roles import Event
+from ledger.statement import parse_statement
+from ledger.tiles import TreeBuilder, root_at
+from ledger.trusted_logs import open_checkpoint
+from ledger.view import LogView
+
+CHECKPOINT_EVERY = 256  # entries an append may leave without a signed checkpoint
+
+
+class Log(LogView):
+    """An open log. Threads may share it; each process opens it for itself."""
+
+    def __init__(
+        self,
+        database: Database,
+        row: store.LogRow,
+        *,
+        keys: LogKeys | None,
+        site_key: bytes | None,
+    ) -> None:
+        super().__init__(database, row, site_key=site_key)
+        self._keys = keys
+        self._tail: Tail | None = None
+        self._signed = 0
+        self._lock = RLock()
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Sign what is not signed yet, and let go of the file."""
+        try:
+            if self._keys is not None:
+                self.checkpoint()
+        finally:
+            self._database.close()
+
+    def append(self, submissions: Sequence[Submission], *, at: datetime) -> list[Entry]:
+        """Log statements in their order, all or none; returns once they are on the disk.
+
+        A statement that is in the log already returns its entry. MalformedError for other bytes,
+        RefusedError if a rule forbids one, ConflictError if a back link is not the newest,
+        BusyError if another process holds the log.
+        """
+        if self._keys is None:
+            raise UsageError("the log was opened without its keys, for reading only")
+        milliseconds = to_milliseconds(at)
+        with self._lock:
+            keyring = Keyring() if self._tail is None else self._tail.keyring
+            arrivals = [receive(each, keyring) for each in submissions]
+            with self._database.write() as connection:
+                draft = Draft(
+                    connection, load_tail(connection, self._tail), site_key=self._site_key
+                )
+                draft.look_up(arrivals)
+                entries = [draft.admit(each) for each in arrivals]
+                tail = draft.write(at=milliseconds)
+            self._tail = tail
+            if any(each.parsed.event is Event.ERASED for each in arrivals):
+                self._finish_erasures(draft.erased.values(), draft.destroyed)
+        if tail.head.size - self._signed >= CHECKPOINT_EVERY:
+            self.checkpoint()
+        return entries
+
+    def erase(self, statement: bytes, *, at: datetime) -> Entry:
+        """Log ``erased``, and destroy annex key, annex and pseudonyms of its object.
+
+        Afterwards they are in no file of the database. BusyError if a reader keeps old pages
+        alive: the event is logged, and the same call again finishes the work.
+        """
+        if parse_statement(statement).event is not Event.ERASED:
+            raise UsageError("to erase takes a statement of the event erased")
+        (entry,) = self.append([Submission(statement)], at=at)
+        return entry
+
+    def _finish_erasures(self, fresh: Collection[int], destroyed: Sequence[bytes]) -> None:
+        """Clean the files of what was erased; of the ``fresh`` entries it is known what that is."""
+        with self._database.read() as connection:
+            pending = store.unfinished_erasures(connection)
+        if not pending:
+            return
+        known = set(pending) <= set(fresh)
+        self._database.scrub(destroyed if known else None)
+        with self._database.write() as connection:
+            persist.write_scrubbed(connection, pending)
+
+    def checkpoint(self) -> bytes:
+        """Return the newest signed checkpoint; with keys, one over all that is committed."""
+        if self._keys is None:
+            return super().checkpoint()
+        with self._lock:
+            with self._database.read() as connection:
+                head = store.read_head(connection)
+                newest = store.newest_checkpoint(connection)
+                if newest is None or newest[0] < head.size:
+                    self._check_growth(connection, head, None if newest is None else newest[1])
+            if newest is None or newest[0] < head.size:
+                newest = head.size, self._sign(self._keys, head)
+            self._signed = newest[0]
+            return newest[1]
+
+    def _check_growth(
+        self, connection: Connection, head: store.HeadRow, newest: bytes | None
+    ) -> None:
+        """Return only if the head is the tiles' root and goes on from the last checkpoint."""
+        read = store.tile_reader(connection)
+        if root_at(head.size, read) != head.root:
+            raise StoreError("the tiles do not lead to the head: nothing is signed, audit the log")
+        if newest is None:
+            return
+        last = open_checkpoint(newest, self._trusted)
+        if root_at(last.size, read) != last.root:
+            raise StoreError("the log does not go on from its last checkpoint: nothing is signed")
+
+    def _sign(self, keys: LogKeys, head: store.HeadRow) -> bytes:
+        note = keys.sign_checkpoint(
+            size=head.size, root=head.root, timestamp=head.updated_at // 1000
+        )
+        with self._database.write() as connection:
+            stored = store.read_checkpoint(connection, head.size)
+            if stored is not None:  # another process was quicker
+                return stored
+            persist.write_checkpoint(connection, head.size, note)
+        return note
+
+
+def create_log(
+    path: Path | str, *, keys: LogKeys, genesis: bytes, annex_key: bytes, at: datetime
+) -> Log:
+    """Make a new log whose first statement is ``genesis``, and open it.
+
+    UsageError if the file exists, RefusedError if the genesis is not an archivist's key that
+    adds itself.
+    """
+    created_at = to_milliseconds(at)
+    statement, keyring = rules.open_genesis(parse_statement(genesis))
+    row = store.LogRow(keys.origin, statement.kid, keys.vkeys, check_site_key(annex_key))
+    database = Database.create(Path(path))
+    try:
+        with database.write() as connection:
+            schema.metadata.create_all(connection)
+            persist.write_log(connection, row, created_at=created_at)
+            persist.write_first_head(
+                connection, store.HeadRow(0, TreeBuilder().root, 0, created_at)
+            )
+            draft = Draft(connection, load_tail(connection, None), site_key=None)
+            draft.found(statement, keyring)
+            draft.write(at=created_at)
+        log = Log(database, row, keys=keys, site_key=annex_key)
+        log.checkpoint()
+    except BaseException:
+        database.discard()
+        raise
+    return log
+
+
+def open_log(path: Path | str, *, keys: LogKeys | None, annex_key: bytes | None) -> Log:
+    """Open a log. Without ``keys`` it can be read only, without ``annex_key`` no annex can be.
+
+    A head that was committed but not signed, because of a crash, is signed now.
+    """
+    database = Database.open(Path(path), writable=keys is not None)
+    try:
+        with database.read() as connection:
+            row = store.read_log(connection)
+        if keys is not None and (keys.origin, keys.vkeys) != (row.origin, row.vkeys):
+            raise UsageError(f"these are not the keys of the log {row.origin}")
+        if annex_key is not None and not hmac.compare_digest(
+            check_site_key(annex_key), row.annex_key_check
+        ):
+            raise UsageError(f"this is not the annex key of the log {row.origin}")
+        log = Log(database, row, keys=keys, site_key=annex_key)
+        if keys is not None:
+            log.checkpoint()
+            with suppress(BusyError):  # a reader is in the way: an audit will still say so
+                log._finish_erasures((), ())
+    except BaseException:
+        database.close()
+        raise
+    return log
