@@ -1,0 +1,115 @@
+"""radseal: proof of origin for medical images. Seal at the device, verify anywhere.
+
+Names are loaded when they are first used (PEP 562), so that a command which needs no image
+library starts without one.
+"""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from provenance._install import check_siblings
+
+if TYPE_CHECKING:
+    from provenance.device import Device
+    from provenance.errors import (
+        EvidenceError,
+        EvidenceMissingError,
+        MalformedError,
+        NotProvenError,
+        RadsealError,
+        SealError,
+        TrustError,
+        UnreadableError,
+        UsageError,
+    )
+    from provenance.records import Records
+    from provenance.restore import Restored, restore
+    from provenance.seal import Sealed, seal
+    from provenance.site import Site
+    from provenance.trust import TrustStore
+    from provenance.verdict import Check, Outcome, Status, Verdict, Word
+    from provenance.verify import verify
+
+__radseal__ = "radseal/1"
+__version__ = "0.1.0"
+
+__all__ = [
+    "Check",
+    "Device",
+    "EvidenceError",
+    "EvidenceMissingError",
+    "MalformedError",
+    "NotProvenError",
+    "Outcome",
+    "RadsealError",
+    "Records",
+    "Restored",
+    "SealError",
+    "Sealed",
+    "Site",
+    "Status",
+    "TrustError",
+    "TrustStore",
+    "UnreadableError",
+    "UsageError",
+    "Verdict",
+    "Word",
+    "restore",
+    "seal",
+    "verify",
+]
+
+_HOMES: Mapping[str, tuple[str, ...]] = {
+    "provenance.device": ("Device",),
+    "provenance.errors": (
+        "EvidenceError",
+        "EvidenceMissingError",
+        "MalformedError",
+        "NotProvenError",
+        "RadsealError",
+        "SealError",
+        "TrustError",
+        "UnreadableError",
+        "UsageError",
+    ),
+    "provenance.records": ("Records",),
+    "provenance.restore": ("Restored", "restore"),
+    "provenance.seal": ("Sealed", "seal"),
+    "provenance.site": ("Site",),
+    "provenance.trust": ("TrustStore",),
+    "provenance.verdict": ("Check", "Outcome", "Status", "Verdict", "Word"),
+    "provenance.verify": ("verify",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+# Functions that bear the name of their module.
+_VERBS = frozenset({"restore", "seal", "verify"})
+
+
+class _Package(ModuleType):
+    """This package. `provenance.seal` is the function, whoever imported the module of that name."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # The import system binds a submodule to its package when it has run.
+        if name in _VERBS and isinstance(value, ModuleType):
+            value = vars(value)[name]
+        super().__setattr__(name, value)
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = vars(importlib.import_module(home))[name]
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+sys.modules[__name__].__class__ = _Package
+check_siblings()

@@ -1,0 +1,5 @@
+"""`python -m provenance.cli`, where no console script is installed."""
+
+from provenance.cli import main
+
+main()

@@ -1,0 +1,240 @@
+"""`radseal log`: questions to the transparency log."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from provenance.cli.failure import ALTERED, UNREADABLE, CommandError, Failure
+from provenance.cli.options import common, force_option, open_site, site_option
+from provenance.cli.output import (
+    document,
+    facts,
+    moment,
+    path_text,
+    print_json,
+    say,
+)
+from provenance.cli.session import Session
+from provenance.cli.terminal import coloured, plain
+from provenance.progress import stderr_progress
+from provenance.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from ledger import AuditReport
+
+MAX_CHECKPOINT = 1 << 18
+
+
+@click.group(short_help="Ask the log: head, proofs, audit, export.")
+def log() -> None:
+    """Ask the site's transparency log: its head, proofs, an audit, a static copy.
+
+    \b
+    Example
+      radseal log head --site /srv/radseal
+    """
+
+
+@log.command(short_help="Show the newest signed checkpoint.")
+@site_option
+@common
+@click.pass_obj
+def head(session: Session, site: Path | None) -> int:
+    """Show the newest signed checkpoint: size and root of the log.
+
+    Keep a copy elsewhere: radseal log audit --held holds it against the log later.
+
+    \b
+    Examples
+      radseal log head --site /srv/radseal
+      radseal log head --json | jq -r .checkpoint > checkpoint-2026-06-01
+    """
+    records = open_site(site).records()
+    with records.log as opened:
+        trusted, note = opened.head(), opened.checkpoint()
+        size = opened.size
+    fields: dict[str, object] = {
+        "origin": trusted.origin,
+        "size": trusted.size,
+        "root": trusted.root.hex(),
+        "signed_at": moment(trusted.cosigned_at) if trusted.cosigned_at else None,
+        "unsigned_entries": size - trusted.size,
+        "checkpoint": note.decode("utf-8"),
+    }
+    if session.as_json:
+        print_json(document("log-head", fields, exit_code=0))
+        return 0
+    say(f"checkpoint of {plain(trusted.origin)}")
+    facts(
+        [
+            (name.replace("_", " "), fields[name] or "unknown")
+            for name in ("size", "root", "signed_at")
+        ]
+    )
+    if size > trusted.size:
+        say(f"  {size - trusted.size} newer entries are not under a checkpoint yet")
+    return 0
+
+
+@log.command(short_help="Make the receipt of an entry.")
+@click.argument("index", type=click.IntRange(min=0))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the proof here instead of to stdout.",
+)
+@click.option("--size", type=click.IntRange(min=1), help="Under the checkpoint of this size.")
+@site_option
+@force_option
+@common
+@click.pass_obj
+def prove(
+    session: Session,
+    index: int,
+    output: Path | None,
+    size: int | None,
+    site: Path | None,
+    force: bool,
+) -> int:
+    """Make the receipt of entry INDEX: a C2SP tlog-proof that anyone can check offline.
+
+    \b
+    Examples
+      radseal log prove 12 --site /srv/radseal
+      radseal log prove 12 -o entry-12.tlog-proof --site /srv/radseal
+    """
+    records = open_site(site).records()
+    with records.log as opened:
+        proof = opened.prove(index, size=size)
+    if output is not None:
+        write_whole(output, proof, overwrite=force)
+    if session.as_json:
+        fields: dict[str, object] = {
+            "index": index,
+            "proof": proof.decode("utf-8"),
+            "output": path_text(output) if output else None,
+        }
+        print_json(document("log-prove", fields, exit_code=0))
+    elif output is None:
+        click.echo(proof.decode("utf-8"), nl=False)
+    else:
+        say(f"wrote the proof of entry {index} to {plain(output)}")
+    return 0
+
+
+@log.command(short_help="Check the whole log again.")
+@click.option(
+    "--held",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    metavar="FILE",
+    help="A checkpoint that was kept elsewhere; the log must go on from it. Repeatable.",
+)
+@site_option
+@common
+@click.pass_obj
+def audit(session: Session, held: tuple[Path, ...], site: Path | None) -> int:
+    """Check the whole log again: every hash, signature, link, role, tile, checkpoint.
+
+    An operator's own audit proves nothing against the operator: give --held with a checkpoint
+    that a witness or an auditor has kept.
+
+    \b
+    Examples
+      radseal log audit --site /srv/radseal
+      radseal log audit --site /srv/radseal --held checkpoint-2026-06-01
+    """
+    records = open_site(site).records()
+    notes = [_read_checkpoint(path) for path in held]
+    with records.log as opened:
+        total = opened.size
+        with stderr_progress(
+            total, "audit", quiet=session.as_json, clock=session.monotonic
+        ) as progress:
+            done = 0
+
+            def heard(checked: int, _size: int) -> None:
+                nonlocal done
+                progress.advance(checked - done)
+                done = checked
+
+            report = opened.audit(heard, held=notes)
+    code = 0 if report.ok else ALTERED
+    if session.as_json:
+        print_json(document("log-audit", _audit_answer(report, len(notes)), exit_code=code))
+    else:
+        _print_audit(report, len(notes))
+    return code
+
+
+@log.command(short_help="Write the log as static files.")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@site_option
+@common
+@click.pass_obj
+def export(session: Session, folder: Path, site: Path | None) -> int:
+    """Write the log as static files that any C2SP tlog-tiles client reads, all or nothing.
+
+    DIR must not exist, or be empty. It holds statements, no annexes: no personal data.
+
+    \b
+    Example
+      radseal log export /srv/www/log --site /srv/radseal
+    """
+    records = open_site(site).records()
+    with records.log as opened:
+        opened.export(folder)
+        trusted = opened.head()
+    fields: dict[str, object] = {
+        "output": path_text(folder),
+        "origin": trusted.origin,
+        "size": trusted.size,
+    }
+    if session.as_json:
+        print_json(document("log-export", fields, exit_code=0))
+    else:
+        say(f"exported {trusted.size} entries of {plain(trusted.origin)} to {plain(folder)}")
+    return 0
+
+
+def _print_audit(report: "AuditReport", held: int) -> None:
+    words = "log audit: no findings" if report.ok else "log audit: FINDINGS"
+    say(coloured("pass" if report.ok else "FAIL") + f"  {words}")
+    facts(
+        [
+            ("entries", f"{report.size}, {report.covered} of them under a checkpoint"),
+            ("root", report.root.hex()),
+            ("held checkpoints", held or "none: this audit proves nothing against the operator"),
+        ]
+    )
+    for finding in report.findings:
+        where = "log" if finding.index is None else f"entry {finding.index}"
+        say(f"  {coloured('FAIL')}  {where}  [{finding.code}]  {plain(finding.words)}")
+    if not report.ok:
+        say("  do: keep the database as it is, restore a backup beside it, and compare")
+
+
+def _audit_answer(report: "AuditReport", held: int) -> dict[str, object]:
+    return {
+        "ok": report.ok,
+        "size": report.size,
+        "covered": report.covered,
+        "root": report.root.hex(),
+        "held_checkpoints": held,
+        "findings": [
+            {"index": f.index, "code": str(f.code), "detail": f.words} for f in report.findings
+        ],
+    }
+
+
+def _read_checkpoint(path: Path) -> bytes:
+    with path.open("rb") as file:
+        note = file.read(MAX_CHECKPOINT + 1)
+    if len(note) > MAX_CHECKPOINT:
+        raise CommandError(
+            Failure(f"{path} is no checkpoint", "it is too large", "check the path", UNREADABLE)
+        )
+    return note

@@ -1,0 +1,249 @@
+"""`radseal seal`: seal files and folders, one output for each input."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from provenance.cli.failure import (
+    NOT_CHECKED,
+    NOTHING_MATCHED,
+    UNREADABLE,
+    USAGE,
+    CommandError,
+    Failure,
+    failure_of,
+)
+from provenance.cli.options import common, force_option, open_site, require_files, site_option
+from provenance.cli.output import document, path_text, print_json, say
+from provenance.cli.session import Session
+from provenance.cli.terminal import plain
+from provenance.progress import stderr_progress
+from provenance.walk import Skip, Walk, mirror, refuse_inside, walk
+
+if TYPE_CHECKING:
+    from provenance.batch import Sealing
+    from provenance.seal import Sealed
+
+
+@click.command(short_help="Seal images, one output for each input.")
+@click.argument(
+    "paths", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="PATH..."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="Folder for the sealed objects; the input's folder tree is kept.",
+)
+@click.option(
+    "--watermark",
+    "profile",
+    metavar="PROFILE",
+    help="Strength of the mark, or none. Default: the modality decides.",
+)
+@site_option
+@click.option("--resume", is_flag=True, help="Skip outputs that are there and carry a seal.")
+@force_option
+@common
+@click.pass_obj
+def seal(
+    session: Session,
+    paths: tuple[Path, ...],
+    output: Path,
+    profile: str | None,
+    site: Path | None,
+    resume: bool,
+    force: bool,
+) -> int:
+    """Seal every DICOM object at or under PATH and write it to DIR.
+
+    The input is never changed. An output that exists already is a refusal, before any work is
+    done, unless --resume or --force is given. One bad file does not stop the others; a log
+    that fails stops the run.
+
+    \b
+    Examples
+      radseal seal chest.dcm -o sealed --site /srv/radseal
+      radseal seal /acquired/today -o /sealed/today --resume
+      radseal seal ct/ -o sealed --watermark none
+    """
+    from provenance.batch import Done, Sealing, seal_file
+
+    opened = open_site(site)
+    _check_profile(profile)
+    found = walk(paths)
+    require_files(paths, found.missing)
+    refuse_inside(paths, output)
+    outputs = mirror(found.files, output)
+    present = _present(found, outputs, resume=resume, force=force)
+    lines: list[Sealing] = []
+    stopped = False
+    quiet = session.as_json or len(found.files) < 2
+    with (
+        opened.device() as device,
+        stderr_progress(len(found.files), "seal", quiet=quiet, clock=session.monotonic) as progress,
+    ):
+        for file, target in zip(found.files, outputs, strict=True):
+            if stopped:
+                line = Sealing(file.path, target, Done.LEFT)
+            elif target in present:
+                line = Sealing(file.path, target, Done.PRESENT)
+            else:
+                line = seal_file(
+                    file,
+                    target,
+                    device=device,
+                    profile=profile,
+                    at=session.now(),
+                    overwrite=force,
+                )
+            lines.append(line)
+            stopped = stopped or line.done is Done.UNLOGGED
+            if not session.as_json:
+                with progress.aside():
+                    _print(line)
+            progress.advance()
+    code = _exit_code(lines)
+    if session.as_json:
+        print_json(_answer(lines, found, exit_code=code))
+    else:
+        _print_summary(lines, found)
+    return code
+
+
+def _check_profile(profile: str | None) -> None:
+    from provenance.marking import NONE
+    from watermark import PROFILES
+
+    known = sorted({*PROFILES, NONE})
+    if profile is not None and profile not in known:
+        raise CommandError(
+            Failure(
+                f"there is no mark profile {profile!r}",
+                why="profiles are fixed strengths of the mark",
+                do=f"give one of: {', '.join(known)}; or leave --watermark out",
+                exit_code=USAGE,
+                code="SE104",
+            )
+        )
+
+
+def _present(
+    found: Walk, outputs: tuple[Path, ...], *, resume: bool, force: bool
+) -> frozenset[Path]:
+    """Return the outputs that need no work; refuse, before any work, what would be overwritten."""
+    from provenance.batch import finished_outputs
+
+    there = [
+        (file, target)
+        for file, target in zip(found.files, outputs, strict=True)
+        if target.exists() or target.is_symlink()
+    ]
+    finished = finished_outputs(there) if resume else frozenset()
+    if not force and (occupied := [t for _, t in there if t not in finished]):
+        why = (
+            "it carries no seal, or is another object than the input"
+            if resume
+            else "nothing is overwritten unless that is asked for; nothing has been done yet"
+        )
+        raise CommandError(
+            Failure(
+                f"{len(occupied)} outputs exist already, the first: {occupied[0]}",
+                why=why,
+                do="choose another folder; --resume goes on with a run, --force overwrites",
+                exit_code=USAGE,
+            )
+        )
+    return finished
+
+
+def _failure(line: "Sealing") -> Failure | None:
+    return None if line.error is None else failure_of(line.error)
+
+
+def _exit_code(lines: list["Sealing"]) -> int:
+    """What is gravest for the run: the log failed, input unreadable, input refused, no input."""
+    from provenance.batch import Done
+
+    done = {line.done for line in lines}
+    if Done.UNLOGGED in done:
+        return NOT_CHECKED
+    if Done.UNREADABLE in done:
+        return UNREADABLE
+    if Done.REFUSED in done:
+        return USAGE
+    return 0 if lines else NOTHING_MATCHED
+
+
+def _print(line: "Sealing") -> None:
+    sealed = line.sealed
+    if sealed is not None:
+        mark = _mark_words(sealed)
+        say(f"sealed  {plain(line.output)}  seal {sealed.seal_id.hex()}, log {sealed.log_index}")
+        say(f"  {plain(mark)}")
+        for words in sealed.notes:
+            say(f"  note: {plain(words)}")
+        return
+    say(f"{line.done}  {plain(line.source)}")
+    if (failure := _failure(line)) is not None:
+        say(f"  why: {plain(failure.why)}")
+        say(f"  do:  {plain(failure.do)}")
+
+
+def _mark_words(sealed: "Sealed") -> str:
+    if sealed.mark is None:
+        return f"no mark: {sealed.unmarked}"
+    quality = sealed.mark.quality
+    return f"mark: at most {quality.max_change} grey levels, PSNR {quality.psnr_db:.1f} dB"
+
+
+def _print_summary(lines: list["Sealing"], found: Walk) -> None:
+    from provenance.batch import Done
+
+    counts = [(done, sum(line.done is done for line in lines)) for done in Done]
+    parts = [f"{count} {done}" for done, count in counts if count]
+    parts += [f"{found.count(why)} {why} skipped" for why in Skip if found.count(why)]
+    if not lines:
+        parts.insert(0, "nothing matched the input")
+    inputs = "1 input" if len(lines) == 1 else f"{len(lines)} inputs"
+    say(f"{inputs}: {', '.join(parts)}")
+
+
+def _answer(lines: list["Sealing"], found: Walk, *, exit_code: int) -> dict[str, object]:
+    from provenance.batch import Done
+
+    summary: dict[str, object] = {
+        "objects": len(lines),
+        "by_result": {done.value: sum(line.done is done for line in lines) for done in Done},
+        "skipped": {why.value: found.count(why) for why in Skip},
+    }
+    fields = {"summary": summary, "objects": [_object(line) for line in lines]}
+    return document("seal", fields, exit_code=exit_code)
+
+
+def _object(line: "Sealing") -> dict[str, object]:
+    sealed, failure = line.sealed, _failure(line)
+    answer: dict[str, object] = {
+        "path": path_text(line.source),
+        "output": path_text(line.output),
+        "result": line.done.value,
+        "seal_id": sealed.seal_id.hex() if sealed else None,
+        "log_index": sealed.log_index if sealed else None,
+        "mark": None,
+        "unmarked": sealed.unmarked if sealed else None,
+        "notes": [str(n) for n in sealed.notes] if sealed else [],
+        "why": failure.why if failure else None,
+        "do": failure.do if failure else None,
+        "code": failure.code if failure else None,
+    }
+    if sealed is not None and sealed.mark is not None:
+        quality = sealed.mark.quality
+        answer["mark"] = {
+            "max_change": quality.max_change,
+            "psnr_db": round(quality.psnr_db, 2),
+            "ssim": round(quality.ssim, 5),
+        }
+    return answer

@@ -1,0 +1,88 @@
+"""`radseal trace`: the chain of custody of an object."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from provenance.cli.failure import NOTHING_MATCHED, UNTRUSTED, CommandError, Failure
+from provenance.cli.options import common, open_site, site_option
+from provenance.cli.output import document, moment, print_json, say
+from provenance.cli.session import Session
+from provenance.cli.terminal import plain
+
+if TYPE_CHECKING:
+    from provenance.trace import Trace
+
+
+@click.command(short_help="Show the chain of custody of an object.")
+@click.argument("subject", metavar="PATH|SEAL_ID|UID")
+@site_option
+@common
+@click.pass_obj
+def trace(session: Session, subject: str, site: Path | None) -> int:
+    """Show every event that the ledger holds of an object, oldest first.
+
+    The object is named by a file (its seal, UID or mark), by a seal id in hex, or by a SOP,
+    Series or Study Instance UID. A gap in the chain is named.
+
+    \b
+    Examples
+      radseal trace chest.dcm --site /srv/radseal
+      radseal trace 1.2.826.0.1.3680043.8.498.1 --site /srv/radseal
+    """
+    from provenance.errors import EvidenceMissingError
+    from provenance.trace import trace as follow
+
+    opened = open_site(site)
+    records = opened.records()
+    with records.log:
+        try:
+            traces = follow(subject, records=records, mark_key=opened.mark_key)
+        except EvidenceMissingError as error:
+            raise CommandError(
+                Failure(
+                    "nothing to trace",
+                    why=str(error),
+                    do="give the sealed file, its seal id or a UID; or ask the site that sealed it",
+                    exit_code=NOTHING_MATCHED,
+                )
+            ) from error
+    code = 0 if all(t.complete for t in traces) else UNTRUSTED
+    if session.as_json:
+        objects = [_object(t) for t in traces]
+        print_json(document("trace", {"subject": subject, "objects": objects}, exit_code=code))
+        return code
+    for found in traces:
+        _print(found)
+    return code
+
+
+def _print(found: "Trace") -> None:
+    state = "complete" if found.complete else "NOT COMPLETE"
+    say(f"seal {found.seal_id.hex()}  found by {found.found_by}; the chain is {state}")
+    for event in found.events:
+        gap = "" if event.linked else "  FAIL: does not name its predecessor"
+        say(
+            f"  {event.index:>6}  {moment(event.claimed_at)}  {event.event:<13}  "
+            f"{event.role}: {plain(event.actor)}{gap}"
+        )
+
+
+def _object(found: "Trace") -> dict[str, object]:
+    return {
+        "seal_id": found.seal_id.hex(),
+        "found_by": found.found_by,
+        "complete": found.complete,
+        "events": [
+            {
+                "index": e.index,
+                "event": e.event,
+                "claimed_at": moment(e.claimed_at),
+                "role": e.role,
+                "actor": e.actor,
+                "linked": e.linked,
+            }
+            for e in found.events
+        ],
+    }

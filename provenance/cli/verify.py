@@ -1,0 +1,193 @@
+"""`radseal verify`: the verdict on each object."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from provenance import __version__
+from provenance.cli.failure import USAGE, CommandError, Failure
+from provenance.cli.options import common, open_site, site_option
+from provenance.cli.output import path_text, print_json, say, words
+from provenance.cli.session import Session
+from provenance.cli.terminal import coloured, plain
+from provenance.progress import stderr_progress
+from provenance.walk import Found, Skip, Walk, walk
+
+if TYPE_CHECKING:
+    from provenance.gather import Verifier
+    from provenance.schema.verify import Coverage, Judged
+    from provenance.verdict import Verdict
+
+WIDTH = len("HEADER CHANGED")
+
+
+@click.command(short_help="Judge images: integrity, trust, custody.")
+@click.argument(
+    "paths", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="PATH..."
+)
+@site_option
+@click.option(
+    "--trust",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="A trust folder (roots/*.pem, logs/*.vkeys) instead of a site: asks no ledger.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Details of AUTHENTIC objects too.")
+@common
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    site: Path | None,
+    trust: Path | None,
+    verbose: bool,
+) -> int:
+    """Judge every object at or under PATH: integrity, trust, custody.
+
+    Folders are walked in sorted order; every regular file is judged, hidden ones are skipped and
+    counted. Nothing is changed, and no network is used. With --site the ledger is asked and the
+    mark is looked for; with --trust only the receipt in the file speaks for custody.
+
+    \b
+    Examples
+      radseal verify chest.dcm --trust stmary-trust
+      radseal verify /archive/2026 --site /srv/radseal --json > verdicts.json
+    """
+    session: Session = ctx.obj
+    with _verifier(ctx, site, trust) as verifier:
+        from provenance.schema.verify import Coverage, Judged, overall_exit_code, verify_answer
+
+        found = walk(paths)
+        judged: list[Judged] = []
+        single = len(found.files) == 1
+        total = len(found.files)
+        quiet = session.as_json or total < 2
+        with stderr_progress(total, "verify", quiet=quiet, clock=session.monotonic) as progress:
+            for file in found.files:
+                result = _judge(file, verifier)
+                judged.append(result)
+                if not session.as_json:
+                    with progress.aside():
+                        _print(result, detailed=single or verbose)
+                progress.advance()
+    coverage = Coverage(
+        missing=tuple(path_text(p) for p in found.missing),
+        hidden=found.count(Skip.HIDDEN),
+        special=found.count(Skip.SPECIAL),
+        repeated=found.count(Skip.REPEATED),
+    )
+    code = overall_exit_code(frozenset(j.verdict.word for j in judged), missing=bool(found.missing))
+    if session.as_json:
+        print_json(verify_answer(judged, coverage, version=__version__, checked_at=session.started))
+    else:
+        _print_summary(judged, coverage, found)
+    return code
+
+
+@contextmanager
+def _verifier(ctx: click.Context, site: Path | None, trust: Path | None) -> Iterator["Verifier"]:
+    """Whom to believe: a site, or a trust folder; a trust folder beats the environment."""
+    from provenance.gather import Verifier
+    from provenance.trust import TrustStore
+
+    given = ctx.get_parameter_source("site") is ParameterSource.COMMANDLINE
+    if trust is not None and given:
+        raise click.UsageError("give --site or --trust, not both", ctx)
+    with ExitStack() as stack:
+        if trust is not None:
+            yield Verifier(TrustStore.load(trust))
+            return
+        if site is None:
+            raise CommandError(
+                Failure(
+                    "trust is unknown, so nothing was verified",
+                    why="a verdict needs to know whom to believe",
+                    do="give --site FOLDER (or set RADSEAL_SITE), or --trust FOLDER with the "
+                    "roots and log keys of the site that sealed",
+                    exit_code=USAGE,
+                )
+            )
+        opened = open_site(site)
+        records = opened.records()
+        stack.callback(records.log.close)
+        yield Verifier(opened.trust, records, opened.mark_key)
+
+
+def _judge(file: Found, verifier: "Verifier") -> "Judged":
+    from provenance.examination import Examination, examine
+    from provenance.schema.verify import Judged
+    from provenance.verify import unreadable
+
+    if file.problem is not None:
+        result = Examination(unreadable(file.problem))
+    else:
+        result = examine(file.path, verifier)
+    return Judged(path_text(file.path), result.verdict, result.sop_instance_uid)
+
+
+def _print(judged: "Judged", *, detailed: bool) -> None:
+    from provenance.schema.verify import explanation
+    from provenance.verdict import Word
+
+    verdict = judged.verdict
+    say(f"{coloured(verdict.word.value, width=WIDTH)}  {plain(judged.path)}")
+    if not detailed and verdict.word is Word.AUTHENTIC:
+        return
+    if verdict.signer is not None:
+        when = (
+            f", {verdict.sealed_at:%Y-%m-%d %H:%M:%SZ} by its own clock"
+            if verdict.sealed_at
+            else ""
+        )
+        say(f"  sealed by {plain(verdict.signer)}{when}")
+    say(
+        f"  integrity {verdict.integrity.value}, trust {verdict.trust.value}, "
+        f"custody {verdict.custody.value}"
+    )
+    _print_checks(verdict)
+    for region in verdict.regions[:8]:
+        say(f"  region: frame {region.frame}, x {region.x} y {region.y}, {region.w}x{region.h} px")
+    if len(verdict.regions) > 8:
+        say(f"  and {len(verdict.regions) - 8} more regions (--json lists all)")
+    for note in verdict.notes:
+        say(f"  note: {plain(note)}")
+    words(explanation(verdict.word))
+
+
+def _print_checks(verdict: "Verdict") -> None:
+    from provenance.verdict import Status
+
+    width = max((len(c.id) for c in verdict.checks), default=0)
+    for check in verdict.checks:
+        status = "FAIL" if check.status is Status.FAIL else check.status.value
+        detail = plain(check.detail)
+        say(f"  {coloured(status)}  {check.id.ljust(width)}  [{check.code.value}]  {detail}")
+
+
+def _print_summary(judged: "list[Judged]", coverage: "Coverage", found: Walk) -> None:
+    from provenance.verdict import GRAVEST_FIRST
+
+    for path in found.missing:
+        say(f"{'MISSING'.ljust(WIDTH)}  {plain(path)}: no such file or folder")
+    counts = Counter(j.verdict.word for j in judged)
+    parts = [f"{counts[word]} {word.value}" for word in GRAVEST_FIRST if counts[word]]
+    left_out = [
+        f"{count} {name} skipped"
+        for name, count in (
+            ("hidden", coverage.hidden),
+            ("special", coverage.special),
+            ("repeated", coverage.repeated),
+        )
+        if count
+    ]
+    if coverage.missing:
+        left_out.append(f"{len(coverage.missing)} missing")
+    objects = "1 object" if len(judged) == 1 else f"{len(judged)} objects"
+    if not judged:
+        objects = "nothing matched the input: 0 objects"
+    say(f"{objects}: {', '.join(parts + left_out)}" if parts + left_out else objects)

@@ -1,0 +1,88 @@
+"""An actor with a key, a certificate and a log to write to: what a modality holds to seal."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from ledger import ConflictError, Entry, Event, Head, Signer, Submission, sign_statement
+from provenance.records import Records
+
+# Another process with the same key may append between our look and our append.
+APPEND_ATTEMPTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Signs statements and appends them; use as a context manager to close its log."""
+
+    signer: Signer
+    certificates: tuple[bytes, ...]
+    records: Records
+    mark_key: bytes
+
+    @property
+    def mark_key_id(self) -> bytes:
+        """Eight bytes that name the mark key without revealing it."""
+        return hashlib.sha256(b"radseal-mark-key-1" + self.mark_key).digest()[:8]
+
+    def record(
+        self,
+        event: Event,
+        *,
+        object_id: bytes | None,
+        body: Mapping[int, object],
+        at: datetime,
+        annex: bytes | None = None,
+        pseudonyms: tuple[bytes, ...] = (),
+    ) -> Entry:
+        """Sign one event and append it; returns once it is durable.
+
+        Raises ledger.RefusedError when the log's rules forbid it, ConflictError when others kept
+        appending for this actor or object in between.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            statement = self._sign(event, object_id=object_id, body=body, at=at)
+            try:
+                submission = Submission(statement, annex=annex, pseudonyms=pseudonyms)
+                (entry,) = self.records.log.append([submission], at=at)
+            except ConflictError:
+                if attempt == APPEND_ATTEMPTS:
+                    raise
+                continue
+            return entry
+
+    def _sign(
+        self, event: Event, *, object_id: bytes | None, body: Mapping[int, object], at: datetime
+    ) -> bytes:
+        log = self.records.log
+        head = log.head()
+        return sign_statement(
+            event=event,
+            object_id=object_id,
+            object_link=None if object_id is None else log.object_link(object_id),
+            actor_link=log.actor_link(self.signer.kid),
+            claimed_at=at,
+            head_seen=Head(head.size, head.root),
+            body=body,
+            signer=self.signer,
+        )
+
+    def close(self) -> None:
+        """Close the log."""
+        self.records.log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,255 @@
+"""Walk the encoded elements of a dataset: bounded, iterative, strict about lengths.
+
+Pure functions of bytes. Knows nothing of files, values or pixels. pydicom accepts a value that
+runs past its item, an item that never ends and any depth of nesting; a verifier may not, since
+two readers would then see two objects in one file.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from struct import Struct
+
+from pydicom.datadict import dictionary_VR
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
+
+from provenance.errors import Unreadable, UnreadableError
+
+UNDEFINED = 0xFFFFFFFF
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_KNOWN = {str(vr).encode() for vr in VR if len(str(vr)) == 2}
+_LONG = {str(vr).encode() for vr in EXPLICIT_VR_LENGTH_32}
+_SEQUENCE, _UNKNOWN = b"SQ", b"UN"
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """Where one top-level element lies: ``data[start:end]`` is its value, delimiter excluded.
+
+    ``items`` marks a value of undefined length that consists of items, whatever its VR.
+    """
+
+    tag: int
+    vr: str | None
+    length: int
+    start: int
+    end: int
+    items: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """An open sequence (``items``) or an open item; ``end`` is binding when ``defined``."""
+
+    items: bool
+    end: int
+    defined: bool
+    implicit: bool
+    tags: set[int] = field(default_factory=set)
+
+
+class Walker:
+    """Finds the elements in one encoded dataset, and counts them against the limits.
+
+    Parameters
+    ----------
+    data : bytes
+        The encoded dataset, or the file that holds it.
+    implicit, little : bool
+        Encoding of the top level; items decide for themselves between implicit and explicit.
+    max_elements, max_depth : int
+        Elements on all levels together, and sequences within sequences.
+    """
+
+    def __init__(
+        self, data: bytes, *, implicit: bool, little: bool, max_elements: int, max_depth: int
+    ) -> None:
+        order = "<" if little else ">"
+        self._data = data
+        self._implicit = implicit
+        self._max_elements, self._max_depth = max_elements, max_depth
+        self._count = 0
+        self._explicit_header = Struct(order + "HH2sH").unpack_from
+        self._implicit_header = Struct(order + "HHL").unpack_from
+        self._group = Struct(order + "H").unpack_from
+        self._length = Struct(order + "L").unpack_from
+
+    def elements(self, position: int, wanted: Callable[[int], bool]) -> tuple[list[Element], int]:
+        """Return the elements from ``position`` on while ``wanted(group)``, and where they end."""
+        found: list[Element] = []
+        seen: set[int] = set()
+        end = len(self._data)
+        while end - position >= 8 and wanted(self._group(self._data, position)[0]):
+            tag, vr, length, start = self._header(position, self._implicit, end)
+            if tag >> 16 == 0xFFFE:
+                raise _malformed(f"an item tag stands outside any sequence at byte {position}")
+            self._remember(tag, seen)
+            stop, position = self._value(tag, vr, length, start)
+            name = None if vr is None else vr.decode("ascii")
+            items = length == UNDEFINED and self._holds_items(tag, vr, start)
+            found.append(Element(tag, name, length, start, stop, items))
+        return found, position
+
+    def _value(self, tag: int, vr: bytes | None, length: int, start: int) -> tuple[int, int]:
+        """Return where the value ends and where the next element begins."""
+        end = len(self._data)
+        nested = self._holds_items(tag, vr, start)
+        if length == UNDEFINED:
+            if nested:
+                implicit = self._implicit or vr == _UNKNOWN
+                after = self._sequence(start, _Level(True, end, False, implicit))
+            else:
+                after = self._fragments(start, end)
+            return after - 8, after
+        if length > end - start:
+            raise UnreadableError(
+                f"the file ends inside element {_name(tag)}: {end - start} of {length} bytes",
+                code=Unreadable.TRUNCATED,
+            )
+        after = start + length
+        if nested:
+            implicit = self._implicit or vr == _UNKNOWN
+            try:
+                self._sequence(start, _Level(True, after, True, implicit))
+            except UnreadableError as error:
+                # only a guess for a private element: its bytes may look like items by chance
+                guessed = vr != _SEQUENCE and tag >> 16 & 1
+                if not guessed or error.code in (Unreadable.TOO_DEEP, Unreadable.TOO_MANY):
+                    raise
+        return after, after
+
+    def _header(
+        self, position: int, implicit: bool, end: int
+    ) -> tuple[int, bytes | None, int, int]:
+        """Return tag, VR (None if implicit), length and start of the value."""
+        if not implicit:
+            group, number, vr, length = self._explicit_header(self._data, position)
+            if vr in _KNOWN:
+                start = position + 8
+                if vr in _LONG:
+                    if start + 4 > end:
+                        raise _truncated(position)
+                    (length,) = self._length(self._data, start)
+                    start += 4
+                return group << 16 | number, vr, length, start
+            if b"AA" <= vr <= b"ZZ":
+                raise _malformed(f"unknown value representation {vr!r} at byte {position}")
+        # some writers switch to implicit VR inside explicit datasets; pydicom follows them too
+        group, number, length = self._implicit_header(self._data, position)
+        return group << 16 | number, None, length, position + 8
+
+    def _sequence(self, position: int, outermost: _Level) -> int:
+        """Check a sequence and all below it; return the position after it."""
+        data, levels = self._data, [outermost]
+        while levels:
+            level = levels[-1]
+            if level.defined and position == level.end:
+                levels.pop()
+                continue
+            if level.end - position < 8:
+                raise _truncated(position)
+            if level.items:
+                group, number, length = self._implicit_header(data, position)
+                tag = group << 16 | number
+                position += 8
+                if tag == _SEQUENCE_END and not level.defined:
+                    levels.pop()
+                elif tag == _ITEM:
+                    position = self._open_item(position, length, level, levels)
+                else:
+                    raise _malformed(f"{_name(tag)} stands where an item must begin")
+                continue
+            tag, vr, length, start = self._header(position, level.implicit, level.end)
+            if tag == _ITEM_END and not level.defined:
+                levels.pop()
+                position = start
+                continue
+            if tag >> 16 == 0xFFFE:
+                raise _malformed(f"{_name(tag)} stands inside an item")
+            self._remember(tag, level.tags)
+            position = self._open_value(tag, vr, length, start, levels)
+        return position
+
+    def _open_item(self, position: int, length: int, level: _Level, levels: list[_Level]) -> int:
+        end = level.end if length == UNDEFINED else position + length
+        if end > level.end:
+            raise _malformed(f"an item at byte {position} is longer than what holds it")
+        implicit = level.implicit or not _looks_explicit(self._data, position)
+        levels.append(_Level(False, end, length != UNDEFINED, implicit))
+        return position
+
+    def _open_value(
+        self, tag: int, vr: bytes | None, length: int, start: int, levels: list[_Level]
+    ) -> int:
+        level = levels[-1]
+        end = level.end if length == UNDEFINED else start + length
+        if end > level.end:
+            raise _malformed(f"{_name(tag)} is longer than the item that holds it")
+        if self._holds_items(tag, vr, start):
+            if len(levels) >= 2 * self._max_depth:
+                raise UnreadableError(
+                    f"more than {self._max_depth} nested sequences", code=Unreadable.TOO_DEEP
+                )
+            implicit = level.implicit or vr == _UNKNOWN
+            levels.append(_Level(True, end, length != UNDEFINED, implicit))
+            return start
+        return self._fragments(start, end) if length == UNDEFINED else end
+
+    def _fragments(self, position: int, end: int) -> int:
+        """Skip encapsulated fragments (PS3.5 A.4); return the position after their delimiter."""
+        while end - position >= 8:
+            group, number, length = self._implicit_header(self._data, position)
+            tag = group << 16 | number
+            position += 8
+            if tag == _SEQUENCE_END:
+                return position
+            if tag != _ITEM:
+                raise _malformed(f"{_name(tag)} stands where a fragment must begin")
+            if length > end - position:
+                break
+            position += length
+        raise UnreadableError("the file ends inside a row of fragments", code=Unreadable.TRUNCATED)
+
+    def _holds_items(self, tag: int, vr: bytes | None, start: int) -> bool:
+        """Whether pydicom would read the value as a sequence, now or when it is asked for."""
+        if vr == _SEQUENCE:
+            return True
+        if vr is not None and vr != _UNKNOWN:
+            return False
+        if tag >> 16 & 1:
+            (first,) = self._length(self._data, start) if start + 4 <= len(self._data) else (0,)
+            return first in (0xE000FFFE, 0xFFFEE000)
+        try:
+            return dictionary_VR(tag) == "SQ"
+        except KeyError:
+            return False
+
+    def _remember(self, tag: int, seen: set[int]) -> None:
+        self._count += 1
+        if self._count > self._max_elements:
+            raise UnreadableError(
+                f"more than {self._max_elements} elements", code=Unreadable.TOO_MANY
+            )
+        if tag in seen:
+            raise UnreadableError(
+                f"{_name(tag)} occurs twice: readers would differ", code=Unreadable.DUPLICATE
+            )
+        seen.add(tag)
+
+
+def _looks_explicit(data: bytes, position: int) -> bool:
+    """Whether bytes 4 and 5 of an element are two capital letters (as pydicom decides it)."""
+    return len(vr := data[position + 4 : position + 6]) == 2 and all(64 < c < 91 for c in vr)
+
+
+def _name(tag: int) -> str:
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def _malformed(reason: str) -> UnreadableError:
+    return UnreadableError(reason, code=Unreadable.MALFORMED)
+
+
+def _truncated(position: int) -> UnreadableError:
+    return UnreadableError(
+        f"the data end inside an element, byte {position}", code=Unreadable.TRUNCATED
+    )

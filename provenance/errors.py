@@ -1,0 +1,66 @@
+"""What can go wrong, split by what the caller can do about it."""
+
+from enum import StrEnum
+
+
+class Unreadable(StrEnum):
+    """Why an object cannot be decoded: the codes `radseal explain` knows."""
+
+    TOO_LARGE = "too-large"
+    NOT_DICOM = "not-dicom"
+    TRUNCATED = "truncated"
+    MALFORMED = "malformed-dataset"
+    DUPLICATE = "duplicate-element"
+    TOO_DEEP = "too-deep"
+    TOO_MANY = "too-many-elements"
+    INFLATE = "inflate"
+    TRANSFER_SYNTAX = "transfer-syntax"
+    CODEC_MISSING = "codec-missing"
+    GEOMETRY = "geometry"
+    PIXEL_BYTES = "pixel-bytes"
+    FRAGMENTS = "fragments"
+    CODESTREAM = "codestream"
+
+
+class RadsealError(Exception):
+    """Everything this package raises on purpose."""
+
+
+class UsageError(RadsealError, ValueError):
+    """Your mistake: an argument that no input could make right."""
+
+
+class UnreadableError(RadsealError):
+    """The object cannot be decoded; another file or another installation may help."""
+
+    def __init__(self, reason: str, *, code: Unreadable) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class EvidenceError(RadsealError):
+    """The evidence is there and refutes the claim."""
+
+
+class MalformedError(EvidenceError):
+    """The evidence is not of its format, so nothing can rest on it."""
+
+
+class EvidenceMissingError(RadsealError):
+    """The evidence is not there: nothing is proven and nothing is refuted."""
+
+
+class SealError(RadsealError):
+    """The object cannot be sealed or written; ``code`` says for which kind of reason."""
+
+    def __init__(self, reason: str, *, code: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class TrustError(RadsealError):
+    """The signer is not one this verifier trusts for what was signed."""
+
+
+class NotProvenError(RadsealError):
+    """A property that the caller requires is not proven."""

@@ -1,0 +1,98 @@
+"""What was gathered about one object, before anyone judges it. Values only."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from provenance.claim import Claim
+from provenance.descriptor import Resemblance
+from provenance.dicom.attributes import Change
+from provenance.findings import Code
+from provenance.image_tree import Region
+
+
+class Source(StrEnum):
+    """Where the seal was found."""
+
+    FILE = "the file"
+    LEDGER_BY_INSTANCE = "the ledger, by SOP Instance UID"
+    LEDGER_BY_PIXELS = "the ledger, by its pixels"
+    LEDGER_BY_MARK = "the ledger, by the mark"
+
+
+class Carrier(StrEnum):
+    """In which state the file's carrier was."""
+
+    ABSENT = "absent"
+    BROKEN = "broken"
+    WHOLE = "whole"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that did not fit, by code and in words."""
+
+    code: Code
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class PixelComparison:
+    """How the object's samples compare with the signed ones; nothing differs: as sealed.
+
+    ``unmarked``: they are the signed original, bit for bit, before the mark was put in.
+    """
+
+    regions: tuple[Region, ...] = ()
+    geometry: str | None = None
+    recoded: str | None = None
+    unmarked: bool = False
+    compared: bool = True
+
+    @property
+    def equal(self) -> bool:
+        """Whether every sample is the one that was sealed."""
+        return not self.regions and self.geometry is None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkReading:
+    """What the mark says: a seal id, or None; or why it was not sought."""
+
+    seal_id: bytes | None = None
+    false_alarm_log10: float | None = None
+    not_sought: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Custody:
+    """What log, receipt and ledger say of the seal."""
+
+    log_index: int | None = None
+    logged_before: datetime | None = None
+    receipt: Problem | None = None
+    ledger: Problem | None = None
+    chain_events: int | None = None
+    key: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that `judge` may look at."""
+
+    carrier: Carrier
+    carrier_problem: Problem | None = None
+    claim: Claim | None = None
+    source: Source = Source.FILE
+    pixels: PixelComparison | None = None
+    changes: tuple[Change, ...] | None = None
+    declared_copy: bool = False
+    mark: MarkReading | None = None
+    resemblance: Resemblance | None = None
+    copy_regions: tuple[Region, ...] = ()
+    signer: str | None = None
+    authority: str | None = None
+    trust_problem: Problem | None = None
+    custody: Custody = Custody()
+    preamble: bool = False
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,361 @@
+"""Every code that radseal prints: what it says, why, what to do, and what it does not mean."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Stable names of findings; `radseal explain` knows each."""
+
+    READABLE = "RD100"
+    UNREADABLE = "RD101"
+    PREAMBLE = "RD102"
+    SEAL_FOUND = "SL100"
+    NO_SEAL = "SL101"
+    CARRIER_BROKEN = "SL102"
+    SEAL_MISFIT = "SL103"
+    SEAL_FROM_LEDGER = "SL104"
+    SEAL_FROM_MARK = "SL105"
+    PIXELS_AS_SEALED = "PX100"
+    PIXELS_DIFFER = "PX101"
+    GEOMETRY_DIFFERS = "PX102"
+    NO_PIXELS = "PX103"
+    RECODED = "PX104"
+    PIXELS_NOT_COMPARED = "PX105"
+    PIXELS_UNMARKED = "PX106"
+    HEADER_AS_SEALED = "HD100"
+    CLINICAL_CHANGED = "HD101"
+    ADMINISTRATIVE_CHANGED = "HD102"
+    DISPLAY_CHANGED = "HD103"
+    PRIVATE_CHANGED = "HD104"
+    NOTED = "HD108"
+    MOVED_SEAL = "HD105"
+    PATIENT_REPLACED = "HD106"
+    HEADER_NOT_COMPARED = "HD107"
+    SIGNER_TRUSTED = "TR100"
+    SIGNER_UNKNOWN = "TR101"
+    KEY_REVOKED = "TR102"
+    CLOCK_AHEAD = "TR103"
+    SIGNER_NOT_JUDGED = "TR104"
+    LOGGED = "LG100"
+    NO_RECEIPT = "LG101"
+    RECEIPT_BAD = "LG102"
+    NOT_LOGGED = "LG103"
+    CHAIN_COMPLETE = "LG104"
+    CHAIN_BROKEN = "LG105"
+    CHAIN_NOT_CHECKED = "LG106"
+    MARK_READ = "MK100"
+    NO_MARK = "MK101"
+    MARK_NOT_SOUGHT = "MK102"
+    MARK_OF_ANOTHER = "MK103"
+    COPY_CONSISTENT = "DV100"
+    COPY_DIFFERS = "DV101"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Four sentences for a person."""
+
+    says: str
+    why: str
+    do: str
+    not_meant: str
+
+
+_NOTHING = "Nothing needs to be done."
+_QUARANTINE = (
+    "Quarantine the file, keep it as it is, and ask the sender or the device for the original."
+)
+
+EXPLANATIONS: Mapping[str, Explanation] = {
+    "AUTHENTIC": Explanation(
+        "Pixels and header are as the device sealed them, the signer is trusted, and the seal is "
+        "in the log.",
+        "Every hash, the signature, the certificate and the log's receipt agree.",
+        _NOTHING,
+        "It does not mean that the finding in the image is right, or that the right patient was "
+        "in front of the device.",
+    ),
+    "ALTERED": Explanation(
+        "What is in the file is not what was sealed.",
+        "Pixels differ, a clinical attribute was changed without authority, or the seal belongs "
+        "to another image. The checks name where.",
+        _QUARANTINE,
+        "It does not say who changed it, or that the diagnosis is wrong; a broken transfer can "
+        "do it too.",
+    ),
+    "UNSEALED": Explanation(
+        "There is no evidence of where this object came from.",
+        "The file carries no seal, no mark could be read, and no ledger asked knows it.",
+        "Treat it as any image without proof of origin; ask the device that made it, if you know.",
+        "It does not mean that the image is fake: most images in the world were never sealed.",
+    ),
+    "UNTRUSTED": Explanation(
+        "The object is as it was sealed, but there is no reason to believe the one who sealed it.",
+        "The signer's certificate leads to no trusted authority, was not valid, was revoked, or "
+        "its time cannot be shown.",
+        "Ask the site that sealed it for its trust folder over a channel you trust, or treat the "
+        "object as unsealed.",
+        "It does not mean that the image was changed.",
+    ),
+    "DERIVED": Explanation(
+        "A copy, by lossy compression, windowing or scaling, of an image that was sealed.",
+        "The mark in the pixels names the seal, and the picture resembles what was sealed.",
+        "Fetch the sealed original (radseal trace) when pixels matter.",
+        "It does not mean that fine detail is unchanged: a copy is compared coarsely.",
+    ),
+    "UNREADABLE": Explanation(
+        "The file cannot be decoded, so nothing about it can be said.",
+        "It is damaged, not DICOM, or needs a codec that is not installed.",
+        "Fetch it again; install radseal[codecs] if the reason names a codec.",
+        "It does not mean that the file was tampered with.",
+    ),
+    "NOT CHECKED": Explanation(
+        "The object fits its seal, but something needed for a verdict could not be reached.",
+        "The seal has no usable receipt and no ledger was asked, or trust is not configured.",
+        "Run again with --site, or where the ledger can be reached.",
+        "It is neither good nor bad.",
+    ),
+    "STRIPPED": Explanation(
+        "This object was sealed once, and its seal is gone or broken.",
+        "The mark in the pixels, or the ledger, says that there was a seal.",
+        _QUARANTINE,
+        "It does not mean that the pixels were changed: the checks say what could be compared. "
+        "Software that removes private elements does this without intent.",
+    ),
+    "HEADER CHANGED": Explanation(
+        "The pixels are as sealed; identity or administrative attributes were changed, and "
+        "nothing documents it.",
+        "Attributes that may legally be corrected differ from those that were signed.",
+        "Compare with the order or the patient record; have the correction documented.",
+        "It does not mean that the picture was changed.",
+    ),
+    Code.READABLE: Explanation("The file was read.", "It parses within bounds.", _NOTHING, ""),
+    Code.UNREADABLE: Explanation(
+        "The file or its pixels cannot be decoded.",
+        "It is damaged, hostile, not DICOM, or needs a codec that is not installed.",
+        "Fetch it again; install radseal[codecs] if the reason names a codec.",
+        "It does not mean that the file was tampered with.",
+    ),
+    Code.PREAMBLE: Explanation(
+        "The 128 bytes before the DICOM prefix hold another program's file header.",
+        "PS3.10 section 7.1 leaves them free; they can make the file run as a program.",
+        "Do not execute the file; clear the preamble. The seal covers the object, not these bytes.",
+        "It does not mean that the image was changed: dual-format TIFF files do this by design.",
+    ),
+    Code.SEAL_FOUND: Explanation(
+        "The file carries a seal whose signature verifies.", "", _NOTHING, ""
+    ),
+    Code.NO_SEAL: Explanation(
+        "The file carries no seal.",
+        "It has no private block of creator RADSEAL 1.",
+        "See the verdict: the mark or a ledger may still know the object.",
+        "It does not mean that the image is fake.",
+    ),
+    Code.CARRIER_BROKEN: Explanation(
+        "The file carries something like a seal that cannot be read.",
+        "The private block is damaged, or was written by something else.",
+        _QUARANTINE,
+        "It does not mean that the pixels were changed.",
+    ),
+    Code.SEAL_MISFIT: Explanation(
+        "The parts of the seal do not belong together.",
+        "Signature, certificate or annex were changed after signing, or come from another seal.",
+        _QUARANTINE,
+        "It does not say who changed it.",
+    ),
+    Code.SEAL_FROM_LEDGER: Explanation(
+        "The seal was found in the ledger, not in the file.",
+        "The ledger knows this SOP Instance UID, or these very pixels.",
+        "Compare with the sealed original: radseal trace.",
+        "",
+    ),
+    Code.SEAL_FROM_MARK: Explanation(
+        "The seal was found through the mark in the pixels.",
+        "The mark carries the seal id, and the ledger holds that seal.",
+        "Compare with the sealed original: radseal trace.",
+        "",
+    ),
+    Code.PIXELS_AS_SEALED: Explanation(
+        "Every sample is the one that was sealed.", "All tile hashes are equal.", _NOTHING, ""
+    ),
+    Code.PIXELS_DIFFER: Explanation(
+        "Samples differ from those that were sealed.",
+        "The hashes of the named tiles (64x64 samples) are not those that were signed.",
+        _QUARANTINE,
+        "It does not say how much they differ: one grey level is enough.",
+    ),
+    Code.GEOMETRY_DIFFERS: Explanation(
+        "Size, number of frames, depth or colour differ from what was sealed.",
+        "The image was scaled, cropped, converted, or frames were added or removed.",
+        _QUARANTINE,
+        "",
+    ),
+    Code.NO_PIXELS: Explanation(
+        "The object has no pixels; its content is covered by the header tree.", "", _NOTHING, ""
+    ),
+    Code.RECODED: Explanation(
+        "The pixels are stored in another way than when they were sealed; their values are equal.",
+        "A toolkit changed Bits Stored, the sign, or decoded frames that were stored lossy.",
+        _NOTHING,
+        "It does not mean that a sample changed.",
+    ),
+    Code.PIXELS_UNMARKED: Explanation(
+        "The samples are those of the original, before it was marked.",
+        "Their root is the original root that was signed.",
+        "Use the sealed file where there is one; this is what it was made from.",
+        "",
+    ),
+    Code.PIXELS_NOT_COMPARED: Explanation(
+        "The pixels were not compared.",
+        "No seal was found to compare them with.",
+        "See the verdict.",
+        "",
+    ),
+    Code.HEADER_AS_SEALED: Explanation(
+        "Every signed attribute means what it meant when it was sealed.", "", _NOTHING, ""
+    ),
+    Code.CLINICAL_CHANGED: Explanation(
+        "An attribute was changed that decides how the image is read.",
+        "Side, view, spacing, orientation, grey-value meaning or acquisition differ from what was "
+        "signed, and no authorised correction documents it.",
+        _QUARANTINE,
+        "It does not mean that the pixels were changed.",
+    ),
+    Code.ADMINISTRATIVE_CHANGED: Explanation(
+        "Identity or administrative attributes differ from those that were signed.",
+        "They may legally be corrected, but no correction is documented.",
+        "Compare with the order or the patient record.",
+        "It does not mean that the picture was changed.",
+    ),
+    Code.DISPLAY_CHANGED: Explanation(
+        "Attributes that only affect the first display differ (window, overlays).",
+        "A workstation saved its own window or overlay into the image.",
+        "Look at the image with its own full range.",
+        "It does not mean that the picture was changed.",
+    ),
+    Code.PRIVATE_CHANGED: Explanation(
+        "Private attributes of other makers were changed or removed.",
+        "Archives and de-identification tools strip them.",
+        _NOTHING,
+        "It does not weaken the verdict.",
+    ),
+    Code.NOTED: Explanation(
+        "Attributes that toolkits write when they transcode were changed or added.",
+        "An icon was made anew, or a note says how the pixels were compressed.",
+        _NOTHING,
+        "It does not weaken the verdict: no sample and no signed meaning changed.",
+    ),
+    Code.MOVED_SEAL: Explanation(
+        "The seal belongs to another object.",
+        "Attributes that never change within one instance (its UIDs, its device) differ.",
+        _QUARANTINE,
+        "",
+    ),
+    Code.PATIENT_REPLACED: Explanation(
+        "The image stands under another patient than the one it was sealed for.",
+        "Name, ID and more of the identity differ together; a correction touches one or two.",
+        _QUARANTINE,
+        "It does not mean that the pixels were changed.",
+    ),
+    Code.HEADER_NOT_COMPARED: Explanation(
+        "The header was not compared.", "No seal was found to compare it with.", "", ""
+    ),
+    Code.SIGNER_TRUSTED: Explanation(
+        "A trusted authority vouches for the signer at the time of signing.", "", _NOTHING, ""
+    ),
+    Code.SIGNER_UNKNOWN: Explanation(
+        "No trusted authority vouches for the signer.",
+        "The certificate leads to no trusted root, was not valid when it signed, or is for "
+        "another role.",
+        "Ask the site that sealed the image for its trust folder over a channel you trust.",
+        "It does not mean that the image was changed.",
+    ),
+    Code.KEY_REVOKED: Explanation(
+        "The signer's key did not stand when the seal was logged.",
+        "The log shows it revoked, or not yet added, at that index.",
+        "Ask the custodian why the key was revoked.",
+        "",
+    ),
+    Code.CLOCK_AHEAD: Explanation(
+        "The seal claims a time later than the log saw it.",
+        "The device's clock ran ahead by more than a day, or the time is false.",
+        "Have the device's clock checked.",
+        "It does not mean that the image was changed.",
+    ),
+    Code.SIGNER_NOT_JUDGED: Explanation(
+        "The signer was not judged.", "There is no seal whose signature verifies.", "", ""
+    ),
+    Code.LOGGED: Explanation(
+        "The seal is in the log.", "The receipt leads to a checkpoint of a known log.", _NOTHING, ""
+    ),
+    Code.NO_RECEIPT: Explanation(
+        "Nothing shows that the seal is in a log.",
+        "The file carries no receipt and no ledger was asked.",
+        "Run again with --site, or where the ledger can be reached.",
+        "",
+    ),
+    Code.RECEIPT_BAD: Explanation(
+        "The receipt does not prove that the seal is in a known log.",
+        "It was changed, belongs to another seal, or comes from a log that is not trusted here.",
+        "Run again with --site of the custodian.",
+        "It does not mean that the image was changed.",
+    ),
+    Code.NOT_LOGGED: Explanation(
+        "The ledger that was asked does not hold this seal.",
+        "It was sealed elsewhere, never logged, or the ledger was cut back.",
+        "Ask the custodian; run radseal log audit.",
+        "",
+    ),
+    Code.CHAIN_COMPLETE: Explanation(
+        "The chain of custody in the ledger is complete.",
+        "Every event of the object names its predecessor.",
+        _NOTHING,
+        "",
+    ),
+    Code.CHAIN_BROKEN: Explanation(
+        "The ledger's custody chain of this object has a gap or a contradiction.",
+        "An event is missing, or does not name its predecessor.",
+        "Run radseal log audit, and ask the custodian.",
+        "",
+    ),
+    Code.CHAIN_NOT_CHECKED: Explanation(
+        "Later custody events were not looked up.",
+        "Verification used the receipt in the file alone.",
+        "Run again with --site to see the whole chain.",
+        "",
+    ),
+    Code.MARK_READ: Explanation("The mark was read from the pixels.", "", _NOTHING, ""),
+    Code.NO_MARK: Explanation(
+        "No mark was found in the pixels.",
+        "The image was never marked with this site's key, or was changed beyond what the mark "
+        "survives.",
+        "",
+        "It does not mean that the image was never sealed.",
+    ),
+    Code.MARK_NOT_SOUGHT: Explanation(
+        "The mark was not looked for.",
+        "The hashes decide, or no mark key was at hand, or the object has no single grey frame.",
+        "Give --site to look for a mark.",
+        "",
+    ),
+    Code.MARK_OF_ANOTHER: Explanation(
+        "The mark in the pixels belongs to another seal than the one in the file.",
+        "The seal was moved here from another image.",
+        _QUARANTINE,
+        "",
+    ),
+    Code.COPY_CONSISTENT: Explanation(
+        "The picture resembles the sealed one everywhere it was compared.",
+        "The thumbnails agree, whatever grey curve lies between them.",
+        "Fetch the sealed original when fine detail matters.",
+        "It does not prove that fine detail is unchanged.",
+    ),
+    Code.COPY_DIFFERS: Explanation(
+        "The picture differs from the sealed one by more than a grey curve.",
+        "The thumbnails disagree in the named regions, or as a whole.",
+        _QUARANTINE,
+        "Regions are coarse: an eighth of the image on a side.",
+    ),
+}

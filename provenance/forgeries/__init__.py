@@ -1,0 +1,1 @@
+"""Forgeries of medical images, made to be found: provenance/tamper.py names and offers them."""

@@ -1,0 +1,132 @@
+"""The answer of verification as JSON values: `radseal/verify/1` (docs/verify-json.md).
+
+Pure functions of verdicts. What version 1 says, it says for good: fields may be added, none may
+change its meaning.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from provenance.dicom.attributes import Change
+from provenance.findings import EXPLANATIONS, Explanation
+from provenance.image_tree import Region
+from provenance.verdict import NOTHING_MATCHED, Check, Verdict, Word, gravest
+
+SCHEMA = "radseal/verify/1"
+_SILENT = Explanation("", "", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One object with its verdict; ``path`` is already text."""
+
+    path: str
+    verdict: Verdict
+    sop_instance_uid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was looked at beside the objects: named but absent, or left out, and why."""
+
+    missing: tuple[str, ...] = ()
+    hidden: int = 0
+    special: int = 0
+    repeated: int = 0
+
+
+def explanation(code: str) -> Explanation:
+    """Return the words for a code or a verdict; silent ones for a code that has none."""
+    return EXPLANATIONS.get(code, _SILENT)
+
+
+def overall_exit_code(words: frozenset[Word], *, missing: bool) -> int:
+    """Return the exit code of a run; a named input that does not exist is never success."""
+    code = gravest(words)
+    return NOTHING_MATCHED if code == 0 and missing else code
+
+
+def verify_answer(
+    judged: Sequence[Judged], coverage: Coverage, *, version: str, checked_at: datetime
+) -> dict[str, object]:
+    """Return the one JSON object of a run of verification."""
+    words = [j.verdict.word for j in judged]
+    counts = Counter(words)
+    answer: dict[str, object] = {
+        "schema": SCHEMA,
+        "exit_code": overall_exit_code(frozenset(words), missing=bool(coverage.missing)),
+        "tool": {"name": "radseal", "version": version},
+        "checked_at": _moment(checked_at),
+        "summary": {
+            "objects": len(judged),
+            "by_verdict": {word.value: counts[word] for word in Word if counts[word]},
+            "missing": list(coverage.missing),
+            "skipped": {
+                "hidden": coverage.hidden,
+                "special": coverage.special,
+                "repeated": coverage.repeated,
+            },
+        },
+        "objects": [object_answer(j) for j in judged],
+    }
+    if len(judged) == 1 and not coverage.missing:
+        answer["verdict"] = judged[0].verdict.word.value
+    return answer
+
+
+def object_answer(judged: Judged) -> dict[str, object]:
+    """Return the JSON values of one object."""
+    verdict = judged.verdict
+    words = explanation(verdict.word)
+    return {
+        "path": judged.path,
+        "sop_instance_uid": judged.sop_instance_uid,
+        "verdict": verdict.word.value,
+        "exit_code": verdict.exit_code,
+        "integrity": verdict.integrity.value,
+        "trust": verdict.trust.value,
+        "custody": verdict.custody.value,
+        "why": words.why,
+        "do": words.do,
+        "does_not_mean": words.not_meant,
+        "seal_id": verdict.seal_id.hex() if verdict.seal_id else None,
+        "signer": verdict.signer,
+        "sealed_at": _moment(verdict.sealed_at) if verdict.sealed_at else None,
+        "log_index": verdict.log_index,
+        "checks": [_check(c) for c in verdict.checks],
+        "regions": [_region(r) for r in verdict.regions],
+        "changes": [_change(c) for c in verdict.changes],
+        "notes": [str(n) for n in verdict.notes],
+    }
+
+
+def _check(check: Check) -> dict[str, object]:
+    words = explanation(check.code)
+    return {
+        "id": check.id,
+        "status": check.status.value,
+        "code": check.code.value,
+        "detail": check.detail,
+        "why": words.why,
+        "do": words.do,
+    }
+
+
+def _region(region: Region) -> dict[str, object]:
+    return {"frame": region.frame, "x": region.x, "y": region.y, "w": region.w, "h": region.h}
+
+
+def _change(change: Change) -> dict[str, object]:
+    return {
+        "tag": f"({change.tag >> 16:04X},{change.tag & 0xFFFF:04X})",
+        "keyword": change.keyword,
+        "group": str(change.group),
+        "severity": str(change.severity),
+        "kind": str(change.kind),
+    }
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,283 @@
+"""The write path: mark, hash, sign, log, carry.
+
+`seal` draws clock and chance; `seal_at_time` is the same with both given.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import watermark
+from ledger import Event
+from provenance.annex import Annex, Original
+from provenance.claim import MarkTerms, SealBody
+from provenance.descriptor import describe
+from provenance.device import Device
+from provenance.dicom.attributes import canonical_attributes
+from provenance.dicom.carrier import Carrier, read_carrier, write_carrier
+from provenance.dicom.frames import compressed_frames
+from provenance.dicom.pixels import frames, pixel_geometry
+from provenance.dicom.read import Instance, read_instance
+from provenance.dicom.values import text
+from provenance.dicom.write import instance_bytes, set_pixels, write_instance
+from provenance.errors import SealError
+from provenance.header_tree import hash_header
+from provenance.image_tree import ImageTree, PixelGeometry, hash_image
+from provenance.marking import (
+    NONE,
+    Samples,
+    Unmarked,
+    cannot_carry,
+    choose_profile,
+    mark_plane,
+    measure_change,
+    with_plane,
+)
+from provenance.seal_root import SALT_SIZE, commit_descriptor, commit_object, commit_original
+
+MODALITY = 0x00080060
+SEAL_ID_SIZE = 12
+MARK_SCHEME = "radseal-mark-1"
+
+Step = Callable[[str], None]
+
+
+def _no_step(_: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """The random values of one seal; each is used once."""
+
+    seal_id: bytes
+    salt: bytes
+    header_seed: bytes
+    original_salt: bytes
+
+    @classmethod
+    def draw(cls) -> Self:
+        """Draw from the operating system."""
+        return cls(
+            secrets.token_bytes(SEAL_ID_SIZE),
+            secrets.token_bytes(SALT_SIZE),
+            secrets.token_bytes(32),
+            secrets.token_bytes(SALT_SIZE),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A sealed object, ready to be written."""
+
+    instance: Instance
+    seal_id: bytes
+    log_index: int
+    mark: watermark.Marked | None
+    unmarked: str | None
+    notes: tuple[str, ...]
+
+    def to_bytes(self) -> bytes:
+        """Return the Part 10 file."""
+        return instance_bytes(self.instance)
+
+    def write(self, path: Path | str, *, overwrite: bool = False) -> None:
+        """Write the file atomically; UsageError rather than replace one, unless told."""
+        write_instance(self.instance, Path(path), overwrite=overwrite)
+
+
+def seal(source: bytes | Path | str, *, device: Device, profile: str | None = None) -> Sealed:
+    """Seal one DICOM object: mark its pixels, sign what it is, and log that.
+
+    ``profile`` names the strength of the mark (`watermark.PROFILES`), "none" for no mark; by
+    default the modality decides. Raises UnreadableError, SealError (which says why), or an error
+    of the ledger.
+    """
+    return seal_at_time(
+        source, device=device, profile=profile, at=datetime.now(UTC), chance=Chance.draw()
+    )
+
+
+def seal_at_time(
+    source: bytes | Path | str,
+    *,
+    device: Device,
+    profile: str | None,
+    at: datetime,
+    chance: Chance,
+    step: Step = _no_step,
+) -> Sealed:
+    """Seal with clock and random values given; ``step`` hears the name of each step done."""
+    instance = read_instance(Path(source) if isinstance(source, str) else source)
+    if read_carrier(instance.dataset) is not None:
+        raise SealError("the object carries a seal already", code="SE101")
+    geometry = pixel_geometry(instance)
+    step("read")
+    marking = _mark(instance, geometry, device=device, profile=profile, chance=chance, step=step)
+    header = hash_header(canonical_attributes(marking.instance.dataset), chance.header_seed)
+    annex = Annex(
+        salt=chance.salt,
+        image=marking.tree,
+        header=header,
+        certificates=device.certificates,
+        original=marking.original,
+        descriptor=marking.descriptor,
+    )
+    body = _body(annex, marking.terms)
+    encoded = annex.encode()
+    step("header")
+    entry = device.record(
+        Event.SEALED,
+        object_id=chance.seal_id,
+        body=body.to_cbor(),
+        at=at,
+        annex=encoded,
+        pseudonyms=device.records.pseudonyms(marking.instance.dataset, marking.image_roots),
+    )
+    step("sign and log")
+    receipt = device.records.log.prove(entry.index)
+    restore = marking.marked.restore_data if marking.marked else None
+    write_carrier(marking.instance.dataset, Carrier(entry.statement, encoded, receipt, restore))
+    step("carry")
+    return Sealed(
+        instance=marking.instance,
+        seal_id=chance.seal_id,
+        log_index=entry.index,
+        mark=marking.marked,
+        unmarked=marking.unmarked,
+        notes=instance.notes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Marking:
+    """The object as it will be sealed, and what was hashed on the way."""
+
+    instance: Instance
+    tree: ImageTree | None
+    original: Original | None = None
+    descriptor: bytes | None = None
+    terms: MarkTerms | None = None
+    marked: watermark.Marked | None = None
+    unmarked: str | None = None
+
+    @property
+    def image_roots(self) -> tuple[bytes, ...]:
+        """The roots by which the object is to be found: as sealed, and as it was before."""
+        roots = [self.tree.root] if self.tree else []
+        return (*roots, self.original.root) if self.original else tuple(roots)
+
+
+def _mark(
+    instance: Instance,
+    geometry: PixelGeometry | None,
+    *,
+    device: Device,
+    profile: str | None,
+    chance: Chance,
+    step: Step,
+) -> _Marking:
+    if geometry is None:
+        return _Marking(instance, None, unmarked="the object has no pixels")
+    chosen = _profile(instance, geometry, profile)
+    if isinstance(chosen, Unmarked):
+        return _unmarked(instance, geometry, chosen.reason, step)
+    (frame,) = frames(instance, geometry)
+    step("decode")
+    plane = mark_plane(frame, geometry.colour)
+    if plane is None:
+        if profile is not None:
+            raise SealError("a colour picture cannot be marked", code="SE102")
+        return _unmarked(instance, geometry, "colour that is not a grey picture", step)
+    try:
+        marked = watermark.embed(
+            plane,
+            chance.seal_id,
+            key=device.mark_key,
+            bits_stored=geometry.bits_stored,
+            profile=chosen,
+        )
+    except watermark.CapacityError as error:
+        if profile is not None:
+            raise SealError(f"the image cannot carry the mark: {error}", code="SE103") from error
+        return _unmarked(instance, geometry, f"the image cannot carry the mark: {error}", step)
+    step("mark")
+    return _write_marked(instance, geometry, frame, marked, chosen, device, chance, step)
+
+
+def _write_marked(
+    instance: Instance,
+    geometry: PixelGeometry,
+    frame: Samples,
+    marked: watermark.Marked,
+    profile: str,
+    device: Device,
+    chance: Chance,
+    step: Step,
+) -> _Marking:
+    original_root = hash_image([frame], geometry.as_decoded()).root
+    step("hash")
+    changed = with_plane(frame, marked.image, geometry.colour)
+    written = set_pixels(instance, [changed], geometry)
+    step("encode")
+    now = pixel_geometry(written)
+    assert now is not None
+    tree = hash_image([changed], now)
+    descriptor = describe(changed)
+    step("hash")
+    max_change, psnr = measure_change(
+        marked.original, marked.image, bits_stored=geometry.bits_stored
+    )
+    terms = MarkTerms(
+        scheme=MARK_SCHEME,
+        profile=profile,
+        key_id=device.mark_key_id,
+        max_change=max_change,
+        psnr_centibel=round(psnr * 10),
+    )
+    return _Marking(
+        written,
+        tree,
+        original=Original(chance.original_salt, original_root),
+        descriptor=descriptor,
+        terms=terms,
+        marked=marked,
+    )
+
+
+def _unmarked(instance: Instance, geometry: PixelGeometry, reason: str, step: Step) -> _Marking:
+    compressed = None
+    if geometry.lossy:
+        compressed = tuple(hashlib.sha256(f).digest() for f in compressed_frames(instance))
+    tree = hash_image(frames(instance, geometry), geometry, compressed=compressed)
+    step("decode and hash")
+    return _Marking(instance, tree, unmarked=reason)
+
+
+def _profile(instance: Instance, geometry: PixelGeometry, asked: str | None) -> str | Unmarked:
+    if asked is None:
+        return choose_profile(text(instance.dataset, MODALITY), geometry)
+    if asked == NONE:
+        return Unmarked("asked for no mark")
+    if asked not in watermark.PROFILES:
+        known = ", ".join(sorted(watermark.PROFILES))
+        raise SealError(f"there is no mark profile {asked!r}; there are {known}", code="SE104")
+    if (impossible := cannot_carry(geometry)) is not None:
+        raise SealError(impossible.reason, code="SE102")
+    return asked
+
+
+def _body(annex: Annex, terms: MarkTerms | None) -> SealBody:
+    return SealBody(
+        certificate=hashlib.sha256(annex.certificates[0]).digest(),
+        commitment=commit_object(annex.salt, annex.root),
+        original=commit_original(annex.original.salt, annex.original.root)
+        if annex.original
+        else None,
+        mark=terms,
+        descriptor=commit_descriptor(annex.salt, annex.descriptor) if annex.descriptor else None,
+    )

@@ -1,0 +1,248 @@
+"""A site: one folder with its trust, its keys and its ledger, as `radseal init` makes it.
+
+SITE/site.json              name, origin, what it is
+SITE/trust/roots/*.pem      certificate authorities; give this folder to those who verify
+SITE/trust/logs/*.vkeys     verifier keys of logs
+SITE/keys/                  private keys, mode 0600 in a folder of mode 0700
+SITE/certificates/*.pem     one certificate for each role
+SITE/ledger.sqlite          the log
+"""
+
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from ledger import (
+    Algorithm,
+    Event,
+    Head,
+    Log,
+    LogKeys,
+    Role,
+    Signer,
+    Submission,
+    create_log,
+    key_added_body,
+    make_genesis,
+    open_log,
+    sign_statement,
+)
+from provenance.certificates import NO_EXPIRY, certificate_der, issue_authority, issue_role
+from provenance.device import Device
+from provenance.errors import UsageError
+from provenance.records import Records
+from provenance.signers import generate_key, load_signer, save_key, write_secret
+from provenance.trust import TrustStore
+
+SCHEMA = "radseal/site/1"
+ROLES = (Role.ARCHIVIST, Role.DEVICE, Role.OPERATOR, Role.GATEWAY, Role.AUDITOR)
+SECRETS = ("annex", "lookup", "mark")
+SECRET_SIZE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a site's files are. Keys are read when they are asked for, not before."""
+
+    folder: Path
+    name: str
+    origin: str
+
+    @classmethod
+    def init(
+        cls, folder: Path, *, name: str | None = None, algorithm: Algorithm = Algorithm.ED25519
+    ) -> Self:
+        """Make a new site in ``folder``, with fresh keys; UsageError if something is there."""
+        return cls.init_at_time(
+            folder, name=name or folder.resolve().name, algorithm=algorithm, at=datetime.now(UTC)
+        )
+
+    @classmethod
+    def init_at_time(cls, folder: Path, *, name: str, algorithm: Algorithm, at: datetime) -> Self:
+        """The same, at the moment ``at``."""
+        if folder.exists() and any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty: a site needs a folder of its own")
+        _check_name(name)
+        origin = f"radseal.invalid/{name}-{secrets.token_hex(4)}"
+        for part in ("trust/roots", "trust/logs", "certificates"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        (folder / "keys").mkdir(mode=0o700)
+        site = cls(folder, name, origin)
+        site._make_keys(algorithm, at)
+        site._make_log(at)
+        # Written last: a folder with site.json is a whole site.
+        text = json.dumps(
+            {"schema": SCHEMA, "name": name, "origin": origin, "created_at": at.isoformat()},
+            indent=2,
+        )
+        (folder / "site.json").write_text(text + "\n", encoding="utf-8")
+        return site
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Self:
+        """Open the site in ``folder``; UsageError if it is none."""
+        path = Path(folder)
+        try:
+            fields = json.loads((path / "site.json").read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"{path} is not a site (no site.json): radseal init {path}") from error
+        except ValueError as error:
+            raise UsageError(f"{path / 'site.json'} is not JSON") from error
+        match fields:
+            case {"schema": str(schema), "name": str(name), "origin": str(origin)}:
+                pass
+            case _:
+                raise UsageError(f"{path / 'site.json'} lacks schema, name or origin")
+        if schema != SCHEMA:
+            raise UsageError(f"{path} is a site of schema {schema}; this radseal knows {SCHEMA}")
+        return cls(path, name, origin)
+
+    @property
+    def trust(self) -> TrustStore:
+        """Whom this site believes."""
+        return TrustStore.load(self.folder / "trust")
+
+    @property
+    def mark_key(self) -> bytes:
+        """The key of this site's marks."""
+        return self._secret("mark")
+
+    def records(self) -> Records:
+        """Open the ledger to read; it can neither append nor sign."""
+        return Records(
+            open_log(self._ledger, keys=None, annex_key=self._secret("annex")),
+            self._secret("lookup"),
+        )
+
+    def device(self, role: Role = Role.DEVICE) -> Device:
+        """Open the ledger to write, with the keys of the site's actor in ``role``."""
+        keys = LogKeys.from_bytes(_read_file(self.folder / "keys" / "log.keys"))
+        log = open_log(self._ledger, keys=keys, annex_key=self._secret("annex"))
+        certificate = self.certificate(role)
+        return Device(
+            signer=load_signer(self._key_file(role)),
+            certificates=(certificate_der(certificate),),
+            records=Records(log, self._secret("lookup")),
+            mark_key=self.mark_key,
+        )
+
+    def certificate(self, role: Role) -> x509.Certificate:
+        """The certificate of the site's actor in ``role``."""
+        path = self.folder / "certificates" / f"{role}.pem"
+        try:
+            return x509.load_pem_x509_certificate(_read_file(path))
+        except ValueError as error:
+            raise UsageError(f"{path} is not a PEM certificate") from error
+
+    @property
+    def _ledger(self) -> Path:
+        return self.folder / "ledger.sqlite"
+
+    def _key_file(self, role: Role) -> Path:
+        return self.folder / "keys" / f"{role}.key.pem"
+
+    def _secret(self, name: str) -> bytes:
+        path = self.folder / "keys" / f"{name}.key"
+        secret = _read_file(path)
+        if len(secret) != SECRET_SIZE:
+            raise UsageError(f"{path} must hold {SECRET_SIZE} bytes, not {len(secret)}")
+        return secret
+
+    def _make_keys(self, algorithm: Algorithm, at: datetime) -> None:
+        for name in SECRETS:
+            write_secret(self.folder / "keys" / f"{name}.key", secrets.token_bytes(SECRET_SIZE))
+        authority_key = generate_key(Algorithm.ESP256)
+        save_key(authority_key, self.folder / "keys" / "ca.key.pem")
+        authority = issue_authority(
+            authority_key,
+            name=f"{self.name} CA",
+            serial=x509.random_serial_number(),
+            valid_from=at,
+            valid_until=NO_EXPIRY,
+        )
+        _write_certificate(self.folder / "trust" / "roots" / "site.pem", authority)
+        for role in ROLES:
+            key = generate_key(algorithm)
+            save_key(key, self._key_file(role))
+            certificate = issue_role(
+                key.public_key(),
+                name=f"{self.name} {role}",
+                role=role,
+                authority=authority,
+                authority_key=authority_key,
+                serial=x509.random_serial_number(),
+                valid_from=at,
+            )
+            _write_certificate(self.folder / "certificates" / f"{role}.pem", certificate)
+
+    def _make_log(self, at: datetime) -> None:
+        keys = LogKeys.generate(self.origin)
+        write_secret(self.folder / "keys" / "log.keys", keys.to_bytes())
+        (self.folder / "trust" / "logs" / "site.vkeys").write_text(
+            "\n".join(keys.vkeys) + "\n", encoding="utf-8"
+        )
+        archivist = load_signer(self._key_file(Role.ARCHIVIST))
+        genesis = make_genesis(
+            archivist,
+            certificate=certificate_der(self.certificate(Role.ARCHIVIST)),
+            claimed_at=at,
+        )
+        log = create_log(
+            self._ledger, keys=keys, genesis=genesis, annex_key=self._secret("annex"), at=at
+        )
+        with log:
+            for role in ROLES[1:]:
+                _add_key(
+                    log,
+                    archivist,
+                    load_signer(self._key_file(role)),
+                    role=role,
+                    certificate=certificate_der(self.certificate(role)),
+                    at=at,
+                )
+
+
+def _add_key(
+    log: Log, archivist: Signer, signer: Signer, *, role: Role, certificate: bytes, at: datetime
+) -> None:
+    head = log.head()
+    statement = sign_statement(
+        event=Event.KEY_ADDED,
+        object_id=None,
+        object_link=None,
+        actor_link=log.actor_link(archivist.kid),
+        claimed_at=at,
+        head_seen=Head(head.size, head.root),
+        body=key_added_body(signer.spki, role=role, certificate=certificate),
+        signer=archivist,
+    )
+    log.append([Submission(statement)], at=at)
+
+
+def _check_name(name: str) -> None:
+    if (
+        not name
+        or len(name) > 40
+        or not all(c.isascii() and (c.isalnum() or c in "-._") for c in name)
+    ):
+        raise UsageError(
+            f"the site's name {name!r} must be 1 to 40 letters, digits, '-', '.' or '_' "
+            "(give one with --name)"
+        )
+
+
+def _write_certificate(path: Path, certificate: x509.Certificate) -> None:
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error

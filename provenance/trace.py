@@ -1,0 +1,117 @@
+"""The custody chain of one object, as its log tells it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ledger import LedgerError, parse_statement
+from provenance.certificates import certificate_name, load_certificate
+from provenance.dicom.carrier import read_carrier
+from provenance.dicom.read import read_instance
+from provenance.errors import EvidenceMissingError, MalformedError
+from provenance.gather import read_mark
+from provenance.records import Lookup, Records, uid_of
+
+SEAL_ID_HEX = 24
+
+
+@dataclass(frozen=True, slots=True)
+class TracedEvent:
+    """One event of an object's life, whether its back link holds, and who signed it."""
+
+    index: int
+    event: str
+    claimed_at: datetime
+    role: str
+    actor: str
+    linked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """All events of one object, oldest first."""
+
+    seal_id: bytes
+    found_by: str
+    events: tuple[TracedEvent, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every event names its predecessor."""
+        return bool(self.events) and all(e.linked for e in self.events)
+
+
+def trace(subject: str, *, records: Records, mark_key: bytes | None) -> tuple[Trace, ...]:
+    """Find the objects that ``subject`` (a path, a seal id in hex, a UID) names, and their events.
+
+    Raises EvidenceMissingError when the ledger knows none.
+    """
+    seal_ids, found_by = _resolve(subject, records, mark_key)
+    traces = tuple(
+        Trace(seal_id, found_by, tuple(_events(seal_id, records))) for seal_id in seal_ids
+    )
+    known = tuple(t for t in traces if t.events)
+    if not known:
+        raise EvidenceMissingError(f"the ledger knows no object by {subject}")
+    return known
+
+
+def _resolve(
+    subject: str, records: Records, mark_key: bytes | None
+) -> tuple[tuple[bytes, ...], str]:
+    if Path(subject).is_file():
+        return _of_file(Path(subject), records, mark_key)
+    if len(subject) == SEAL_ID_HEX:
+        try:
+            return (bytes.fromhex(subject),), "seal id"
+        except ValueError:
+            pass
+    for lookup in (Lookup.INSTANCE, Lookup.SERIES, Lookup.STUDY):
+        found = records.find(lookup, subject.encode("ascii", "replace"))
+        if found:
+            return found, lookup.value
+    raise EvidenceMissingError(
+        f"{subject} is no file, and the ledger knows no seal id and no UID like it"
+    )
+
+
+def _of_file(path: Path, records: Records, mark_key: bytes | None) -> tuple[tuple[bytes, ...], str]:
+    instance = read_instance(path)
+    try:
+        values = read_carrier(instance.dataset)
+        if values is not None:
+            object_id = parse_statement(values.statement).object_id
+            if object_id is not None:
+                return (object_id,), "the seal in the file"
+    except (MalformedError, LedgerError):
+        pass  # a broken carrier: the other ways to find the object remain
+    uid = uid_of(instance.dataset, Lookup.INSTANCE)
+    if uid is not None and (found := records.find(Lookup.INSTANCE, uid)):
+        return found, "the file's SOP Instance UID"
+    mark = read_mark(instance, mark_key)
+    if mark.seal_id is not None:
+        return (mark.seal_id,), "the mark in the pixels"
+    raise EvidenceMissingError(
+        f"{path} carries no seal and no mark of this site, and the ledger does not know its UID"
+    )
+
+
+def _events(seal_id: bytes, records: Records) -> Iterator[TracedEvent]:
+    previous = None
+    for number, entry in enumerate(records.log.events(seal_id)):
+        statement = parse_statement(entry.statement)
+        link = statement.object_link
+        key = records.log.key(statement.kid)
+        actor = statement.kid.hex()[:16]
+        if key.certificate is not None:
+            actor = certificate_name(load_certificate(key.certificate))
+        yield TracedEvent(
+            index=entry.index,
+            event=statement.event.value,
+            claimed_at=statement.claimed_at,
+            role=key.role.value,
+            actor=actor,
+            linked=link is not None and link.seq == number and link.previous == previous,
+        )
+        previous = entry.leaf_hash

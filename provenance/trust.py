@@ -1,0 +1,64 @@
+"""Whom a verifier believes: certificate authorities and logs. Built from bytes; reads no clock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from ledger import LedgerError, Role, TrustedLogs
+from provenance.certificates import validate_path
+from provenance.errors import UsageError
+
+MAX_TRUST_FILE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStore:
+    """Root certificates for signers, verifier keys for logs."""
+
+    roots: tuple[x509.Certificate, ...]
+    logs: TrustedLogs
+
+    @classmethod
+    def load(cls, folder: Path) -> "TrustStore":
+        """Read ``roots/*.pem`` and ``logs/*.vkeys`` under ``folder``.
+
+        UsageError when the folder holds neither: an empty store would judge everything untrusted
+        without saying why.
+        """
+        roots: list[x509.Certificate] = []
+        vkeys: list[str] = []
+        for path in sorted((folder / "roots").glob("*.pem")):
+            try:
+                roots.extend(x509.load_pem_x509_certificates(_read(path)))
+            except ValueError as error:
+                raise UsageError(f"{path} is not a PEM file of certificates") from error
+        for path in sorted((folder / "logs").glob("*.vkeys")):
+            try:
+                vkeys.extend(line for line in _read(path).decode("utf-8").splitlines() if line)
+            except UnicodeDecodeError as error:
+                raise UsageError(f"{path} is not a text file of verifier keys") from error
+        if not roots and not vkeys:
+            raise UsageError(
+                f"{folder} holds no trust: expected roots/*.pem and logs/*.vkeys (radseal init)"
+            )
+        try:
+            return cls(tuple(roots), TrustedLogs.from_vkeys(vkeys))
+        except LedgerError as error:
+            raise UsageError(f"a verifier key under {folder}/logs is not valid: {error}") from error
+
+    def vouch(self, chain: Sequence[x509.Certificate], *, role: Role, at: datetime) -> str:
+        """Return the subject of the root that vouches for ``chain[0]``; else TrustError."""
+        root = validate_path(chain, roots=self.roots, role=role, at=at)
+        return root.subject.rfc4514_string()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_TRUST_FILE:
+            raise UsageError(f"{path} is too large for a trust file")
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
