@@ -75,7 +75,7 @@ def test() -> int:
         "ruff format": (PYTHON, "-m", "ruff", "format", "--check", "."),
         "mypy": (PYTHON, "-m", "mypy"),
         "import-linter": (BIN / "lint-imports",),
-        "pytest": (PYTHON, "-m", "pytest", "-q", "-n", "2"),
+        "pytest": (PYTHON, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile"),
     }
     codes = {}
     for name, command in steps.items():

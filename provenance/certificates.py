@@ -37,6 +37,7 @@ _UNPARSEABLE = (
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
+    x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
     x509.DuplicateExtension,
     CryptographyDeprecationWarning,
@@ -96,12 +97,21 @@ def load_certificate(der: bytes) -> x509.Certificate:
         raise MalformedError(f"a certificate of {len(der)} bytes exceeds {MAX_CERTIFICATE}")
     try:
         certificate = x509.load_der_x509_certificate(der)
+        # cryptography parses most fields when they are asked for: all here, none later.
         certificate.public_key()
-        certificate.extensions  # noqa: B018 - parsed here so that nothing fails later
+        parsed = (
+            certificate.version,
+            certificate.subject.rfc4514_string(),
+            certificate.issuer.rfc4514_string(),
+            certificate.extensions,
+            certificate.not_valid_before_utc,
+            certificate.not_valid_after_utc,
+            certificate.signature_algorithm_oid,
+        )
         serial = certificate.serial_number
     except _UNPARSEABLE as error:
         raise MalformedError("the certificate cannot be parsed") from error
-    if serial <= 0:
+    if serial <= 0 or not all(part is not None for part in parsed):
         raise MalformedError("the certificate's serial number is not positive")
     return certificate
 

@@ -6,7 +6,7 @@ certificate that signed them. Knows no file, no clock, no trust: see trust.py fo
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from cryptography import x509
@@ -123,7 +123,7 @@ class Claim:
     statement: Statement
     seal_id: bytes
     body: SealBody
-    annex: Annex
+    annex: Annex = field(repr=False)
     chain: tuple[x509.Certificate, ...]
 
     @property

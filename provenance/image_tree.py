@@ -5,8 +5,10 @@ Pure functions of arrays; the bytes are those of docs/spec/image-tree.md. Knows 
 """
 
 import hashlib
+import math
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Self
 
@@ -26,6 +28,7 @@ _HASH: Final = 32
 _KINDS: Final = ("int", "float32", "float64")
 _COLOURS: Final = ("grey", "rgb", "ybr", "palette", "other")
 _MAX_REGIONS: Final = 256
+_LARGE: Final = 2 << 20  # bytes of a frame from which on a second thread pays
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,22 +289,43 @@ def _leaf(content: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + content).digest()
 
 
-def _tile_hashes(samples: Samples, frame: int) -> Iterator[bytes]:
-    """Hash one frame, band by band: one copy makes all tiles of a band contiguous."""
-    rows, columns = samples.shape[:2]
-    cell = samples.dtype.itemsize * (samples.shape[2] if samples.ndim == 3 else 1)
+def _tile_hashes(samples: Samples, frame: int) -> list[bytes]:
+    """Hash one frame, the two halves of a large one side by side: hashing lets threads run."""
+    rows = samples.shape[0]
+    if samples.nbytes < _LARGE:
+        return _hash_bands(samples, frame, range(0, rows, TILE))
+    middle = rows // 2 // TILE * TILE
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        below = pool.submit(_hash_bands, samples, frame, range(middle, rows, TILE))
+        above = _hash_bands(samples, frame, range(0, middle, TILE))
+        return above + below.result()
+
+
+def _hash_bands(samples: Samples, frame: int, starts: range) -> list[bytes]:
+    """Hash bands of tiles: one copy makes all tiles of a band contiguous.
+
+    The copy always goes to the same place: fresh memory would cost more than the copying.
+    """
+    columns, depth = samples.shape[1], samples.shape[2:]
+    cell = samples.dtype.itemsize * math.prod(depth)
     full = columns // TILE
-    for row in range(0, rows, TILE):
+    room = np.empty(full * TILE * TILE * math.prod(depth), samples.dtype)
+    hashes = []
+    for row in starts:
         band = samples[row : row + TILE]
         height = band.shape[0]
-        inner = band[:, : full * TILE].reshape(height, full, TILE, *band.shape[2:])
-        tiles = _bytes(inner.swapaxes(0, 1))
+        inner = band[:, : full * TILE].reshape(height, full, TILE, *depth)
+        contiguous = room[: inner.size].reshape(full, height, TILE, *depth)
+        np.copyto(contiguous, inner.swapaxes(0, 1))
+        tiles = _bytes(contiguous)
         size = height * TILE * cell
         for index in range(full):
             part = tiles[index * size : (index + 1) * size]
-            yield _tile_hash(frame, row, index * TILE, height, TILE, part)
+            hashes.append(_tile_hash(frame, row, index * TILE, height, TILE, part))
         if width := columns - full * TILE:
-            yield _tile_hash(frame, row, full * TILE, height, width, _bytes(band[:, full * TILE :]))
+            edge = _bytes(band[:, full * TILE :])
+            hashes.append(_tile_hash(frame, row, full * TILE, height, width, edge))
+    return hashes
 
 
 def _bytes(samples: Samples) -> memoryview:

@@ -140,7 +140,7 @@ def _integrity(evidence: Evidence, word: Word) -> Outcome:
         return Outcome.REFUTED
     if evidence.claim is None or evidence.pixels is None or not evidence.pixels.compared:
         return Outcome.UNKNOWN
-    if word is Word.DERIVED:
+    if not evidence.pixels.equal:  # a copy: neither as sealed nor shown to be falsified
         return Outcome.UNKNOWN
     changed = any(c.severity is not Severity.INFORMATIONAL for c in evidence.changes or ())
     return Outcome.REFUTED if changed else Outcome.PROVEN

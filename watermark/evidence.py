@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from watermark import polar
 from watermark.bands import LEVELS, ORIENTATIONS, analyse
-from watermark.carrier import carriers
 from watermark.pattern import HEIGHTS, RMS
+from watermark.spreading import spreads
 
 Floats = npt.NDArray[np.float32]
 
@@ -57,7 +57,7 @@ def gather(levelled: Sequence[Floats], *, key: bytes) -> Evidence:
     """Sum the terms of each code bit under a key's signs."""
     sums = np.zeros(polar.LENGTH)
     power = 0.0
-    for term, whole in zip(levelled, carriers(key), strict=True):
+    for term, whole in zip(levelled, spreads(key), strict=True):
         part = whole.cut(*term.shape)
         signed = (term * part.chips).ravel()
         sums += np.bincount(part.slots.ravel(), weights=signed, minlength=polar.LENGTH)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from watermark import payload as framing
 from watermark import polar
 from watermark.bands import LEVELS, ORIENTATIONS, synthesise
-from watermark.carrier import carriers
+from watermark.spreading import spreads
 
 Pattern = npt.NDArray[np.int16]
 
@@ -40,9 +40,9 @@ def pattern(payload: bytes, *, key: bytes, canvas: tuple[int, int]) -> Pattern:
     word = polar.encode(framing.frame(payload, key=key))
     spelt = 1 - 2 * word.astype(np.int32)
     bands = []
-    for number, carrier in enumerate(carriers(key)):
+    for number, spread in enumerate(spreads(key)):
         level = LEVELS[number // ORIENTATIONS]
-        part = carrier.cut(canvas[0] >> level, canvas[1] >> level)
+        part = spread.cut(canvas[0] >> level, canvas[1] >> level)
         bands.append(part.chips * (spelt * HEIGHTS[level])[part.slots])
     return np.clip(synthesise(bands), -PEAK, PEAK).astype(np.int16)
 

@@ -35,7 +35,7 @@ def init(session: Session, site: Path, name: str | None, algorithm: str) -> int:
 
     \b
     Example
-      radseal init /srv/radseal --name stmary
+      radseal init /srv/radseal --name radiology
     """
     from ledger import Algorithm
     from provenance.site import Site

@@ -55,7 +55,7 @@ def verify(
 
     \b
     Examples
-      radseal verify chest.dcm --trust stmary-trust
+      radseal verify chest.dcm --trust radiology-trust
       radseal verify /archive/2026 --site /srv/radseal --json > verdicts.json
     """
     session: Session = ctx.obj

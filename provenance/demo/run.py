@@ -138,7 +138,8 @@ def _pictures(
     stage: Stage, name: str, view: View, instance: Instance | None, verdict: Verdict | None
 ) -> tuple[tuple[Panel, ...], tuple[Panel, ...]]:
     gallery = stage.gallery
-    panels = [Panel(view.name, "as sealed", "the image as it was sealed")]
+    before = "as sealed" if view.name in stage.images else "as it is elsewhere"
+    panels = [Panel(view.name, before, f"the image {before}")]
     if instance is None:
         return tuple(panels), ()
     same = view.same_frame(instance)

@@ -43,7 +43,7 @@ def without_padding(frame: bytes) -> bytes:
 def stored_frames(dataset: Dataset, count: int) -> list[bytes]:
     """Return ``count`` encapsulated frames, their fragments joined; UnreadableError otherwise."""
     value = binary(dataset, PIXEL_DATA)
-    if value is None or not undefined_length(dataset, PIXEL_DATA):
+    if not isinstance(value, bytes) or not undefined_length(dataset, PIXEL_DATA):
         raise _refused("the transfer syntax needs fragments, and Pixel Data holds none")
     table, fragments = _items(value)
     starts = _starts(dataset, table, fragments, count)

@@ -172,7 +172,7 @@ def _is_lossy(instance: Instance, syntax: Syntax, count: int) -> bool:
     return not all(codecs.probe(frame, syntax.coding).reversible for frame in stored)
 
 
-def native_value(instance: Instance, geometry: PixelGeometry, stored: Stored) -> bytes:
+def native_value(instance: Instance, geometry: PixelGeometry, stored: Stored) -> bytes | memoryview:
     """Return the bytes of native pixels, once it is certain that all are there."""
     if undefined_length(instance.dataset, stored.tag):
         raise UnreadableError(

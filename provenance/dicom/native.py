@@ -35,12 +35,12 @@ def native_size(layout: NativeLayout) -> int:
     return layout.rows * layout.columns * samples * layout.bits
 
 
-def native_frame(value: bytes, index: int, layout: NativeLayout) -> Samples:
+def native_frame(value: bytes | memoryview, index: int, layout: NativeLayout) -> Samples:
     """Return the cells of frame ``index``.
 
     Parameters
     ----------
-    value : bytes
+    value : bytes-like
         Pixel Data, long enough for the frame.
     index : int
         The frame, from zero.
@@ -68,7 +68,9 @@ def native_frame(value: bytes, index: int, layout: NativeLayout) -> Samples:
     return cells.reshape(layout.rows, layout.columns, layout.samples)
 
 
-def _whole_cells(value: bytes, offset: int, count: int, layout: NativeLayout) -> Samples:
+def _whole_cells(
+    value: bytes | memoryview, offset: int, count: int, layout: NativeLayout
+) -> Samples:
     if layout.words:
         first = offset - offset % 2
         swapped = _swapped(value, first, offset + count)
@@ -81,7 +83,9 @@ def _whole_cells(value: bytes, offset: int, count: int, layout: NativeLayout) ->
     return cells.view(f"<{kind}{itemsize}")
 
 
-def _packed_cells(value: bytes, first: int, count: int, layout: NativeLayout) -> Samples:
+def _packed_cells(
+    value: bytes | memoryview, first: int, count: int, layout: NativeLayout
+) -> Samples:
     """Unpack cells of 1 to 31 bits that follow each other without gaps, lowest bit first."""
     start = first // 8
     stop = -(-(first + count * layout.bits) // 8)
@@ -99,10 +103,10 @@ def _packed_cells(value: bytes, first: int, count: int, layout: NativeLayout) ->
     return cells
 
 
-def _swapped(value: bytes, first: int, stop: int) -> npt.NDArray[np.uint8]:
+def _swapped(value: bytes | memoryview, first: int, stop: int) -> npt.NDArray[np.uint8]:
     """Undo big-endian words around single bytes, from an even offset on."""
     words = -(-(stop - first) // 2)
-    part = value[first : first + 2 * words].ljust(2 * words, b"\0")
+    part = bytes(value[first : first + 2 * words]).ljust(2 * words, b"\0")
     return np.frombuffer(part, "u2").byteswap().view(np.uint8)
 
 

@@ -9,6 +9,7 @@ import io
 import os
 import zlib
 from pathlib import Path
+from typing import cast
 
 from pydicom.charset import STAND_ALONE_ENCODINGS, default_encoding, python_encoding
 from pydicom.config import IGNORE
@@ -18,7 +19,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from provenance.dicom.instance import DEFAULT_LIMITS, Instance, Limits, Note
-from provenance.dicom.structure import Element, Walker
+from provenance.dicom.structure import UNDEFINED, Element, Walker
 from provenance.dicom.syntax import (
     DEFLATED,
     EXPLICIT_BIG,
@@ -31,6 +32,7 @@ from provenance.errors import Unreadable, UnreadableError
 
 __all__ = ["Instance", "Limits", "Note", "read_instance"]
 
+_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _PROGRAMS = (b"MZ", b"\x7fELF", b"#!", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe",
              b"\xca\xfe\xba\xbe", b"<script", b"<html")  # fmt: skip
 _FORMATS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"%PDF", b"PK\3\4", b"GIF8", b"\x89PNG")
@@ -182,13 +184,16 @@ def _raw(
         vr, implicit_value = element.vr, implicit
         if element.items and vr in (None, "UN"):
             vr, implicit_value = "SQ", True  # PS3.5 6.2.2: unknown, but a sequence in implicit VR
-        value = data[element.start : element.end] or empty_value_for_VR(vr, raw=True)
+        # Native pixels are not copied: on a radiograph that costs half as much as hashing them.
+        whole = element.tag in _PIXELS and element.length != UNDEFINED
+        source = memoryview(data) if whole else data
+        value = source[element.start : element.end] or empty_value_for_VR(vr, raw=True)
         tag = BaseTag(element.tag)
         raw[tag] = RawDataElement(
             tag,
             vr,
             element.length,
-            value if isinstance(value, bytes) else None,
+            cast("bytes | None", value if isinstance(value, bytes | memoryview) else None),
             element.start,
             implicit_value,
             little,

@@ -7,8 +7,10 @@ decoded again and compared, and an encoder that is not exact is not used.
 import struct
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.tag import BaseTag
@@ -31,6 +33,7 @@ _OFFSETS, _LENGTHS = 0x7FE00001, 0x7FE00002
 _GROUP_LENGTH = 0x7FE00000
 _PARTIAL = ("YBR_PARTIAL_422", "YBR_PARTIAL_420")
 CANNOT_WRITE = "SE201"
+_BAND = 256  # rows changed at a time
 
 
 def set_pixels(instance: Instance, samples: Iterable[Samples], geometry: PixelGeometry) -> Instance:
@@ -121,19 +124,32 @@ def _in_place(
     layout = native_layout(geometry, stored, instance)
     cells = []
     for index, frame in enumerate(wanted):
-        new = _cells(frame, geometry, stored)
         if geometry.kind == "int":
             old = native_frame(value, index, layout)
-            old = old.view(f"<u{old.dtype.itemsize}").astype(new.dtype, copy=False)
-            plain = _cells(canonical(old, geometry, stored.high_bit), geometry, stored)
-            new = new ^ (old ^ plain)
-        cells.append(new)
+            old = old.view(f"<u{old.dtype.itemsize}")
+            bands = [slice(row, row + _BAND) for row in range(0, geometry.rows, _BAND)]
+            parts = [_replaced(old[rows], frame[rows], geometry, stored) for rows in bands]
+            cells.append(np.concatenate(parts))
+        else:
+            cells.append(frame)
     packed = pack_frames(cells, layout)
     changed = _copy(instance)
     element = changed.dataset.get_item(BaseTag(stored.tag), keep_deferred=True)
     vr = getattr(element, "VR", None)
     _put(changed, stored.tag, vr, packed + value[len(packed) :])
     return changed
+
+
+def _replaced(
+    old: Samples, frame: Samples, geometry: PixelGeometry, stored: Stored
+) -> npt.NDArray[np.integer[Any]]:
+    """Return rows of stored cells with other samples in them, bits outside Bits Stored kept."""
+    new = cast("npt.NDArray[np.integer[Any]]", _cells(frame, geometry, stored))
+    widened = old.astype(new.dtype, copy=False)
+    plain = _cells(canonical(widened, geometry, stored.high_bit), geometry, stored)
+    kept: npt.NDArray[np.integer[Any]] = np.bitwise_xor(widened, plain)
+    np.bitwise_xor(new, kept, out=kept)
+    return kept
 
 
 def _cells(frame: Samples, geometry: PixelGeometry, stored: Stored) -> Samples:

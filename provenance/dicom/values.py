@@ -51,7 +51,7 @@ def text(dataset: Dataset, tag: int) -> str:
     return ""
 
 
-def binary(dataset: Dataset, tag: int) -> bytes | None:
+def binary(dataset: Dataset, tag: int) -> bytes | memoryview | None:
     """Return the value of an OB, OW, OF, OD, OV element as stored; None when absent."""
     element: object = dataset.get_item(BaseTag(tag), keep_deferred=True)
     if element is None:
@@ -60,7 +60,7 @@ def binary(dataset: Dataset, tag: int) -> bytes | None:
         value = element.value
         if value is None:
             return b""
-        if isinstance(value, bytes):
+        if isinstance(value, bytes | memoryview):
             return value
     raise _unusable(tag, "its value is not plain bytes")
 

@@ -1,12 +1,10 @@
 """Make the copies that hospitals make: recompressed by an archive, or shot from a screen."""
 
-import io
 import math
 from dataclasses import replace
 
 import numpy as np
-import pydicom
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     JPEG2000,
@@ -19,7 +17,9 @@ from provenance.dicom.carrier import remove_carrier
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import Instance, read_instance
 from provenance.dicom.values import text
+from provenance.dicom.write import instance_bytes
 from provenance.errors import UsageError
+from provenance.forgeries.elements import decode_big_endian, drop, put, put_pixels
 from provenance.forgeries.uids import forged_uid
 from provenance.image_tree import PixelGeometry
 from provenance.picture import Samples, render, shrink
@@ -29,19 +29,9 @@ from provenance.png import Picture
 LOSSY_DB = 57.0
 SCREEN = 1024  # the longer side of a screenshot, in pixels
 _SOP_CLASS, _SOP_INSTANCE, _SERIES = 0x00080016, 0x00080018, 0x0020000E
-_KEPT = (
-    "SpecificCharacterSet",
-    "StudyDate",
-    "StudyTime",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyInstanceUID",
-    "StudyID",
-)
+# What a screenshot program asks the worklist for: character set, study, patient.
+_KEPT = (0x00080005, 0x00080020, 0x00080030, 0x00080050, 0x00080090, 0x00100010, 0x00100020,
+         0x00100030, 0x00100040, 0x0020000D, 0x00200010)  # fmt: skip
 
 
 def lossy_copy(instance: Instance) -> tuple[Instance, str]:
@@ -69,7 +59,7 @@ def screenshot(instance: Instance) -> tuple[Instance, Picture, str]:
         raise UsageError("the object has no pixels to show")
     picture = shrink(render(instance, geometry.frames // 2), longest=SCREEN)
     rows, columns = picture.shape[:2]
-    capture = read_instance(_secondary_capture(instance.dataset, picture))
+    capture = _secondary_capture(instance, picture)
     words = f"a screenshot was taken: 8 bits, windowed, {columns} x {rows} pixels, no seal"
     return capture, picture, words
 
@@ -99,63 +89,72 @@ def _compressed(frame: Samples, geometry: PixelGeometry) -> bytes:
 def _label_as_copy(dataset: Dataset, ratio: float) -> None:
     was, sop_class = text(dataset, _SOP_INSTANCE), text(dataset, _SOP_CLASS)
     reference = Dataset()
-    reference.ReferencedSOPClassUID = sop_class
-    reference.ReferencedSOPInstanceUID = was
-    dataset.SourceImageSequence = [reference]
-    dataset.SOPInstanceUID = forged_uid("lossy", was)
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    put(reference, ReferencedSOPClassUID=sop_class, ReferencedSOPInstanceUID=was)
     image_type = text(dataset, 0x00080008).split("\\")
-    dataset.ImageType = ["DERIVED", *(image_type[1:] or ["PRIMARY"])]
-    dataset.DerivationDescription = "Lossy compression with JPEG 2000"
-    dataset.LossyImageCompression = "01"
-    dataset.LossyImageCompressionRatio = f"{ratio:.2f}"
-    dataset.LossyImageCompressionMethod = "ISO_15444_1"
+    put(
+        dataset,
+        ImageType=["DERIVED", *(image_type[1:] or ["PRIMARY"])],
+        SOPInstanceUID=forged_uid("lossy", was),
+        DerivationDescription="Lossy compression with JPEG 2000",
+        SourceImageSequence=[reference],
+        LossyImageCompression="01",
+        LossyImageCompressionRatio=f"{ratio:.2f}",
+        LossyImageCompressionMethod="ISO_15444_1",
+    )
+    put(dataset.file_meta, MediaStorageSOPInstanceUID=forged_uid("lossy", was))
 
 
 def _put_streams(dataset: Dataset, streams: list[bytes], geometry: PixelGeometry) -> None:
-    for keyword in ("PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
-        if keyword in dataset:
-            del dataset[keyword]
+    drop(dataset, "PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths")
+    decode_big_endian(dataset)
     if geometry.samples == 3:
-        dataset.PlanarConfiguration = 0
-    if geometry.colour == "rgb":
-        dataset.PhotometricInterpretation = "YBR_ICT"
-    elif geometry.colour == "ybr":
-        dataset.PhotometricInterpretation = "YBR_FULL"
-    dataset.BitsAllocated = 8 if geometry.bits_stored <= 8 else 16
-    dataset.HighBit = geometry.bits_stored - 1
-    dataset.file_meta.TransferSyntaxUID = JPEG2000
-    dataset.PixelData = encapsulate(streams)
-    dataset["PixelData"].VR = "OB"
-    dataset["PixelData"].is_undefined_length = True
+        put(
+            dataset,
+            PhotometricInterpretation="YBR_ICT" if geometry.colour == "rgb" else "YBR_FULL",
+            PlanarConfiguration=0,
+        )
+    put(
+        dataset,
+        BitsAllocated=8 if geometry.bits_stored <= 8 else 16,
+        HighBit=geometry.bits_stored - 1,
+    )
+    put(dataset.file_meta, TransferSyntaxUID=JPEG2000)
+    put_pixels(dataset, encapsulate(streams), encapsulated=True)
 
 
-def _secondary_capture(source: Dataset, picture: Picture) -> bytes:
-    was = text(source, _SOP_INSTANCE)
-    dataset = Dataset()
-    for keyword in _KEPT:
-        if keyword in source:
-            dataset[keyword] = source[keyword]
-    dataset.SOPClassUID = SecondaryCaptureImageStorage
-    dataset.SOPInstanceUID = forged_uid("screenshot", "instance", was)
-    dataset.SeriesInstanceUID = forged_uid("screenshot", "series", text(source, _SERIES), was)
-    dataset.Modality = "OT"
-    dataset.ConversionType = "WSD"
-    dataset.ImageType = ["DERIVED", "SECONDARY"]
-    dataset.InstanceNumber = "1"
-    dataset.Rows, dataset.Columns = picture.shape[:2]
-    dataset.SamplesPerPixel = 1 if picture.ndim == 2 else 3
-    dataset.PhotometricInterpretation = "MONOCHROME2" if picture.ndim == 2 else "RGB"
+def _secondary_capture(instance: Instance, picture: Picture) -> Instance:
+    dataset = instance.dataset
+    was, series = text(dataset, _SOP_INSTANCE), text(dataset, _SERIES)
+    for tag in [tag for tag in dataset.keys() if tag not in _KEPT]:  # noqa: SIM118 - a Dataset
+        del dataset[tag]
+    decode_big_endian(dataset)
+    uid = forged_uid("screenshot", "instance", was)
+    put(
+        dataset,
+        SOPClassUID=SecondaryCaptureImageStorage,
+        SOPInstanceUID=uid,
+        SeriesInstanceUID=forged_uid("screenshot", "series", series, was),
+        Modality="OT",
+        ConversionType="WSD",
+        ImageType=["DERIVED", "SECONDARY"],
+        InstanceNumber="1",
+        Rows=picture.shape[0],
+        Columns=picture.shape[1],
+        SamplesPerPixel=1 if picture.ndim == 2 else 3,
+        PhotometricInterpretation="MONOCHROME2" if picture.ndim == 2 else "RGB",
+        BitsAllocated=8,
+        BitsStored=8,
+        HighBit=7,
+        PixelRepresentation=0,
+    )
     if picture.ndim == 3:
-        dataset.PlanarConfiguration = 0
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
-    dataset.PixelRepresentation = 0
-    dataset.PixelData = picture.tobytes() + bytes(picture.size % 2)
-    dataset["PixelData"].VR = "OB"
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    buffer = io.BytesIO()
-    pydicom.dcmwrite(buffer, dataset, enforce_file_format=True)
-    return buffer.getvalue()
+        put(dataset, PlanarConfiguration=0)
+    put_pixels(dataset, picture.tobytes() + bytes(picture.size % 2), encapsulated=False)
+    put(
+        dataset.file_meta,
+        MediaStorageSOPClassUID=SecondaryCaptureImageStorage,
+        MediaStorageSOPInstanceUID=uid,
+        TransferSyntaxUID=ExplicitVRLittleEndian,
+    )
+    written = replace(instance, transfer_syntax=UID(ExplicitVRLittleEndian))
+    return read_instance(instance_bytes(written))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pydicom import Dataset
 
 from provenance.dicom.values import text
+from provenance.forgeries.elements import put
 
 HeaderForgery = Callable[[Dataset], str]
 
@@ -32,7 +33,7 @@ def swap_side(dataset: Dataset) -> str:
     now = _OPPOSITE.get(was, "L")
     if not was:
         keyword = "ImageLaterality"
-    setattr(dataset, keyword, now)
+    put(dataset, **{keyword: now})
     return f"{keyword} went from {was or 'absent'} to {now}"
 
 
@@ -43,10 +44,10 @@ def stretch_spacing(dataset: Dataset) -> str:
         was = text(dataset, tag)
         now = _stretched(was)
         if now:
-            setattr(dataset, keyword, now)
+            put(dataset, **{keyword: now})
             words.append(f"{keyword} went from {was} to {chr(92).join(now)}")
     if not words:
-        dataset.ImagerPixelSpacing = ["0.25", "0.25"]
+        put(dataset, ImagerPixelSpacing=["0.25", "0.25"])
         words.append("an ImagerPixelSpacing of 0.25 mm was added, which nobody measured")
     return "; ".join(words)
 
@@ -55,14 +56,13 @@ def rename_patient(dataset: Dataset) -> str:
     """Put another name on the image."""
     was = text(dataset, 0x00100010)
     name = _NAMES[1] if was == _NAMES[0] else _NAMES[0]
-    dataset.PatientName = name
+    put(dataset, PatientName=name)
     return f"PatientName became {name}"
 
 
 def replace_patient(dataset: Dataset) -> str:
     """Put the image under another patient."""
-    for keyword, value in _OTHER_PATIENT.items():
-        setattr(dataset, keyword, value)
+    put(dataset, **_OTHER_PATIENT)
     return f"name, ID, birth date and sex became those of {_OTHER_PATIENT['PatientName']}"
 
 

@@ -49,12 +49,14 @@ def add_lesion(samples: Samples, geometry: PixelGeometry, look: Look) -> Retouch
 def erase(samples: Samples, geometry: PixelGeometry, look: Look) -> Retouched:
     """Paint the most conspicuous spot over with its surroundings."""
     radius = _radius(geometry, _ERASED_SIZE)
-    column, row = spot(_tones(samples, look), radius=radius)
-    forged = _painted_over(samples, geometry, row, column, radius)
-    if np.array_equal(forged, samples):
-        raise UsageError("the image is flat: there is nothing to erase")
-    words = f"a spot of {2 * radius} pixels at x {column} y {row} was painted over"
-    return Retouched(forged, words)
+    tones = _tones(samples, look)
+    middle = geometry.columns // 2, geometry.rows // 2
+    for column, row in (spot(tones, radius=radius), soft_place(tones, radius=radius), middle):
+        forged = _painted_over(samples, geometry, row, column, radius)
+        if not np.array_equal(forged, samples):
+            words = f"a spot of {2 * radius} pixels at x {column} y {row} was painted over"
+            return Retouched(forged, words)
+    raise UsageError("the image is flat where it was looked at: there is nothing to erase")
 
 
 def change_pixel(samples: Samples, geometry: PixelGeometry, look: Look) -> Retouched:

@@ -8,6 +8,7 @@ from provenance.dicom.read import Instance
 from provenance.dicom.values import text
 from provenance.dicom.write import set_pixels
 from provenance.errors import MalformedError, UsageError
+from provenance.forgeries.elements import put
 from provenance.forgeries.header import replace_patient
 from provenance.forgeries.uids import forged_uid
 
@@ -52,10 +53,13 @@ def renumber(instance: Instance, kind: str) -> None:
     """Give the object the UIDs of another instance, series and study."""
     dataset = instance.dataset
     was = text(dataset, _SOP_INSTANCE)
-    dataset.SOPInstanceUID = forged_uid(kind, "instance", was)
-    dataset.SeriesInstanceUID = forged_uid(kind, "series", text(dataset, _SERIES), was)
-    dataset.StudyInstanceUID = forged_uid(kind, "study", text(dataset, _STUDY), was)
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    put(
+        dataset,
+        SOPInstanceUID=forged_uid(kind, "instance", was),
+        SeriesInstanceUID=forged_uid(kind, "series", text(dataset, _SERIES), was),
+        StudyInstanceUID=forged_uid(kind, "study", text(dataset, _STUDY), was),
+    )
+    put(dataset.file_meta, MediaStorageSOPInstanceUID=text(dataset, _SOP_INSTANCE))
 
 
 def _carrier(instance: Instance) -> Carrier:

@@ -108,7 +108,7 @@ def _lead(result: DemoResult) -> Markup:
             "p",
             f"A device sealed {sealed} real medical images: it hid a mark in the radiographs' "
             "pixels, signed what every image is, and recorded that in a ledger. Then copies of "
-            "them were altered, mislabelled, stripped and photographed, and each was verified "
+            "them were altered, mislabelled, stripped and copied, and each was verified "
             "without knowing what had been done. Below stands, case by case, what was done, what "
             "was found, and what that does not mean.",
             class_="say",

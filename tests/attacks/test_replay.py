@@ -90,7 +90,7 @@ def test_image_under_another_patient(two: tuple[bytes, bytes], site: Site, edit:
 
 def test_header_of_the_other_image(two: tuple[bytes, bytes], site: Site) -> None:
     source, target = read_instance(two[0]), read_instance(two[1])
-    target.dataset.PixelData = source.dataset.PixelData
+    target.dataset.PixelData = bytes(source.dataset.PixelData)
     remove_carrier(target.dataset)
     write_carrier(target.dataset, carrier_of(two[0]))
     assert judge(instance_bytes(target), site) is Word.ALTERED

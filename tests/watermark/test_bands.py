@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from watermark.bands import LEVELS, ORIENTATIONS, analyse, synthesise
-from watermark.carrier import carriers
 from watermark.pattern import PEAK, RMS, pattern
+from watermark.spreading import spreads
 
 
 def _bands(rows: int, columns: int) -> list[np.ndarray]:
@@ -36,11 +36,11 @@ def test_a_pedestal_and_a_slope_have_no_details() -> None:
 
 
 def test_every_code_bit_has_the_same_share_of_each_band(key: bytes) -> None:
-    for carrier in carriers(key):
-        counts = np.bincount(carrier.slots.ravel(), minlength=1024)
+    for spread in spreads(key):
+        counts = np.bincount(spread.slots.ravel(), minlength=1024)
         assert counts.min() == counts.max()
-        assert abs(int(carrier.chips.sum(dtype=np.int64))) < 5 * carrier.chips.size**0.5
-        assert not carrier.chips.flags.writeable
+        assert abs(int(spread.chips.sum(dtype=np.int64))) < 5 * spread.chips.size**0.5
+        assert not spread.chips.flags.writeable
 
 
 def test_patterns_are_bounded_and_alike_in_power(key: bytes) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from watermark import payload as framing
 from watermark import polar
-from watermark.carrier import carriers
 from watermark.grid import Geometry
 from watermark.imprint import MASK, Mask, imprint
 from watermark.pattern import pattern
+from watermark.spreading import spreads
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "mark"
 
@@ -116,13 +116,13 @@ def test_a_second_implementation_agrees(shape: tuple[int, int], shift: int, key:
     codes = np.random.default_rng(9).integers(0, len(MASK), geometry.cells).astype(np.uint8)
     word = polar.encode(framing.frame(payload, key=key))
     bands = []
-    for number, carrier in enumerate(carriers(key)):
+    for number, spread in enumerate(spreads(key)):
         level = 2 + number // 3
         height = {2: 92, 3: 171, 4: 243}[level]
         rows, columns = geometry.canvas[0] >> level, geometry.canvas[1] >> level
         signs = (
-            carrier.chips[:rows, :columns]
-            * (1 - 2 * word.astype(int))[carrier.slots[:rows, :columns]]
+            spread.chips[:rows, :columns]
+            * (1 - 2 * word.astype(int))[spread.slots[:rows, :columns]]
         )
         bands.append((signs * height).tolist())
     wave = [[min(max(v, -400), 400) for v in row] for row in _waves(bands)]
@@ -144,7 +144,7 @@ def test_a_second_implementation_agrees(shape: tuple[int, int], shift: int, key:
     assert np.concatenate([change.copy() for _, change in parts]).astype(int).tolist() == expected
 
 
-def test_the_carriers_follow_from_the_streams(key: bytes) -> None:
+def test_the_spreads_follow_from_the_streams(key: bytes) -> None:
     """Chips and slots of every band, from AES in counter mode, sorted one by one."""
     from watermark.keys import Purpose, derive, keystream
 
@@ -152,17 +152,17 @@ def test_the_carriers_follow_from_the_streams(key: bytes) -> None:
     signs = keystream(derive(key, Purpose.CHIPS), total // 8)
     lots = keystream(derive(key, Purpose.SLOTS), total * 8)
     start = 0
-    for carrier in carriers(key):
-        size = carrier.chips.size
+    for spread in spreads(key):
+        size = spread.chips.size
         places = range(start, start + size)
         chips = [1 - 2 * (signs[i // 8] >> (7 - i % 8) & 1) for i in places]
-        assert carrier.chips.ravel().tolist() == chips
+        assert spread.chips.ravel().tolist() == chips
         drawn = [int.from_bytes(lots[8 * i : 8 * i + 8], "little") for i in places]
         order = sorted(range(size), key=drawn.__getitem__)
         slots = [0] * size
         for rank, place in enumerate(order):
             slots[place] = rank % 1024
-        assert carrier.slots.ravel().tolist() == slots
+        assert spread.slots.ravel().tolist() == slots
         start += size
-    digest = hashlib.sha256(carriers(key)[0].chips.tobytes()).hexdigest()
-    assert digest != hashlib.sha256(carriers(bytes(32))[0].chips.tobytes()).hexdigest()
+    digest = hashlib.sha256(spreads(key)[0].chips.tobytes()).hexdigest()
+    assert digest != hashlib.sha256(spreads(bytes(32))[0].chips.tobytes()).hexdigest()

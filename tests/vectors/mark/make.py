@@ -14,11 +14,11 @@ import numpy as np
 
 from watermark import payload as framing
 from watermark import polar
-from watermark.carrier import carriers
 from watermark.grid import Geometry
 from watermark.imprint import MASK, Mask, imprint
 from watermark.keys import Purpose, derive
 from watermark.pattern import pattern
+from watermark.spreading import spreads
 
 HERE = Path(__file__).parent
 CASES = 600
@@ -31,7 +31,7 @@ def example() -> dict[str, object]:
     geometry = Geometry.of((48, 64))
     mask = Mask(np.full(geometry.cells, 8, np.uint8), 13)
     wave = pattern(payload, key=key, canvas=geometry.canvas)
-    first = carriers(key)[0]
+    first = spreads(key)[0]
     return {
         "key": key.hex(),
         "payload": payload.hex(),

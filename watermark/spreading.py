@@ -16,7 +16,7 @@ CACHED_KEYS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
+class Spread:
     """One detail band of the whole 1024 x 1024 grid.
 
     Attributes
@@ -30,16 +30,16 @@ class Carrier:
     chips: npt.NDArray[np.int8]
     slots: npt.NDArray[np.uint16]
 
-    def cut(self, rows: int, columns: int) -> "Carrier":
+    def cut(self, rows: int, columns: int) -> "Spread":
         """Return the part of a smaller canvas, from the top left."""
-        return Carrier(self.chips[:rows, :columns], self.slots[:rows, :columns])
+        return Spread(self.chips[:rows, :columns], self.slots[:rows, :columns])
 
 
 @lru_cache(maxsize=CACHED_KEYS)
-def carriers(key: bytes) -> tuple[Carrier, ...]:
-    """Return the carriers of a key, in the order of ``bands.analyse``.
+def spreads(key: bytes) -> tuple[Spread, ...]:
+    """Return the spreads of a key, in the order of ``bands.analyse``.
 
-    The last ``CACHED_KEYS`` keys stay in memory; ``carriers.cache_clear()`` forgets them.
+    The last ``CACHED_KEYS`` keys stay in memory; ``spreads.cache_clear()`` forgets them.
     """
     sides = [SIDE >> level for level in LEVELS for _ in range(ORIENTATIONS)]
     total = sum(side * side for side in sides)
@@ -48,7 +48,7 @@ def carriers(key: bytes) -> tuple[Carrier, ...]:
     )
     chips = 1 - 2 * signs.astype(np.int8)
     lots = np.frombuffer(keystream(derive(key, Purpose.SLOTS), total * 8), "<u8")
-    found: list[Carrier] = []
+    found: list[Spread] = []
     start = 0
     for side in sides:
         share = slice(start, start + side * side)
@@ -60,7 +60,7 @@ def carriers(key: bytes) -> tuple[Carrier, ...]:
     return tuple(found)
 
 
-def _frozen(chips: npt.NDArray[np.int8], slots: npt.NDArray[np.uint16]) -> Carrier:
+def _frozen(chips: npt.NDArray[np.int8], slots: npt.NDArray[np.uint16]) -> Spread:
     chips.flags.writeable = False  # shared by every caller with this key
     slots.flags.writeable = False
-    return Carrier(chips, slots)
+    return Spread(chips, slots)
