@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from sqlalchemy import Connection, select
 
 from ledger import schema, store
-from ledger.audit_aside import check_aside, check_database
+from ledger.audit_aside import check_aside, check_database, check_types
 from ledger.audit_chains import ChainAudit, StatementRow
 from ledger.audit_tree import TreeAudit
 from ledger.errors import StoreError, UsageError
 from ledger.findings import AuditReport, FindingCode, Findings
 from ledger.links import HASH_SIZE
-from ledger.merkle import hash_leaf
+from ledger.merkle import EMPTY_ROOT, hash_leaf
 from ledger.tiles import TILE_WIDTH
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
 
@@ -34,6 +34,9 @@ def audit_log(
     if any(head.origin != row.origin for head in heads):
         raise UsageError("a held checkpoint is of another log")
     findings = Findings()
+    check_types(connection, findings)
+    if findings.all():  # what is not of its type cannot be read, let alone judged
+        return AuditReport(0, EMPTY_ROOT, 0, findings.all())
     head = store.read_head(connection)
     check_database(connection, findings)
     chains = ChainAudit(connection, findings, row.genesis_kid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, Integer, String, func, literal, or_, select, type_coerce
 
 from ledger import schema, store
 from ledger.annexes import open_annex
@@ -12,6 +12,8 @@ from ledger.errors import StoreError
 from ledger.findings import FindingCode, Findings
 
 _STATEMENT, _ANNEX, _KEY = schema.statement.c, schema.annex.c, schema.annex_key.c
+_STORAGE = {schema.Bytes: "blob", Integer: "integer", String: "text"}
+_MOST = 100  # reported of one column
 _PSEUDONYM, _ERASED = schema.pseudonym.c, schema.erased.c
 
 
@@ -23,6 +25,22 @@ def check_database(connection: Connection, findings: Findings) -> None:
     for row in connection.exec_driver_sql("PRAGMA foreign_key_check").all():
         words = f"a row of {row[0]} refers to a row of {row[2]} that is not there"
         findings.add(None, FindingCode.DATABASE, words)
+
+
+def check_types(connection: Connection, findings: Findings) -> None:
+    """Find values of another type than their column's: SQLite lets any value into any column."""
+    for table in schema.metadata.sorted_tables:
+        by_entry = "idx" in table.c
+        for column in table.c:
+            kind = _STORAGE[column.type.__class__]
+            wrong = func.typeof(column).not_in(("null", kind))
+            place = table.c.idx if by_entry else literal(None)
+            for index, found in connection.execute(
+                select(type_coerce(place, Integer), func.typeof(column)).where(wrong).limit(_MOST)
+            ):
+                words = f"{table.name}.{column.name} holds {found} where {kind} must be"
+                number = index if isinstance(index, int) else None
+                findings.add(number, FindingCode.DATABASE, words)
 
 
 def check_aside(

@@ -6,16 +6,34 @@ from sqlalchemy import (
     BLOB,
     CheckConstraint,
     Column,
+    Dialect,
     ForeignKey,
     Index,
     Integer,
     MetaData,
     String,
     Table,
+    TypeDecorator,
     UniqueConstraint,
 )
 
+from ledger.errors import StoreError
+
 FORMAT = 1
+
+
+class Bytes(TypeDecorator[bytes]):
+    """A BLOB, and nothing else: SQLite lets any value into any column."""
+
+    impl = BLOB
+    cache_ok = True
+
+    def process_result_value(self, value: object, dialect: Dialect) -> bytes | None:
+        """Return the bytes; StoreError for text or a number in their place."""
+        if value is None or isinstance(value, bytes):
+            return value
+        raise StoreError("the database holds text or a number where bytes must be: audit the log")
+
 
 metadata = MetaData()
 
@@ -31,9 +49,9 @@ log = Table(
     *_single_row(),
     Column("format", Integer, nullable=False),
     Column("origin", String, nullable=False),
-    Column("genesis_kid", BLOB, nullable=False),
+    Column("genesis_kid", Bytes, nullable=False),
     Column("vkeys", String, nullable=False),
-    Column("annex_key_check", BLOB, nullable=False),
+    Column("annex_key_check", Bytes, nullable=False),
     Column("created_at", Integer, nullable=False),
 )
 
@@ -43,7 +61,7 @@ head = Table(
     metadata,
     *_single_row(),
     Column("size", Integer, nullable=False),
-    Column("root", BLOB, nullable=False),
+    Column("root", Bytes, nullable=False),
     Column("key_events", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
 )
@@ -52,10 +70,10 @@ key = Table(
     "radseal_key",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("kid", BLOB, nullable=False, unique=True),
+    Column("kid", Bytes, nullable=False, unique=True),
     Column("role", String, nullable=False),
-    Column("spki", BLOB, nullable=False),
-    Column("certificate", BLOB),
+    Column("spki", Bytes, nullable=False),
+    Column("certificate", Bytes),
     Column("added_index", Integer, nullable=False),
     Column("revoked_index", Integer),
 )
@@ -65,11 +83,11 @@ statement = Table(
     "radseal_statement",
     metadata,
     Column("idx", Integer, primary_key=True, autoincrement=False),
-    Column("encoded", BLOB, nullable=False),
-    Column("leaf_hash", BLOB, nullable=False, unique=True),
+    Column("encoded", Bytes, nullable=False),
+    Column("leaf_hash", Bytes, nullable=False, unique=True),
     Column("actor", ForeignKey(key.c.number), nullable=False),
     Column("actor_seq", Integer, nullable=False),
-    Column("object_id", BLOB),
+    Column("object_id", Bytes),
     Column("object_seq", Integer),
     Column("annexed", Integer, nullable=False),
     UniqueConstraint("actor", "actor_seq"),
@@ -81,21 +99,21 @@ tile = Table(
     metadata,
     Column("level", Integer, primary_key=True, autoincrement=False),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("hashes", BLOB, nullable=False),
+    Column("hashes", Bytes, nullable=False),
 )
 
 checkpoint = Table(
     "radseal_checkpoint",
     metadata,
     Column("size", Integer, primary_key=True, autoincrement=False),
-    Column("note", BLOB, nullable=False),
+    Column("note", Bytes, nullable=False),
 )
 
 pseudonym = Table(
     "radseal_pseudonym",
     metadata,
-    Column("pseudonym", BLOB, primary_key=True),
-    Column("object_id", BLOB, primary_key=True),
+    Column("pseudonym", Bytes, primary_key=True),
+    Column("object_id", Bytes, primary_key=True),
     Column("idx", ForeignKey(statement.c.idx), nullable=False),
     Index("radseal_pseudonym_object", "object_id"),
     sqlite_with_rowid=False,
@@ -104,24 +122,24 @@ pseudonym = Table(
 annex = Table(
     "radseal_annex",
     metadata,
-    Column("object_id", BLOB, primary_key=True),
+    Column("object_id", Bytes, primary_key=True),
     Column("idx", ForeignKey(statement.c.idx), nullable=False),
-    Column("nonce", BLOB, nullable=False),
-    Column("ciphertext", BLOB, nullable=False),
+    Column("nonce", Bytes, nullable=False),
+    Column("ciphertext", Bytes, nullable=False),
 )
 
 annex_key = Table(
     "radseal_annex_key",
     metadata,
-    Column("object_id", BLOB, primary_key=True),
-    Column("wrapped", BLOB, nullable=False),
+    Column("object_id", Bytes, primary_key=True),
+    Column("wrapped", Bytes, nullable=False),
 )
 
 # ``scrubbed`` becomes 1 when the files were seen to be free of what the object had.
 erased = Table(
     "radseal_erased",
     metadata,
-    Column("object_id", BLOB, primary_key=True),
+    Column("object_id", Bytes, primary_key=True),
     Column("idx", ForeignKey(statement.c.idx), nullable=False),
     Column("scrubbed", Integer, nullable=False),
 )

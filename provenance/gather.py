@@ -23,7 +23,7 @@ from provenance.descriptor import block_region, describe, resemble
 from provenance.dicom.attributes import Attribute, canonical_attributes
 from provenance.dicom.carrier import Carrier as CarrierValues
 from provenance.dicom.carrier import read_carrier
-from provenance.dicom.pixels import frames, pixel_geometry
+from provenance.dicom.pixels import frames, pixel_geometry, pixel_notes
 from provenance.dicom.read import Instance
 from provenance.dicom.values import text
 from provenance.errors import EvidenceError, MalformedError, TrustError
@@ -83,7 +83,7 @@ def gather(instance: Instance, verifier: Verifier) -> Evidence:
         carrier_problem=problem,
         mark=mark,
         preamble=instance.preamble_executable,
-        notes=instance.notes,
+        notes=(*instance.notes, *_pixel_notes(instance)),
     )
     if found is None:
         # What is not compared must still be decodable, or nothing was checked.
@@ -104,6 +104,11 @@ def read_mark(instance: Instance, key: bytes | None) -> MarkReading:
     if reading is None:
         return MarkReading()
     return MarkReading(reading.payload, reading.false_alarm_log10)
+
+
+def _pixel_notes(instance: Instance) -> tuple[str, ...]:
+    geometry = pixel_geometry(instance)
+    return () if geometry is None else pixel_notes(instance, geometry)
 
 
 def _plane(instance: Instance) -> Samples:
