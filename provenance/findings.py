@@ -86,8 +86,9 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "do it too.",
     ),
     "UNSEALED": Explanation(
-        "There is no evidence of where this object came from.",
-        "The file carries no seal, no mark could be read, and no ledger asked knows it.",
+        "This object carries no evidence of where it came from.",
+        "The file carries no seal, no mark could be read, and no ledger asked knows it as sealed. "
+        "Where the checks say so (PX106), it is the original that a sealed object was made from.",
         "Treat it as any image without proof of origin; ask the device that made it, if you know.",
         "It does not mean that the image is fake: most images in the world were never sealed.",
     ),
@@ -204,7 +205,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     Code.PIXELS_UNMARKED: Explanation(
         "The samples are those of the original, before it was marked.",
         "Their root is the original root that was signed.",
-        "Use the sealed file where there is one; this is what it was made from.",
+        "Use the sealed file (radseal trace); this is what it was made from.",
         "",
     ),
     Code.PIXELS_NOT_COMPARED: Explanation(

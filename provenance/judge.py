@@ -57,6 +57,8 @@ def _word(evidence: Evidence) -> Word:
         return Word.UNTRUSTED
     if _is_copy(evidence):
         return Word.DERIVED
+    if evidence.pixels is not None and evidence.pixels.unmarked:
+        return Word.UNSEALED  # never sealed itself: what the sealed object was made from
     if evidence.source is not Source.FILE:
         return Word.STRIPPED
     if evidence.custody.ledger is not None:

@@ -122,7 +122,7 @@ def test_lossy_label_does_not_excuse_a_change(
 
 
 def test_the_unmarked_original_is_no_forgery(site: Site, make_dicom: Make, edit: Edit) -> None:
-    """What a modality kept, or `restore` gave back: no seal, but signed samples."""
+    """What a modality kept, or `restore` gave back, was never sealed itself."""
     data = make_dicom()
     with site.device() as device:
         sealed = seal(data, device=device)
@@ -134,7 +134,7 @@ def test_the_unmarked_original_is_no_forgery(site: Site, make_dicom: Make, edit:
 
     for copy in (data, restored, edit(data, renew)):
         verdict = verify(copy, trust=site.trust, records=site.records(), mark_key=site.mark_key)
-        assert verdict.word is Word.STRIPPED
+        assert verdict.word is Word.UNSEALED
         assert Code.PIXELS_UNMARKED in {c.code for c in verdict.checks}
 
     def doctor(dataset: pydicom.Dataset) -> None:

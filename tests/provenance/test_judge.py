@@ -107,6 +107,18 @@ def test_everything_fits(good: Evidence) -> None:
         (Word.STRIPPED, {"carrier": Carrier.BROKEN, "source": Source.LEDGER_BY_PIXELS}),
         (Word.STRIPPED, {"source": Source.LEDGER_BY_PIXELS, "changes": (INSTANCE, NAME)}),
         (Word.ALTERED, {"source": Source.LEDGER_BY_PIXELS, "changes": (INSTANCE, SIDE)}),
+        (
+            Word.UNSEALED,
+            {"source": Source.LEDGER_BY_INSTANCE, "pixels": PixelComparison(unmarked=True)},
+        ),
+        (
+            Word.ALTERED,
+            {
+                "source": Source.LEDGER_BY_INSTANCE,
+                "pixels": PixelComparison(unmarked=True),
+                "changes": (SIDE,),
+            },
+        ),
         (Word.STRIPPED, {"claim": None, "carrier": Carrier.BROKEN}),
         (
             Word.ALTERED,
