@@ -9,16 +9,15 @@ from dataclasses import dataclass, replace
 import watermark
 from ledger import (
     LedgerError,
-    NotFoundError,
     Role,
     UnverifiedStatement,
-    open_receipt,
     parse_statement,
 )
 from provenance import compare
 from provenance.annex import Annex
 from provenance.certificates import certificate_name
 from provenance.claim import Claim, open_claim
+from provenance.custody import find_custody
 from provenance.descriptor import block_region, describe, resemble
 from provenance.dicom.attributes import Attribute, canonical_attributes
 from provenance.dicom.carrier import Carrier as CarrierValues
@@ -29,7 +28,6 @@ from provenance.dicom.values import text
 from provenance.errors import EvidenceError, MalformedError, TrustError
 from provenance.evidence import (
     Carrier,
-    Custody,
     Evidence,
     MarkReading,
     PixelComparison,
@@ -204,7 +202,8 @@ def _compare(
     if not pixels.equal:
         evidence = _look_closer(evidence, claim, pixels, instance, verifier)
     evidence = _with_trust(evidence, claim, verifier.trust)
-    return replace(evidence, custody=_custody(claim, found.receipt, verifier))
+    custody = find_custody(claim, found.receipt, logs=verifier.trust.logs, records=verifier.records)
+    return replace(evidence, custody=custody)
 
 
 def _declared_copy(instance: Instance, *, changed: frozenset[int]) -> bool:
@@ -252,54 +251,3 @@ def _with_trust(evidence: Evidence, claim: Claim, trust: TrustStore) -> Evidence
     except TrustError as error:
         return replace(evidence, trust_problem=Problem(Code.SIGNER_UNKNOWN, str(error)))
     return replace(evidence, authority=authority)
-
-
-def _custody(claim: Claim, receipt: bytes | None, verifier: Verifier) -> Custody:
-    custody = Custody()
-    statement = claim.statement.encoded
-    if receipt is not None:
-        try:
-            inclusion = open_receipt(statement, receipt, logs=verifier.trust.logs)
-        except LedgerError as error:
-            custody = replace(custody, receipt=Problem(Code.RECEIPT_BAD, str(error)))
-        else:
-            custody = replace(
-                custody, log_index=inclusion.index, logged_before=inclusion.head.cosigned_at
-            )
-    elif verifier.records is None:
-        custody = replace(
-            custody, receipt=Problem(Code.NO_RECEIPT, "no receipt, and no ledger was asked")
-        )
-    if verifier.records is None:
-        return custody
-    return _ask_ledger(custody, claim, verifier.records)
-
-
-def _ask_ledger(custody: Custody, claim: Claim, records: Records) -> Custody:
-    log = records.log
-    entries = log.events(claim.seal_id)
-    if not entries:
-        if custody.log_index is not None:
-            # Logged elsewhere, by a receipt that holds: this ledger need not know it.
-            return custody
-        return replace(custody, ledger=Problem(Code.NOT_LOGGED, "the ledger does not hold it"))
-    if entries[0].leaf_hash != claim.statement.leaf_hash:
-        detail = "the ledger holds another seal under this seal id"
-        return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
-    custody = replace(custody, log_index=entries[0].index)
-    previous = None
-    for number, entry in enumerate(entries):
-        link = parse_statement(entry.statement).object_link
-        if link is None or link.seq != number or link.previous != previous:
-            detail = f"event {number} of the object does not name its predecessor"
-            return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
-        previous = entry.leaf_hash
-    custody = replace(custody, chain_events=len(entries))
-    try:
-        key = log.key(claim.statement.kid)
-    except NotFoundError:
-        return replace(custody, key=Problem(Code.KEY_REVOKED, "its key is not in the log"))
-    if key.revoked_index is not None and key.revoked_index <= entries[0].index:
-        detail = f"its key was revoked at entry {key.revoked_index}"
-        return replace(custody, key=Problem(Code.KEY_REVOKED, detail))
-    return custody

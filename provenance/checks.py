@@ -1,0 +1,181 @@
+"""What was looked at and how it went, in words: one Check after another, for people and JSON."""
+
+from collections.abc import Iterator
+
+from provenance.dicom.attributes import Change, Group, Severity
+from provenance.evidence import Carrier, Evidence, Source
+from provenance.findings import Code
+from provenance.rules import clock_ahead, grave_changes, is_copy
+from provenance.verdict import Check, Status
+
+
+def checks_of(evidence: Evidence) -> tuple[Check, ...]:
+    """Return every check of one object, from seal to custody."""
+    return (
+        *_seal_checks(evidence),
+        *_pixel_checks(evidence),
+        *_header_checks(evidence),
+        *_mark_checks(evidence),
+        *_trust_checks(evidence),
+        *_custody_checks(evidence),
+    )
+
+
+def _seal_checks(evidence: Evidence) -> Iterator[Check]:
+    if evidence.preamble:
+        yield Check("preamble", Status.WARN, Code.PREAMBLE, "the preamble is a program's header")
+    if evidence.carrier_problem is not None:
+        problem = evidence.carrier_problem
+        yield Check("seal", Status.FAIL, problem.code, problem.detail)
+    elif evidence.carrier is Carrier.ABSENT:
+        yield Check("seal", Status.FAIL, Code.NO_SEAL, "the file carries no seal")
+    claim = evidence.claim
+    if claim is None:
+        return
+    seal_id = claim.seal_id.hex()
+    match evidence.source:
+        case Source.FILE:
+            yield Check("seal", Status.PASS, Code.SEAL_FOUND, f"seal {seal_id}, signature verifies")
+        case Source.LEDGER_BY_INSTANCE | Source.LEDGER_BY_PIXELS:
+            detail = f"seal {seal_id} was found in {evidence.source}"
+            yield Check("seal", Status.FAIL, Code.SEAL_FROM_LEDGER, detail)
+        case Source.LEDGER_BY_MARK:
+            detail = f"seal {seal_id} was found in {evidence.source}"
+            yield Check("seal", Status.WARN, Code.SEAL_FROM_MARK, detail)
+
+
+def _pixel_checks(evidence: Evidence) -> Iterator[Check]:
+    pixels, claim = evidence.pixels, evidence.claim
+    if claim is None or pixels is None:
+        yield Check("pixels", Status.SKIP, Code.PIXELS_NOT_COMPARED, "no seal to compare with")
+        return
+    if pixels.recoded is not None:
+        yield Check("encoding", Status.WARN, Code.RECODED, pixels.recoded)
+    image = claim.annex.image
+    if pixels.unmarked:
+        detail = "the samples are the signed original, before it was marked"
+        yield Check("pixels", Status.PASS, Code.PIXELS_UNMARKED, detail)
+    elif pixels.equal and image is None:
+        yield Check("pixels", Status.PASS, Code.NO_PIXELS, "the object was sealed without pixels")
+    elif pixels.equal and image is not None:
+        detail = f"all {image.geometry.tiles} tiles as sealed"
+        yield Check("pixels", Status.PASS, Code.PIXELS_AS_SEALED, detail)
+    elif pixels.geometry is not None:
+        yield Check("pixels", _grade(evidence), Code.GEOMETRY_DIFFERS, pixels.geometry)
+    if pixels.regions:
+        first = pixels.regions[0]
+        detail = (
+            f"{len(pixels.regions)} region(s) differ; the first: frame {first.frame}, "
+            f"x {first.x} y {first.y}, {first.w}x{first.h}"
+        )
+        yield Check("pixels", _grade(evidence), Code.PIXELS_DIFFER, detail)
+
+
+def _grade(evidence: Evidence) -> Status:
+    return Status.WARN if is_copy(evidence) else Status.FAIL
+
+
+def _header_checks(evidence: Evidence) -> Iterator[Check]:
+    changes = evidence.changes
+    if changes is None:
+        yield Check("header", Status.SKIP, Code.HEADER_NOT_COMPARED, "no seal to compare with")
+        return
+    if not changes:
+        yield Check("header", Status.PASS, Code.HEADER_AS_SEALED, "all signed attributes agree")
+        return
+    grave = grave_changes(evidence)
+    moved = tuple(c for c in grave if c.group is Group.INSTANCE)
+    if moved:
+        yield Check("header", Status.FAIL, Code.MOVED_SEAL, _named(moved))
+    clinical = tuple(c for c in grave if c.severity is Severity.CLINICAL and c not in moved)
+    if clinical:
+        yield Check("header", Status.FAIL, Code.CLINICAL_CHANGED, _named(clinical))
+    replaced = tuple(c for c in grave if c.severity is not Severity.CLINICAL)
+    if replaced:
+        yield Check("header", Status.FAIL, Code.PATIENT_REPLACED, _named(replaced))
+    rest = tuple(c for c in changes if c not in grave)
+    of_copy = tuple(c for c in rest if c.severity is Severity.CLINICAL)
+    administrative = tuple(c for c in rest if c.severity is Severity.ADMINISTRATIVE) + of_copy
+    status = Status.WARN if evidence.source is not Source.FILE or of_copy else Status.FAIL
+    if administrative:
+        yield Check("header", status, Code.ADMINISTRATIVE_CHANGED, _named(administrative))
+    display = tuple(c for c in rest if c.severity is Severity.LOW)
+    if display:
+        yield Check("header", Status.WARN, Code.DISPLAY_CHANGED, _named(display))
+    informational = tuple(c for c in rest if c.severity is Severity.INFORMATIONAL)
+    private = tuple(c for c in informational if c.group is Group.PRIVATE)
+    if private:
+        yield Check("header", Status.WARN, Code.PRIVATE_CHANGED, _named(private))
+    noted = tuple(c for c in informational if c.group is not Group.PRIVATE)
+    if noted:
+        yield Check("header", Status.WARN, Code.NOTED, _named(noted))
+
+
+def _named(changes: tuple[Change, ...], most: int = 6) -> str:
+    words = [f"{c.keyword} {c.kind}" for c in changes[:most]]
+    if len(changes) > most:
+        words.append(f"and {len(changes) - most} more")
+    return ", ".join(words)
+
+
+def _mark_checks(evidence: Evidence) -> Iterator[Check]:
+    mark = evidence.mark
+    if mark is None or mark.not_sought is not None:
+        why = mark.not_sought if mark and mark.not_sought else "the hashes decide"
+        yield Check("mark", Status.SKIP, Code.MARK_NOT_SOUGHT, why)
+    elif mark.seal_id is None:
+        yield Check("mark", Status.WARN, Code.NO_MARK, "no mark of this site was found")
+    elif evidence.claim is not None and mark.seal_id != evidence.claim.seal_id:
+        detail = f"the pixels carry the mark of seal {mark.seal_id.hex()}"
+        yield Check("mark", Status.FAIL, Code.MARK_OF_ANOTHER, detail)
+    else:
+        chance = f", false alarm 1e{mark.false_alarm_log10:.0f}" if mark.false_alarm_log10 else ""
+        detail = f"the mark names seal {mark.seal_id.hex()}{chance}"
+        yield Check("mark", Status.PASS, Code.MARK_READ, detail)
+    alike = evidence.resemblance
+    if alike is None:
+        return
+    detail = f"correlation {alike.correlation:.2f} with the sealed thumbnail"
+    if alike.same_image and not alike.blocks:
+        yield Check("copy", Status.PASS, Code.COPY_CONSISTENT, detail)
+    else:
+        where = ", ".join(f"x {r.x} y {r.y} {r.w}x{r.h}" for r in evidence.copy_regions[:4])
+        yield Check("copy", Status.FAIL, Code.COPY_DIFFERS, f"{detail} {where}".rstrip())
+
+
+def _trust_checks(evidence: Evidence) -> Iterator[Check]:
+    if evidence.claim is None:
+        yield Check("signer", Status.SKIP, Code.SIGNER_NOT_JUDGED, "no seal to judge")
+        return
+    if evidence.trust_problem is not None:
+        problem = evidence.trust_problem
+        yield Check("signer", Status.FAIL, problem.code, problem.detail)
+    else:
+        detail = f"{evidence.signer}, vouched for by {evidence.authority}"
+        yield Check("signer", Status.PASS, Code.SIGNER_TRUSTED, detail)
+    if evidence.custody.key is not None:
+        yield Check("key", Status.FAIL, evidence.custody.key.code, evidence.custody.key.detail)
+    if clock_ahead(evidence):
+        claimed = evidence.claim.statement.claimed_at
+        detail = (
+            f"sealed at {claimed:%Y-%m-%d %H:%M:%SZ} by its own clock, later than it was logged"
+        )
+        yield Check("time", Status.FAIL, Code.CLOCK_AHEAD, detail)
+
+
+def _custody_checks(evidence: Evidence) -> Iterator[Check]:
+    if evidence.claim is None:
+        return
+    custody = evidence.custody
+    if custody.log_index is not None:
+        yield Check("log", Status.PASS, Code.LOGGED, f"entry {custody.log_index} of the log")
+    if custody.receipt is not None:
+        status = Status.WARN if custody.log_index is not None else Status.FAIL
+        yield Check("receipt", status, custody.receipt.code, custody.receipt.detail)
+    if custody.ledger is not None:
+        yield Check("chain", Status.FAIL, custody.ledger.code, custody.ledger.detail)
+    elif custody.chain_events is not None:
+        detail = f"{custody.chain_events} event(s), each naming its predecessor"
+        yield Check("chain", Status.PASS, Code.CHAIN_COMPLETE, detail)
+    else:
+        yield Check("chain", Status.SKIP, Code.CHAIN_NOT_CHECKED, "no ledger was asked")
