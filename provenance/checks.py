@@ -164,6 +164,9 @@ def _trust_checks(evidence: Evidence) -> Iterator[Check]:
 
 
 def _custody_checks(evidence: Evidence) -> Iterator[Check]:
+    if evidence.unreachable is not None:
+        problem = evidence.unreachable
+        yield Check("ledger", Status.FAIL, problem.code, problem.detail)
     if evidence.claim is None:
         return
     custody = evidence.custody

@@ -94,5 +94,6 @@ class Evidence:
     authority: str | None = None
     trust_problem: Problem | None = None
     custody: Custody = Custody()
+    unreachable: Problem | None = None
     preamble: bool = False
     notes: tuple[str, ...] = ()

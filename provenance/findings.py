@@ -45,6 +45,7 @@ class Code(StrEnum):
     CHAIN_COMPLETE = "LG104"
     CHAIN_BROKEN = "LG105"
     CHAIN_NOT_CHECKED = "LG106"
+    LEDGER_UNREACHABLE = "LG107"
     MARK_READ = "MK100"
     NO_MARK = "MK101"
     MARK_NOT_SOUGHT = "MK102"
@@ -326,6 +327,12 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "Verification used the receipt in the file alone.",
         "Run again with --site to see the whole chain.",
         "",
+    ),
+    Code.LEDGER_UNREACHABLE: Explanation(
+        "The ledger that was asked could not be read.",
+        "Its database is damaged, locked or gone; what it would have said is unknown.",
+        "Run radseal log audit and radseal doctor; restore the ledger, then verify again.",
+        "It says nothing about the image.",
     ),
     Code.MARK_READ: Explanation("The mark was read from the pixels.", "", _NOTHING, ""),
     Code.NO_MARK: Explanation(

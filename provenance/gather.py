@@ -10,7 +10,7 @@ import watermark
 from ledger import (
     LedgerError,
     Role,
-    UnverifiedStatement,
+    StoreError,
     parse_statement,
 )
 from provenance import compare
@@ -63,7 +63,19 @@ class _Found:
 
 
 def gather(instance: Instance, verifier: Verifier) -> Evidence:
-    """Collect everything `judge` needs. Raises UnreadableError when the pixels do not decode."""
+    """Collect everything `judge` needs. Raises UnreadableError when the pixels do not decode.
+
+    A ledger that cannot be read is evidence of its own: the rest is gathered without it.
+    """
+    try:
+        return _gather(instance, verifier)
+    except LedgerError as error:
+        evidence = _gather(instance, replace(verifier, records=None))
+        problem = Problem(Code.LEDGER_UNREACHABLE, f"the ledger cannot be read: {error}")
+        return replace(evidence, unreachable=problem)
+
+
+def _gather(instance: Instance, verifier: Verifier) -> Evidence:
     attributes = canonical_attributes(instance.dataset)
     values, state, problem = _carrier(instance)
     found: _Found | None = None
@@ -167,13 +179,12 @@ def _newest(seal_ids: Sequence[bytes], source: Source, records: Records) -> _Fou
         annex = records.log.annex(seal_id)
         if not entries or annex is None:
             continue
-        claim = open_claim(_parse(entries[0].statement), Annex.decode(annex))
+        try:
+            claim = open_claim(parse_statement(entries[0].statement), Annex.decode(annex))
+        except EvidenceError as error:
+            raise StoreError(f"its own copy of seal {seal_id.hex()} does not open") from error
         return _Found(claim, source, None)
     return None
-
-
-def _parse(statement: bytes) -> UnverifiedStatement:
-    return parse_statement(statement)
 
 
 def _compare(

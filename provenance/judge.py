@@ -14,6 +14,8 @@ from provenance.verdict import Outcome, Verdict, Word
 def judge(evidence: Evidence) -> Verdict:
     """Judge every question, and find the word for all of them together."""
     word = _word(evidence)
+    if evidence.unreachable is not None and word in (Word.AUTHENTIC, Word.UNSEALED):
+        word = Word.NOT_CHECKED  # the ledger that was asked might have said otherwise
     claim = evidence.claim
     regions = evidence.pixels.regions if evidence.pixels else ()
     return Verdict(
