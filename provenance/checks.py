@@ -62,7 +62,7 @@ def _pixel_checks(evidence: Evidence) -> Iterator[Check]:
         yield Check("pixels", Status.PASS, Code.PIXELS_AS_SEALED, detail)
     elif pixels.geometry is not None:
         yield Check("pixels", _grade(evidence), Code.GEOMETRY_DIFFERS, pixels.geometry)
-    if pixels.regions:
+    if pixels.regions and pixels.geometry is None:
         first = pixels.regions[0]
         detail = (
             f"{len(pixels.regions)} region(s) differ; the first: frame {first.frame}, "

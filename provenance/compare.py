@@ -22,6 +22,7 @@ from provenance.image_tree import (
 )
 
 Samples = npt.NDArray[np.generic]
+MAX_WHOLE_FRAMES = 256
 Integers = npt.NDArray[np.integer[Any]]
 
 
@@ -38,13 +39,21 @@ def compare_pixels(signed: ImageTree | None, instance: Instance) -> PixelCompari
     if geometry is None:
         return PixelComparison(geometry="sealed with pixels, it has none now")
     if (difference := _shape_difference(signed.geometry, geometry)) is not None:
-        return PixelComparison(geometry=difference)
+        return PixelComparison(geometry=difference, regions=_whole_frames(geometry))
     if signed.compressed is not None and geometry.lossy:
         found = tuple(hashlib.sha256(f).digest() for f in compressed_frames(instance))
         if found == signed.compressed:
             return PixelComparison()
         return _compare_lossy(signed, instance, geometry, found)
     return _compare_samples(signed, instance, geometry)
+
+
+def _whole_frames(geometry: PixelGeometry) -> tuple[Region, ...]:
+    """What cannot be compared tile by tile differs everywhere; the first frames stand for all."""
+    return tuple(
+        Region(frame=frame, x=0, y=0, w=geometry.columns, h=geometry.rows)
+        for frame in range(min(geometry.frames, MAX_WHOLE_FRAMES))
+    )
 
 
 def image_root(instance: Instance, *, as_decoded: bool = False) -> bytes | None:

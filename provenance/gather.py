@@ -251,7 +251,7 @@ def _look_closer(
         Region(0, *block_region(block, rows=plane.shape[0], columns=plane.shape[1]))
         for block in alike.blocks
     )
-    if not pixels.regions and regions:
+    if pixels.geometry is not None and regions:
         evidence = replace(evidence, pixels=replace(pixels, regions=regions))
     return replace(evidence, resemblance=alike, copy_regions=regions)
 

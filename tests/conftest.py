@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pydicom
 import pytest
+from hypothesis import HealthCheck, settings
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 if TYPE_CHECKING:
     from provenance import Site
+
+if "CI" not in os.environ:  # where it is, Hypothesis has a profile of its own
+    settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("here")
 
 DIGITAL_XRAY = "1.2.840.10008.5.1.4.1.1.1.1"
 CHECKOUT = Path(__file__).resolve().parents[1]
