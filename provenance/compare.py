@@ -40,7 +40,8 @@ def compare_pixels(signed: ImageTree | None, instance: Instance) -> PixelCompari
         return PixelComparison(geometry="sealed with pixels, it has none now")
     if (difference := _shape_difference(signed.geometry, geometry)) is not None:
         return PixelComparison(geometry=difference, regions=_whole_frames(geometry))
-    if signed.compressed is not None and geometry.lossy:
+    # The same lossy bytes under another depth or sign show other values: those are decoded.
+    if signed.compressed is not None and geometry.lossy and _same_depth(signed.geometry, geometry):
         found = tuple(hashlib.sha256(f).digest() for f in compressed_frames(instance))
         if found == signed.compressed:
             return PixelComparison()
@@ -98,14 +99,11 @@ def _compare_samples(
     tiles = container.spoil(found.tiles, signed.geometry)
     regions = changed_regions(signed, replace(found, tiles=tiles))
     recoded = None
-    if signed.geometry.lossy:
+    if signed.geometry.lossy and not geometry.lossy:
         recoded = "frames that were sealed lossy have been decoded since"
         if regions:
             recoded += "; another decoder may differ by one grey level"
-    elif (signed.geometry.bits_stored, signed.geometry.signed) != (
-        geometry.bits_stored,
-        geometry.signed,
-    ):
+    elif not _same_depth(signed.geometry, geometry):
         recoded = (
             f"sealed with {_depth(signed.geometry)}, stored with {_depth(geometry)}; "
             "values are compared"
@@ -118,14 +116,20 @@ def _compare_lossy(
 ) -> PixelComparison:
     """Locate what differs when compressed frames are not those that were signed."""
     assert signed.compressed is not None
-    tree = hash_image(frames(instance, geometry), signed.geometry, compressed=found)
-    regions = changed_regions(signed, tree)
+    container = _Container(signed.geometry)
+    tree = hash_image(container.fit(frames(instance, geometry)), signed.geometry, compressed=found)
+    tiles = container.spoil(tree.tiles, signed.geometry)
+    regions = changed_regions(signed, replace(tree, tiles=tiles))
     whole = tuple(
         Region(frame=i, x=0, y=0, w=geometry.columns, h=geometry.rows)
         for i, (was, now) in enumerate(zip(signed.compressed, found, strict=True))
         if was != now and not any(r.frame == i for r in regions)
     )
     return PixelComparison(regions=tuple(sorted((*regions, *whole), key=lambda r: r.frame)))
+
+
+def _same_depth(signed: PixelGeometry, found: PixelGeometry) -> bool:
+    return (signed.bits_stored, signed.signed) == (found.bits_stored, found.signed)
 
 
 def _depth(geometry: PixelGeometry) -> str:
