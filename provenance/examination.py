@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger import LedgerError
 from provenance.dicom.read import read_instance
-from provenance.errors import EvidenceError, UnreadableError
-from provenance.findings import Code
+from provenance.errors import UnreadableError
 from provenance.gather import Verifier, gather
 from provenance.judge import judge
 from provenance.records import Lookup, uid_of
-from provenance.verdict import Check, Outcome, Status, Verdict, Word
+from provenance.verdict import Verdict
 from provenance.verify import unreadable
 
 
@@ -25,7 +23,7 @@ class Examination:
 def examine(path: Path, verifier: Verifier) -> Examination:
     """Judge the file at ``path``. It is read once, so UID and verdict are of the same bytes.
 
-    A file that cannot be read is UNREADABLE; where the ledger fails, the verdict is NOT CHECKED.
+    A file that cannot be read is UNREADABLE; bad evidence and a failing ledger become findings.
     """
     uid: bytes | None = None
     try:
@@ -36,18 +34,4 @@ def examine(path: Path, verifier: Verifier) -> Examination:
         verdict = unreadable(str(error))
     except OSError as error:
         verdict = unreadable(f"the file cannot be read: {error.strerror or type(error).__name__}")
-    except (LedgerError, EvidenceError) as error:
-        # Bad evidence in a file becomes a finding; what raises is the ledger that was asked.
-        verdict = not_checked(f"the ledger cannot answer: {error}")
     return Examination(verdict, None if uid is None else uid.decode("ascii", "replace"))
-
-
-def not_checked(why: str) -> Verdict:
-    """Return the verdict on an object for which something needed could not be reached."""
-    return Verdict(
-        word=Word.NOT_CHECKED,
-        integrity=Outcome.UNKNOWN,
-        trust=Outcome.UNKNOWN,
-        custody=Outcome.UNKNOWN,
-        checks=(Check("ledger", Status.SKIP, Code.CHAIN_NOT_CHECKED, why),),
-    )

@@ -211,7 +211,9 @@ def test_a_ledger_that_fails_is_not_checked(
     monkeypatch.setattr(Log, "events", fail)
     found = answer("verify", sealed / CT.name, "--site", site)
     assert (found["verdict"], found["exit_code"]) == ("NOT CHECKED", 15)
-    assert "another process" in found["objects"][0]["checks"][0]["detail"]
+    (check,) = [c for c in found["objects"][0]["checks"] if c["id"] == "ledger"]
+    assert check["code"] == "LG107"
+    assert "another process" in check["detail"]
 
 
 def test_a_ledger_that_cannot_be_opened(sealed: Path, site: Path, tmp_path: Path) -> None:
