@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from provenance.dicom.frames import compressed_frames
-from provenance.dicom.pixels import frames, pixel_geometry
+from provenance.dicom.instance import Note
+from provenance.dicom.pixels import frames, pixel_geometry, pixel_notes
 from provenance.dicom.read import Instance
 from provenance.evidence import PixelComparison
 from provenance.image_tree import (
@@ -41,7 +42,13 @@ def compare_pixels(signed: ImageTree | None, instance: Instance) -> PixelCompari
     if (difference := _shape_difference(signed.geometry, geometry)) is not None:
         return PixelComparison(geometry=difference, regions=_whole_frames(geometry))
     # The same lossy bytes under another depth or sign show other values: those are decoded.
-    if signed.compressed is not None and geometry.lossy and _same_depth(signed.geometry, geometry):
+    plain = Note.HIGH_BIT not in pixel_notes(instance, geometry)
+    if (
+        signed.compressed is not None
+        and geometry.lossy
+        and plain
+        and _same_depth(signed.geometry, geometry)
+    ):
         found = tuple(hashlib.sha256(f).digest() for f in compressed_frames(instance))
         if found == signed.compressed:
             return PixelComparison()

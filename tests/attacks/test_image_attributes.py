@@ -90,7 +90,7 @@ def sealed(request: pytest.FixtureRequest, site: Site, make_dicom: Callable[...,
         return Sealed(seal(source, device=device).to_bytes())
 
 
-@settings(max_examples=60)
+@settings(max_examples=200)
 @given(changes=CHANGES)
 def test_a_verdict_each_time(sealed: bytes, site: Site, changes: dict[str, int]) -> None:
     changed = apply(sealed, changes)
