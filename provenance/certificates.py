@@ -42,6 +42,15 @@ _UNPARSEABLE = (
     x509.DuplicateExtension,
     CryptographyDeprecationWarning,
 )
+_FIELDS = (
+    "version",
+    "subject",
+    "issuer",
+    "extensions",
+    "not_valid_before_utc",
+    "not_valid_after_utc",
+    "signature_algorithm_oid",
+)
 # A certificate made in the same second as the first signature must already be valid.
 _BACKDATE = timedelta(minutes=5)
 
@@ -99,19 +108,12 @@ def load_certificate(der: bytes) -> x509.Certificate:
         certificate = x509.load_der_x509_certificate(der)
         # cryptography parses most fields when they are asked for: all here, none later.
         certificate.public_key()
-        parsed = (
-            certificate.version,
-            certificate.subject.rfc4514_string(),
-            certificate.issuer.rfc4514_string(),
-            certificate.extensions,
-            certificate.not_valid_before_utc,
-            certificate.not_valid_after_utc,
-            certificate.signature_algorithm_oid,
-        )
+        for field in _FIELDS:
+            getattr(certificate, field)
         serial = certificate.serial_number
     except _UNPARSEABLE as error:
         raise MalformedError("the certificate cannot be parsed") from error
-    if serial <= 0 or not all(part is not None for part in parsed):
+    if serial <= 0:
         raise MalformedError("the certificate's serial number is not positive")
     return certificate
 

@@ -2,7 +2,14 @@
 
 from dataclasses import replace
 
-from ledger import LedgerError, NotFoundError, TrustedLogs, open_receipt, parse_statement
+from ledger import (
+    Inclusion,
+    LedgerError,
+    NotFoundError,
+    TrustedLogs,
+    open_receipt,
+    parse_statement,
+)
 from provenance.claim import Claim
 from provenance.evidence import Custody, Problem
 from provenance.findings import Code
@@ -14,15 +21,16 @@ def find_custody(
 ) -> Custody:
     """Open the receipt, and ask the ledger if there is one."""
     custody = Custody()
+    proven: Inclusion | None = None
     statement = claim.statement.encoded
     if receipt is not None:
         try:
-            inclusion = open_receipt(statement, receipt, logs=logs)
+            proven = open_receipt(statement, receipt, logs=logs)
         except LedgerError as error:
             custody = replace(custody, receipt=Problem(Code.RECEIPT_BAD, str(error)))
         else:
             custody = replace(
-                custody, log_index=inclusion.index, logged_before=inclusion.head.cosigned_at
+                custody, log_index=proven.index, logged_before=proven.head.cosigned_at
             )
     elif records is None:
         custody = replace(
@@ -30,19 +38,28 @@ def find_custody(
         )
     if records is None:
         return custody
-    return _ask_ledger(custody, claim, records)
+    return _ask_ledger(custody, claim, records, proven)
 
 
-def _ask_ledger(custody: Custody, claim: Claim, records: Records) -> Custody:
+def _ask_ledger(
+    custody: Custody, claim: Claim, records: Records, proven: Inclusion | None
+) -> Custody:
     log = records.log
+    own = proven is not None and proven.head.origin == log.origin
     entries = log.events(claim.seal_id)
     if not entries:
-        if custody.log_index is not None:
+        if proven is not None and own:
+            detail = f"its receipt proves entry {proven.index}, but the ledger has none: cut back?"
+            return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
+        if proven is not None:
             # Logged elsewhere, by a receipt that holds: this ledger need not know it.
             return custody
         return replace(custody, ledger=Problem(Code.NOT_LOGGED, "the ledger does not hold it"))
     if entries[0].leaf_hash != claim.statement.leaf_hash:
         detail = "the ledger holds another seal under this seal id"
+        return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
+    if proven is not None and own and proven.index != entries[0].index:
+        detail = f"its receipt proves entry {proven.index}, the ledger says {entries[0].index}"
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
     custody = replace(custody, log_index=entries[0].index)
     previous = None

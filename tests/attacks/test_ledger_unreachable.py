@@ -1,5 +1,6 @@
 """A ledger that was asked and cannot answer: the verdict says so, and nothing passes for fine."""
 
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from provenance import Site, Word, seal, verify
+from provenance import Outcome, Site, Word, seal, verify
 from provenance.dicom.carrier import remove_carrier
 from provenance.findings import Code
 
@@ -46,3 +47,22 @@ def test_a_damaged_ledger_is_not_silence(
             assert verdict.word is {sealed: Word.AUTHENTIC, never: Word.UNSEALED}[data]
     assert verify(stripped, trust=site.trust, records=records).word is Word.NOT_CHECKED
     assert verify(sealed, trust=site.trust).word is Word.AUTHENTIC
+
+
+def test_a_ledger_cut_back_contradicts_the_receipt(
+    tmp_path: Path, make_dicom: Callable[..., bytes]
+) -> None:
+    site = Site.init(tmp_path / "s", name="s")
+    shutil.copytree(tmp_path / "s", tmp_path / "backup")
+    with site.device() as device:
+        sealed = seal(make_dicom(), device=device).to_bytes()
+    backup = Site.open(tmp_path / "backup")
+    verdict = verify(sealed, trust=site.trust, records=backup.records())
+    assert verdict.word is Word.UNTRUSTED
+    assert verdict.custody is Outcome.REFUTED
+    with backup.device() as device:  # another seal takes the place that the receipt proves
+        seal(make_dicom(), device=device)
+    verdict = verify(sealed, trust=site.trust, records=backup.records())
+    assert verdict.word is Word.UNTRUSTED
+    assert Code.CHAIN_BROKEN in {check.code for check in verdict.checks}
+    assert verify(sealed, trust=site.trust, records=site.records()).word is Word.AUTHENTIC

@@ -190,8 +190,6 @@ def test_seal_moved_to_another_image(case: _Case, site: Site) -> None:
     assert values is not None
     other = pydicom.dcmread(pydicom.data.get_testdata_file("CT_small.dcm", download=False))
     other.SOPInstanceUID = generate_uid()
-    if other.SOPInstanceUID == case.original:
-        pytest.skip("the same image")
     write_carrier(other, values)
     buffer = io.BytesIO()
     other.save_as(buffer)
