@@ -68,13 +68,13 @@ def main() -> None:
             name: resemble(thumbnails[name], describe(copy(image).astype(np.int32)))
             for name, image in images.items()
         }
-        wrong = [name for name, alike in results.items() if not alike.same_image or alike.blocks]
+        wrong = [name for name, alike in results.items() if not alike.same_image or alike.cells]
         lowest = min(alike.correlation for alike in results.values())
         print(f"| {kind} | {len(wrong)} of {len(images)} {' '.join(wrong)} | {lowest:.2f} |")
     pairs = [
         resemble(thumbnails[a], thumbnails[b]) for a in thumbnails for b in thumbnails if a < b
     ]
-    passed = sum(alike.same_image and not alike.blocks for alike in pairs)
+    passed = sum(alike.same_image and not alike.cells for alike in pairs)
     highest = max(alike.correlation for alike in pairs)
     print(f"\ndifferent images: {passed} of {len(pairs)} pass, highest correlation {highest:.2f}\n")
     print("| side of the replaced region | found |\n| --- | --- |")
@@ -106,7 +106,7 @@ def _edit_is_found(images: dict[str, np.ndarray], name: str, size: float) -> boo
     patch = Image.fromarray(window(other, 1, 99)).resize((width, height))
     edited[top : top + height, left : left + width] = np.asarray(patch)
     alike = resemble(describe(images[name]), describe(edited))
-    return not alike.same_image or bool(alike.blocks)
+    return not alike.same_image or bool(alike.cells)
 
 
 if __name__ == "__main__":

@@ -8,170 +8,64 @@ RADSEAL_CORPUS names, by default ``shared`` beside the checkout.
 """
 
 import argparse
-import io
 import logging
-import os
 import time
 import tracemalloc
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import imagecodecs
 import numpy as np
-import numpy.typing as npt
-import pydicom
 from PIL import Image
-from pydicom.encaps import get_frame
 
 import watermark
+from benchmarks.watermark.coding import jpeg, jpeg2000
+from benchmarks.watermark.filters import noise
+from benchmarks.watermark.grey import clipped, eight_bit, gamma, invert
+from benchmarks.watermark.images import SMALLEST, images
+from benchmarks.watermark.picture import Attack, Pixels, view
 from watermark import payload as framing
 from watermark import polar
 from watermark.canvas import to_canvas
-from watermark.evidence import gather, terms
+from watermark.evidence import WEIGHTS, gather, terms
 from watermark.grid import Geometry
 from watermark.threshold import THRESHOLD
 
-Pixels = npt.NDArray[Any]
 Result = TypeVar("Result")
-Attack = Callable[[Pixels, int], Pixels]
 
-ROOT = Path(__file__).resolve().parents[1]
 KEY = bytes(range(32))
 PAYLOAD = bytes(range(100, 112))
-SMALLEST = 900_000
-SUFFIXES = {".dcm", ".png", ".jpg", ".jpeg", ".tif"}
-
-
-def load(path: Path) -> tuple[Pixels, int]:
-    """Return the first channel of the first frame, and its bits stored."""
-    if path.suffix != ".dcm":
-        image = np.asarray(imagecodecs.imread(str(path)))
-        bits = 8 * image.dtype.itemsize
-    else:
-        dataset = pydicom.dcmread(path, force=True)
-        image, bits = decode(dataset), int(dataset.BitsStored)
-        if not dataset.PixelRepresentation:
-            image = image & image.dtype.type((1 << bits) - 1)
-    if image.ndim == 4 or (image.ndim == 3 and image.shape[-1] not in (2, 3, 4)):
-        image = image[0]
-    return np.ascontiguousarray(image[..., 0] if image.ndim == 3 else image), bits
-
-
-def decode(dataset: pydicom.Dataset) -> Pixels:
-    syntax = str(dataset.file_meta.TransferSyntaxUID)
-    if syntax in ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"):
-        return np.asarray(
-            imagecodecs.ljpeg_decode(get_frame(dataset.PixelData, 0, number_of_frames=1))
-        )
-    if syntax == "1.2.840.10008.1.2.4.80":
-        return np.asarray(
-            imagecodecs.jpegls_decode(get_frame(dataset.PixelData, 0, number_of_frames=1))
-        )
-    return np.asarray(dataset.pixel_array)
-
-
-def live(image: Pixels) -> Pixels:
-    inside = image[(image > image.min()) & (image < image.max())]
-    return inside if inside.size else image.ravel()
-
-
-def window(tail: float) -> Attack:
-    def attack(image: Pixels, bits: int) -> Pixels:
-        low, high = np.percentile(live(image), (tail, 100 - tail))
-        scaled = (image.astype(np.float64) - low) / max(high - low, 1)
-        return np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
-
-    return attack
-
-
-def view(image: Pixels, bits: int) -> Pixels:
-    """Return what a viewer shows: 8 bits of the range without its last 0.1 %."""
-    return image if image.dtype == np.uint8 else window(0.1)(image, bits)
-
-
-def gamma(exponent: float) -> Attack:
-    def attack(image: Pixels, bits: int) -> Pixels:
-        return np.rint(255 * (view(image, bits) / 255) ** exponent).astype(np.uint8)
-
-    return attack
-
-
-def invert(image: Pixels, bits: int) -> Pixels:
-    return (int(image.max()) + int(image.min()) - image.astype(np.int64)).astype(image.dtype)
-
-
-def jpeg(quality: int) -> Attack:
-    def attack(image: Pixels, bits: int) -> Pixels:
-        coded = imagecodecs.jpeg_encode(view(image, bits), level=quality)
-        return np.asarray(imagecodecs.jpeg_decode(coded))
-
-    return attack
-
-
-def jpeg2000(ratio: float) -> Attack:
-    def attack(image: Pixels, bits: int) -> Pixels:
-        rate = ratio * 8 * image.dtype.itemsize / min(bits, 8 * image.dtype.itemsize)
-        stream = io.BytesIO()
-        Image.fromarray(image).save(
-            stream, "JPEG2000", irreversible=True, quality_mode="rates", quality_layers=[rate]
-        )
-        return np.asarray(Image.open(stream))
-
-    return attack
-
-
-def noise(level: float) -> Attack:
-    """Add white noise of this share of the viewed range."""
-
-    def attack(image: Pixels, bits: int) -> Pixels:
-        low, high = np.percentile(image, (0.1, 99.9)) if bits > 8 else (0, 255)
-        hum = np.random.default_rng(7).normal(0, level * (high - low), image.shape)
-        top = 255 if image.dtype == np.uint8 else (1 << bits) - 1
-        return np.clip(np.rint(image + hum), 0, top).astype(image.dtype)
-
-    return attack
 
 
 def halve(image: Pixels, bits: int) -> Pixels:
+    """Halve both sides, at the depth that is there."""
     rows, columns = image.shape
     picture = Image.fromarray(image.astype(np.float32))
     size = round(columns / 2), round(rows / 2)
     small = np.asarray(picture.resize(size, Image.Resampling.LANCZOS))
-    return np.clip(np.rint(small), image.min(), image.max()).astype(image.dtype)
+    levels: Pixels = np.clip(np.rint(small), image.min(), image.max()).astype(image.dtype)
+    return levels
 
 
 ATTACKS: dict[str, Attack] = {
-    "8 bit": view,
-    "window 1 %": window(1),
-    "window 5 %": window(5),
-    "window 15 %": window(15),
+    "8 bit": eight_bit,
+    "window 1 %": clipped(1),
+    "window 5 %": clipped(5),
+    "window 15 %": clipped(15),
     "gamma 0.5": gamma(0.5),
     "gamma 2": gamma(2),
     "inverted": invert,
     "JPEG 50": jpeg(50),
     "J2K 20:1": jpeg2000(20),
-    "noise 2 %": noise(0.02),
+    "noise 2 %": noise(0.02, seed=7),
     "half size": halve,
 }
 BEYOND: dict[str, Attack] = {
     "JPEG 30": jpeg(30),
-    "noise 4 %": noise(0.04),
-    "half, JPEG 50": lambda image, bits: jpeg(50)(halve(view(image, bits), 8), 8),
+    "noise 4 %": noise(0.04, seed=7),
+    "half, JPEG 50": lambda image, bits: jpeg(50)(halve(view(image), 8), 8),
 }
-
-
-def corpus() -> Path:
-    return Path(os.environ.get("RADSEAL_CORPUS", ROOT.parent / "shared")) / "data"
-
-
-def images(folders: tuple[str, ...]) -> Iterator[tuple[str, Pixels, int]]:
-    for folder in folders:
-        for path in sorted((corpus() / folder).iterdir()):
-            if path.suffix in SUFFIXES:
-                yield path.name, *load(path)
 
 
 def embed(image: Pixels, bits: int) -> watermark.Marked:
@@ -197,8 +91,7 @@ def attack_table(every: int) -> None:
     lost: list[str] = []
     count = refused = 0
     speeds: list[tuple[float, float, float, float]] = []
-    everything = images(("radiographs_dicom", "radiographs_png"))
-    for number, (name, image, bits) in enumerate(everything):
+    for number, (name, image, bits) in enumerate(images()):
         if number % every:
             continue
         try:
@@ -226,7 +119,7 @@ def attack_table(every: int) -> None:
         cells += [f"{share:.3f}", f"{marked.margin:.1f}"]
         print("| " + " | ".join(cells + [shown(v) for v in (found | beyond).values()]) + " |")
         if bits > 8:
-            picture = view(marked.image, bits)
+            picture = view(marked.image)
             again = {key: margin(attack(picture, 8)) for key, attack in ATTACKS.items()}
             lost += [f"{name}: 8 bit, {k}" for k, v in again.items() if v is None and large]
             deep.append((name, again))
@@ -265,15 +158,19 @@ def false_alarms(keys: int, every: int) -> None:
     for number in range(keys):
         key = number.to_bytes(32, "big")
         for levelled in stack:
-            evidence = gather(levelled, key=key)
-            if evidence.power == 0:
-                continue
-            scale = np.abs(evidence.sums).mean()
-            words, messages = polar.decode((evidence.sums / scale).astype(np.float32))
-            score = evidence.score(words[0])
-            best = max(best, score)
-            alarms += framing.pick(messages, key=key) is not None or score >= THRESHOLD
-    print(f"\nUnmarked: {len(stack)} images x {keys} keys = {len(stack) * keys} readings, ")
+            gathered = gather(levelled, key=key)
+            for weights in WEIGHTS:
+                evidence = gathered.weighed(weights)
+                if evidence.power == 0:
+                    continue
+                scale = np.abs(evidence.sums).mean()
+                words, messages = polar.decode((evidence.sums / scale).astype(np.float32))
+                score = float(evidence.scores(words).max())
+                best = max(best, score)
+                whole = any(framing.is_whole(message, key=key) for message in messages)
+                alarms += whole or score >= THRESHOLD
+    readings = len(stack) * keys * len(WEIGHTS)
+    print(f"\nUnmarked: {len(stack)} images x {keys} keys x {len(WEIGHTS)} = {readings} readings,")
     print(f"{alarms} alarms; highest score {best:.0f}, threshold {THRESHOLD:.0f}.")
 
 

@@ -2,10 +2,18 @@
 
 from collections.abc import Iterator
 
+from provenance.descriptor import LEAST_COMPARED
 from provenance.dicom.attributes import Change, Group, Severity
-from provenance.evidence import Carrier, Evidence, Source
+from provenance.evidence import Carrier, Evidence, Likeness, Source
 from provenance.findings import Code
-from provenance.rules import clock_ahead, grave_changes, is_copy
+from provenance.image_tree import Region, Witness
+from provenance.rules import (
+    clock_ahead,
+    grave_changes,
+    is_copy,
+    is_unclear_copy,
+    swaps_sides,
+)
 from provenance.verdict import Check, Status
 
 
@@ -16,6 +24,7 @@ def checks_of(evidence: Evidence) -> tuple[Check, ...]:
         *_pixel_checks(evidence),
         *_header_checks(evidence),
         *_mark_checks(evidence),
+        *_copy_checks(evidence),
         *_trust_checks(evidence),
         *_custody_checks(evidence),
     )
@@ -27,8 +36,14 @@ def _seal_checks(evidence: Evidence) -> Iterator[Check]:
     if evidence.carrier_problem is not None:
         problem = evidence.carrier_problem
         yield Check("seal", Status.FAIL, problem.code, problem.detail)
+    elif evidence.picture is not None:
+        detail = f"a {evidence.picture} picture has no place for a seal"
+        yield Check("seal", Status.SKIP, Code.PICTURE, detail)
     elif evidence.carrier is Carrier.ABSENT:
         yield Check("seal", Status.FAIL, Code.NO_SEAL, "the file carries no seal")
+    if evidence.out_of_reach is not None:
+        problem = evidence.out_of_reach
+        yield Check("seal", Status.FAIL, problem.code, problem.detail)
     claim = evidence.claim
     if claim is None:
         return
@@ -47,7 +62,9 @@ def _seal_checks(evidence: Evidence) -> Iterator[Check]:
 def _pixel_checks(evidence: Evidence) -> Iterator[Check]:
     pixels, claim = evidence.pixels, evidence.claim
     if claim is None or pixels is None:
-        yield Check("pixels", Status.SKIP, Code.PIXELS_NOT_COMPARED, "no seal to compare with")
+        as_copy = claim is not None and evidence.picture is not None
+        why = "a picture is compared as a copy" if as_copy else "no seal to compare with"
+        yield Check("pixels", Status.SKIP, Code.PIXELS_NOT_COMPARED, why)
         return
     if pixels.recoded is not None:
         yield Check("encoding", Status.WARN, Code.RECODED, pixels.recoded)
@@ -72,13 +89,15 @@ def _pixel_checks(evidence: Evidence) -> Iterator[Check]:
 
 
 def _grade(evidence: Evidence) -> Status:
-    return Status.WARN if is_copy(evidence) else Status.FAIL
+    copy = is_copy(evidence) or is_unclear_copy(evidence)
+    return Status.WARN if copy else Status.FAIL
 
 
 def _header_checks(evidence: Evidence) -> Iterator[Check]:
     changes = evidence.changes
     if changes is None:
-        yield Check("header", Status.SKIP, Code.HEADER_NOT_COMPARED, "no seal to compare with")
+        why = "no seal to compare with" if evidence.picture is None else "a picture has no header"
+        yield Check("header", Status.SKIP, Code.HEADER_NOT_COMPARED, why)
         return
     if not changes:
         yield Check("header", Status.PASS, Code.HEADER_AS_SEALED, "all signed attributes agree")
@@ -130,17 +149,57 @@ def _mark_checks(evidence: Evidence) -> Iterator[Check]:
         yield Check("mark", Status.FAIL, Code.MARK_OF_ANOTHER, detail)
     else:
         chance = f", false alarm 1e{mark.false_alarm_log10:.0f}" if mark.false_alarm_log10 else ""
-        detail = f"the mark names seal {mark.seal_id.hex()}{chance}"
+        view = f"; {evidence.viewpoint.words()}" if evidence.viewpoint else ""
+        detail = f"the mark names seal {mark.seal_id.hex()}{chance}{view}"
         yield Check("mark", Status.PASS, Code.MARK_READ, detail)
-    alike = evidence.resemblance
-    if alike is None:
+
+
+def _copy_checks(evidence: Evidence) -> Iterator[Check]:
+    viewpoint, likeness = evidence.viewpoint, evidence.likeness
+    if viewpoint is not None and viewpoint.mirrored:
+        status = Status.FAIL if swaps_sides(evidence) else Status.WARN
+        yield Check("view", status, Code.MIRRORED, "the image is shown mirrored")
+    if likeness is None:
+        if is_unclear_copy(evidence):
+            yield Check("copy", Status.FAIL, Code.COPY_NOT_COMPARED, "nothing could be compared")
+        return
+    yield from _presence_checks(likeness)
+    alike = likeness.resemblance
+    if alike is None or not alike.enough:
+        compared = 0 if alike is None else alike.compared
+        detail = f"{compared} of 4096 cells of the thumbnail show enough, {LEAST_COMPARED} needed"
+        yield Check("copy", Status.FAIL, Code.COPY_NOT_COMPARED, detail)
         return
     detail = f"correlation {alike.correlation:.2f} with the sealed thumbnail"
-    if alike.same_image and not alike.blocks:
+    if alike.same_image and not alike.cells:
         yield Check("copy", Status.PASS, Code.COPY_CONSISTENT, detail)
     else:
-        where = ", ".join(f"x {r.x} y {r.y} {r.w}x{r.h}" for r in evidence.copy_regions[:4])
+        where = _where(likeness.regions, Witness.THUMBNAIL)
         yield Check("copy", Status.FAIL, Code.COPY_DIFFERS, f"{detail} {where}".rstrip())
+
+
+def _presence_checks(likeness: Likeness) -> Iterator[Check]:
+    presence = likeness.presence
+    if presence is None:
+        return
+    known = int(presence.known.sum())
+    if not known:
+        detail = "nowhere can it be told whether the mark shows"
+        yield Check("presence", Status.WARN, Code.PRESENCE_UNKNOWN, detail)
+        return
+    where = _where(likeness.regions, Witness.PRESENCE)
+    if presence.altered.any():
+        missing = int((presence.altered & presence.known).sum())
+        detail = f"the mark is missing from {missing} of {known} cells that can tell"
+        yield Check("presence", Status.FAIL, Code.MARK_MISSING, f"{detail} {where}".rstrip())
+    else:
+        detail = f"the mark shows in all {known} cells that can tell"
+        yield Check("presence", Status.PASS, Code.MARK_PRESENT, detail)
+
+
+def _where(regions: tuple[Region, ...], witness: Witness, most: int = 4) -> str:
+    named = [r for r in regions if r.witness is witness][:most]
+    return ", ".join(f"x {r.x} y {r.y} {r.w}x{r.h}" for r in named)
 
 
 def _trust_checks(evidence: Evidence) -> Iterator[Check]:

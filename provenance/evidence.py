@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from provenance.claim import Claim
 from provenance.descriptor import Resemblance
 from provenance.dicom.attributes import Change
 from provenance.findings import Code
 from provenance.image_tree import Region
+from provenance.viewpoint import Viewpoint
+
+if TYPE_CHECKING:
+    from watermark import Presence, Reading
 
 
 class Source(StrEnum):
@@ -62,6 +67,34 @@ class MarkReading:
     seal_id: bytes | None = None
     false_alarm_log10: float | None = None
     not_sought: str | None = None
+    reading: "Reading | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How a copy compares with what was sealed: by its thumbnail, and by where the mark shows.
+
+    ``resemblance`` and ``presence`` are None where there was nothing to compare; ``regions`` are
+    in pixels of the copy.
+    """
+
+    resemblance: Resemblance | None = None
+    presence: "Presence | None" = None
+    regions: tuple[Region, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        """Whether the copy shows something else, as a whole or somewhere."""
+        alike = self.resemblance
+        if alike is not None and alike.enough and (alike.cells or not alike.same_image):
+            return True
+        return bool(self.regions)
+
+    @property
+    def consistent(self) -> bool:
+        """Whether enough was compared, and all of it agrees."""
+        alike = self.resemblance
+        return alike is not None and alike.enough and not self.differs
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +111,7 @@ class Custody:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that `judge` may look at."""
+    """Everything that `judge` may look at; ``picture`` is the kind of a file that is no DICOM."""
 
     carrier: Carrier
     carrier_problem: Problem | None = None
@@ -88,12 +121,14 @@ class Evidence:
     changes: tuple[Change, ...] | None = None
     declared_copy: bool = False
     mark: MarkReading | None = None
-    resemblance: Resemblance | None = None
-    copy_regions: tuple[Region, ...] = ()
+    likeness: Likeness | None = None
+    viewpoint: Viewpoint | None = None
     signer: str | None = None
     authority: str | None = None
     trust_problem: Problem | None = None
     custody: Custody = Custody()
     unreachable: Problem | None = None
+    out_of_reach: Problem | None = None
+    picture: str | None = None
     preamble: bool = False
     notes: tuple[str, ...] = ()

@@ -17,6 +17,8 @@ class Code(StrEnum):
     SEAL_MISFIT = "SL103"
     SEAL_FROM_LEDGER = "SL104"
     SEAL_FROM_MARK = "SL105"
+    PICTURE = "SL106"
+    SEAL_OUT_OF_REACH = "SL107"
     PIXELS_AS_SEALED = "PX100"
     PIXELS_DIFFER = "PX101"
     GEOMETRY_DIFFERS = "PX102"
@@ -50,8 +52,13 @@ class Code(StrEnum):
     NO_MARK = "MK101"
     MARK_NOT_SOUGHT = "MK102"
     MARK_OF_ANOTHER = "MK103"
+    MARK_PRESENT = "MK104"
+    MARK_MISSING = "MK105"
+    PRESENCE_UNKNOWN = "MK106"
     COPY_CONSISTENT = "DV100"
     COPY_DIFFERS = "DV101"
+    COPY_NOT_COMPARED = "DV102"
+    MIRRORED = "DV103"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,8 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "ALTERED": Explanation(
         "What is in the file is not what was sealed.",
         "Pixels differ, a clinical attribute was changed without authority, or the seal belongs "
-        "to another image. The checks name where.",
+        "to another image. Of a copy: the mark is missing, or the thumbnail differs. The checks "
+        "name where.",
         _QUARANTINE,
         "It does not say who changed it, or that the diagnosis is wrong; a broken transfer can "
         "do it too.",
@@ -102,21 +110,25 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "It does not mean that the image was changed.",
     ),
     "DERIVED": Explanation(
-        "A copy, by lossy compression, windowing or scaling, of an image that was sealed.",
-        "The mark in the pixels names the seal, and the picture resembles what was sealed.",
+        "A copy of an image that was sealed: compressed, windowed, scaled, cut or turned.",
+        "The mark in the pixels names the seal, it shows wherever it should, and the picture "
+        "resembles what was sealed.",
         "Fetch the sealed original (radseal trace) when pixels matter.",
         "It does not mean that fine detail is unchanged: a copy is compared coarsely.",
     ),
     "UNREADABLE": Explanation(
         "The file cannot be decoded, so nothing about it can be said.",
-        "It is damaged, not DICOM, or needs a codec that is not installed.",
+        "It is damaged, neither DICOM nor a PNG, JPEG or TIFF, or needs a codec that is not "
+        "installed.",
         "Fetch it again; install radseal[codecs] if the reason names a codec.",
         "It does not mean that the file was tampered with.",
     ),
     "NOT CHECKED": Explanation(
-        "The object fits its seal, but something needed for a verdict could not be reached.",
-        "The seal has no usable receipt and no ledger was asked, or trust is not configured.",
-        "Run again with --site, or where the ledger can be reached.",
+        "Nothing contradicts the seal, but something needed for a verdict could not be reached.",
+        "The seal has no usable receipt and no ledger was asked, or trust is not configured, or "
+        "of a copy that its mark names too little could be compared.",
+        "Run again with --site, or where the ledger can be reached; ask for a larger part of the "
+        "picture, or for the sealed original.",
         "It is neither good nor bad.",
     ),
     "STRIPPED": Explanation(
@@ -178,6 +190,18 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "The mark carries the seal id, and the ledger holds that seal.",
         "Compare with the sealed original: radseal trace.",
         "",
+    ),
+    Code.PICTURE: Explanation(
+        "The file is a picture, not a DICOM object: it cannot carry a seal.",
+        "PNG, JPEG and TIFF are looked at for a mark alone. A header cannot be compared, either.",
+        "Ask for the DICOM object that it was made from (radseal trace, if it bears a mark).",
+        "It does not mean that a seal was removed, or that the picture is fake.",
+    ),
+    Code.SEAL_OUT_OF_REACH: Explanation(
+        "The mark names a seal that could not be looked at.",
+        "No ledger was asked, or it does not hold the seal, or its annex was erased.",
+        "Run again with --site of the custodian whose key reads the mark.",
+        "It does not mean that the picture was changed; nor that it was not.",
     ),
     Code.PIXELS_AS_SEALED: Explanation(
         "Every sample is the one that was sealed.", "All tile hashes are equal.", _NOTHING, ""
@@ -354,6 +378,26 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         _QUARANTINE,
         "",
     ),
+    Code.MARK_PRESENT: Explanation(
+        "The mark shows wherever it should.",
+        "Cell by cell, the pattern that the seal's id spells was looked for.",
+        "Fetch the sealed original when fine detail matters.",
+        "It does not mean that nothing was drawn over the image softly, or in places too dark, too "
+        "light or too smooth to hold a mark.",
+    ),
+    Code.MARK_MISSING: Explanation(
+        "The mark is missing in places where it should show.",
+        "Something there was painted over, pasted in or covered after the image was sealed: an "
+        "edit, but also an annotation or a black box.",
+        _QUARANTINE,
+        "It does not say what was there before, or that it was done in bad faith.",
+    ),
+    Code.PRESENCE_UNKNOWN: Explanation(
+        "It cannot be told where the mark shows.",
+        "The picture was changed as a whole (compressed, blurred) until no part tells by itself.",
+        "Fetch the sealed original when detail matters.",
+        "It does not mean that the picture was edited; nor that it was not.",
+    ),
     Code.COPY_CONSISTENT: Explanation(
         "The picture resembles the sealed one everywhere it was compared.",
         "The thumbnails agree, whatever grey curve lies between them.",
@@ -362,8 +406,23 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     ),
     Code.COPY_DIFFERS: Explanation(
         "The picture differs from the sealed one by more than a grey curve.",
-        "The thumbnails disagree in the named regions, or as a whole.",
+        "The thumbnails disagree in the named regions, or as a whole: then the mark was taken from "
+        "another image.",
         _QUARANTINE,
         "Regions are coarse: an eighth of the image on a side.",
+    ),
+    Code.COPY_NOT_COMPARED: Explanation(
+        "Too little of the picture could be compared with the sealed one.",
+        "It shows a small part, or almost nothing in it stands out, or the seal remembers no "
+        "thumbnail.",
+        "Ask for a larger part of the picture, or for the sealed original.",
+        "The mark alone does not make it a copy: a mark can be carried over to another picture.",
+    ),
+    Code.MIRRORED: Explanation(
+        "The image is shown mirrored: left is right.",
+        "The mark lies mirrored in the picture.",
+        "Do not read sides from it; fetch the sealed original (radseal trace).",
+        "Of a picture it does not mean bad faith: viewers can mirror. A DICOM object that is "
+        "mirrored is ALTERED, since it is read by its sides.",
     ),
 }

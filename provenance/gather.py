@@ -4,28 +4,20 @@ Decides nothing; provenance/judge.py does.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import watermark
-from ledger import (
-    LedgerError,
-    Role,
-    StoreError,
-    parse_statement,
-)
+from ledger import LedgerError, Role
 from provenance import compare
-from provenance.annex import Annex
 from provenance.certificates import certificate_name
-from provenance.claim import Claim, open_claim
+from provenance.claim import Claim
 from provenance.custody import find_custody
-from provenance.descriptor import block_region, describe, resemble
 from provenance.dicom.attributes import Attribute, canonical_attributes
 from provenance.dicom.carrier import Carrier as CarrierValues
 from provenance.dicom.carrier import read_carrier
-from provenance.dicom.pixels import frames, pixel_geometry, pixel_notes
+from provenance.dicom.pixels import pixel_geometry, pixel_notes
 from provenance.dicom.read import Instance
 from provenance.dicom.values import text
-from provenance.errors import EvidenceError, MalformedError, TrustError
+from provenance.errors import MalformedError, TrustError
 from provenance.evidence import (
     Carrier,
     Evidence,
@@ -36,30 +28,16 @@ from provenance.evidence import (
 )
 from provenance.findings import Code
 from provenance.header_tree import changed_attributes
-from provenance.image_tree import Region
-from provenance.marking import Samples, cannot_carry, read_plane
-from provenance.records import Lookup, Records, uid_of
+from provenance.likeness import compare_copy
+from provenance.mark_search import plane_of, read_mark, search_mark
+from provenance.marking import Samples
+from provenance.picture_file import PictureFile
+from provenance.seal_search import FoundSeal, from_carrier, from_ledger, from_mark
 from provenance.trust import TrustStore
+from provenance.verifier import Verifier
+from provenance.viewpoint import Viewpoint
 
 SOP_INSTANCE_UID, IMAGE_TYPE, LOSSY_IMAGE_COMPRESSION = 0x00080018, 0x00080008, 0x00282110
-
-
-@dataclass(frozen=True, slots=True)
-class Verifier:
-    """Whom to believe, whom to ask, and the key of the marks to look for."""
-
-    trust: TrustStore
-    records: Records | None = None
-    mark_key: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A seal that opened, where it was found, and the receipt beside it."""
-
-    claim: Claim
-    source: Source
-    receipt: bytes | None
 
 
 def gather(instance: Instance, verifier: Verifier) -> Evidence:
@@ -71,27 +49,57 @@ def gather(instance: Instance, verifier: Verifier) -> Evidence:
         return _gather(instance, verifier)
     except LedgerError as error:
         evidence = _gather(instance, replace(verifier, records=None))
-        problem = Problem(Code.LEDGER_UNREACHABLE, f"the ledger cannot be read: {error}")
-        return replace(evidence, unreachable=problem)
+        return replace(evidence, unreachable=_unreachable(error))
+
+
+def gather_picture(picture: PictureFile, verifier: Verifier) -> Evidence:
+    """Collect everything `judge` needs about a picture: no header, no carrier, only a mark."""
+    mark = search_mark(picture.plane, verifier.mark_key)
+    try:
+        return _gather_picture(picture, mark, verifier)
+    except LedgerError as error:
+        evidence = _gather_picture(picture, mark, replace(verifier, records=None))
+        return replace(evidence, unreachable=_unreachable(error))
+
+
+def _unreachable(error: LedgerError) -> Problem:
+    return Problem(Code.LEDGER_UNREACHABLE, f"the ledger cannot be read: {error}")
+
+
+def _gather_picture(picture: PictureFile, mark: MarkReading, verifier: Verifier) -> Evidence:
+    found, out_of_reach = from_mark(mark, verifier.records)
+    evidence = Evidence(
+        carrier=Carrier.ABSENT,
+        picture=picture.kind,
+        mark=mark,
+        out_of_reach=out_of_reach,
+        notes=picture.notes,
+    )
+    if found is None:
+        return evidence
+    evidence = _with_seal(evidence, found)
+    evidence = _with_likeness(evidence, found.claim, picture.plane, verifier)
+    return _with_trust_and_custody(evidence, found, verifier)
 
 
 def _gather(instance: Instance, verifier: Verifier) -> Evidence:
     attributes = canonical_attributes(instance.dataset)
     values, state, problem = _carrier(instance)
-    found: _Found | None = None
+    found: FoundSeal | None = None
     if values is not None:
-        found, problem = _from_carrier(values)
+        found, problem = from_carrier(values)
         state = Carrier.WHOLE if found else Carrier.BROKEN
     if found is None:
-        found = _from_ledger(instance, verifier)
-    mark = None
+        found = from_ledger(instance, verifier.records)
+    mark, out_of_reach = None, None
     if found is None:
         mark = read_mark(instance, verifier.mark_key)
-        found = _from_mark(mark, verifier)
+        found, out_of_reach = from_mark(mark, verifier.records)
     evidence = Evidence(
         carrier=state,
         carrier_problem=problem,
         mark=mark,
+        out_of_reach=out_of_reach,
         preamble=instance.preamble_executable,
         notes=(*instance.notes, *_pixel_notes(instance)),
     )
@@ -99,33 +107,13 @@ def _gather(instance: Instance, verifier: Verifier) -> Evidence:
         # What is not compared must still be decodable, or nothing was checked.
         compare.decode_all(instance)
         return evidence
-    return _compare(evidence, found, instance, attributes, verifier)
-
-
-def read_mark(instance: Instance, key: bytes | None) -> MarkReading:
-    """Look for a mark in the object's pixels."""
-    if key is None:
-        return MarkReading(not_sought="no mark key was given")
-    geometry = pixel_geometry(instance)
-    impossible = cannot_carry(geometry)
-    if geometry is None or impossible is not None:
-        return MarkReading(not_sought=impossible.reason if impossible else "no pixels")
-    reading = watermark.detect(_plane(instance), key=key)
-    if reading is None:
-        return MarkReading()
-    return MarkReading(reading.payload, reading.false_alarm_log10)
+    evidence = _compare(_with_seal(evidence, found), found, instance, attributes, verifier)
+    return _with_trust_and_custody(evidence, found, verifier)
 
 
 def _pixel_notes(instance: Instance) -> tuple[str, ...]:
     geometry = pixel_geometry(instance)
     return () if geometry is None else pixel_notes(instance, geometry)
-
-
-def _plane(instance: Instance) -> Samples:
-    geometry = pixel_geometry(instance)
-    assert geometry is not None
-    (frame,) = frames(instance, geometry)
-    return read_plane(frame, geometry.colour)
 
 
 def _carrier(instance: Instance) -> tuple[CarrierValues | None, Carrier, Problem | None]:
@@ -136,60 +124,18 @@ def _carrier(instance: Instance) -> tuple[CarrierValues | None, Carrier, Problem
     return values, (Carrier.ABSENT if values is None else Carrier.WHOLE), None
 
 
-def _from_carrier(values: CarrierValues) -> tuple[_Found | None, Problem | None]:
-    try:
-        unverified = parse_statement(values.statement)
-        annex = Annex.decode(values.annex)
-    except (LedgerError, MalformedError) as error:
-        return None, Problem(Code.CARRIER_BROKEN, f"the seal cannot be read: {error}")
-    try:
-        claim = open_claim(unverified, annex)
-    except MalformedError as error:
-        return None, Problem(Code.CARRIER_BROKEN, f"the seal cannot be read: {error}")
-    except EvidenceError as error:
-        return None, Problem(Code.SEAL_MISFIT, str(error))
-    return _Found(claim, Source.FILE, values.receipt), None
-
-
-def _from_ledger(instance: Instance, verifier: Verifier) -> _Found | None:
-    records = verifier.records
-    if records is None:
-        return None
-    uid = uid_of(instance.dataset, Lookup.INSTANCE)
-    if uid is not None:
-        found = _newest(records.find(Lookup.INSTANCE, uid), Source.LEDGER_BY_INSTANCE, records)
-        if found is not None:
-            return found
-    root = compare.image_root(instance)
-    if root is None:
-        return None
-    return _newest(records.find(Lookup.PIXELS, root), Source.LEDGER_BY_PIXELS, records)
-
-
-def _from_mark(mark: MarkReading, verifier: Verifier) -> _Found | None:
-    if mark.seal_id is None or verifier.records is None:
-        return None
-    return _newest((mark.seal_id,), Source.LEDGER_BY_MARK, verifier.records)
-
-
-def _newest(seal_ids: Sequence[bytes], source: Source, records: Records) -> _Found | None:
-    """Open the newest seal among ``seal_ids`` whose annex the ledger still holds."""
-    for seal_id in reversed(seal_ids):
-        entries = records.log.events(seal_id)
-        annex = records.log.annex(seal_id)
-        if not entries or annex is None:
-            continue
-        try:
-            claim = open_claim(parse_statement(entries[0].statement), Annex.decode(annex))
-        except EvidenceError as error:
-            raise StoreError(f"its own copy of seal {seal_id.hex()} does not open") from error
-        return _Found(claim, source, None)
-    return None
+def _with_seal(evidence: Evidence, found: FoundSeal) -> Evidence:
+    return replace(
+        evidence,
+        claim=found.claim,
+        source=found.source,
+        signer=certificate_name(found.claim.certificate),
+    )
 
 
 def _compare(
     evidence: Evidence,
-    found: _Found,
+    found: FoundSeal,
     instance: Instance,
     attributes: Sequence[Attribute],
     verifier: Verifier,
@@ -203,18 +149,11 @@ def _compare(
     changes = changed_attributes(claim.annex.header, attributes)
     evidence = replace(
         evidence,
-        claim=claim,
-        source=found.source,
         pixels=pixels,
         changes=changes,
         declared_copy=_declared_copy(instance, changed=frozenset(c.tag for c in changes)),
-        signer=certificate_name(claim.certificate),
     )
-    if not pixels.equal:
-        evidence = _look_closer(evidence, claim, pixels, instance, verifier)
-    evidence = _with_trust(evidence, claim, verifier.trust)
-    custody = find_custody(claim, found.receipt, logs=verifier.trust.logs, records=verifier.records)
-    return replace(evidence, custody=custody)
+    return evidence if pixels.equal else _look_closer(evidence, claim, instance, verifier)
 
 
 def _declared_copy(instance: Instance, *, changed: frozenset[int]) -> bool:
@@ -226,34 +165,47 @@ def _declared_copy(instance: Instance, *, changed: frozenset[int]) -> bool:
 
 
 def _look_closer(
-    evidence: Evidence,
-    claim: Claim,
-    pixels: PixelComparison,
-    instance: Instance,
-    verifier: Verifier,
+    evidence: Evidence, claim: Claim, instance: Instance, verifier: Verifier
 ) -> Evidence:
     """Where pixels differ: is it a copy? Ask the mark and the thumbnail."""
     mark = evidence.mark
     if mark is None:
         marked = claim.body.mark is not None
         mark = (
-            read_mark(instance, verifier.mark_key)
+            read_mark(instance, verifier.mark_key, expected=[claim.seal_id])
             if marked
             else MarkReading(not_sought="the object was sealed unmarked")
         )
-    evidence = replace(evidence, mark=mark)
-    descriptor = claim.annex.descriptor
-    if mark.seal_id is None or descriptor is None:
+        evidence = replace(evidence, mark=mark)
+    if mark.reading is None:
         return evidence
-    plane = _plane(instance)
-    alike = resemble(descriptor, describe(plane))
-    regions = tuple(
-        Region(0, *block_region(block, rows=plane.shape[0], columns=plane.shape[1]))
-        for block in alike.blocks
+    return _with_likeness(evidence, claim, plane_of(instance), verifier)
+
+
+def _with_likeness(
+    evidence: Evidence, claim: Claim, plane: Samples, verifier: Verifier
+) -> Evidence:
+    """Compare what is shown with the sealed image that its own mark names."""
+    mark, key, image = evidence.mark, verifier.mark_key, claim.annex.image
+    if mark is None or mark.reading is None or key is None or image is None:
+        return evidence
+    if mark.seal_id != claim.seal_id:
+        return evidence
+    viewpoint = Viewpoint.of(
+        mark.reading.placement,
+        rows=image.geometry.rows,
+        columns=image.geometry.columns,
+        picture=(plane.shape[0], plane.shape[1]),
     )
-    if pixels.geometry is not None and regions:
-        evidence = replace(evidence, pixels=replace(pixels, regions=regions))
-    return replace(evidence, resemblance=alike, copy_regions=regions)
+    likeness = compare_copy(plane, mark.reading, claim.annex, key=key)
+    return replace(evidence, likeness=likeness, viewpoint=viewpoint)
+
+
+def _with_trust_and_custody(evidence: Evidence, found: FoundSeal, verifier: Verifier) -> Evidence:
+    claim, trust = found.claim, verifier.trust
+    evidence = _with_trust(evidence, claim, trust)
+    custody = find_custody(claim, found.receipt, logs=trust.logs, records=verifier.records)
+    return replace(evidence, custody=custody)
 
 
 def _with_trust(evidence: Evidence, claim: Claim, trust: TrustStore) -> Evidence:

@@ -14,6 +14,7 @@ from provenance.picture import Samples, as_rgb
 from provenance.png import Picture
 
 Reals = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 # Black, violet, red, amber, pale yellow: dark to light, so that it reads in grey too.
 _STOPS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -26,6 +27,8 @@ _FRAME = np.array(
 _EDGE = np.array([0, 0, 0], np.float32)
 _TINT = 0.10
 _DIMMED = 0.45
+_LINES = np.array([120, 150, 190], np.float32)  # a cold grey, unlike amber
+_HATCHING = 0.55
 
 
 def locate(picture: Picture, regions: Iterable[Region], *, frame: int, scale: float) -> Picture:
@@ -48,12 +51,30 @@ def locate(picture: Picture, regions: Iterable[Region], *, frame: int, scale: fl
         The picture dimmed, the regions tinted and outlined; untouched if there are none.
     """
     boxes = [_box(r, scale, picture.shape) for r in regions if r.frame == frame]
-    colours = as_rgb(picture)
-    if not boxes:
-        return colours
     inside = np.zeros(picture.shape[:2], np.bool_)
     for top, bottom, left, right in boxes:
         inside[top:bottom, left:right] = True
+    return point_out(picture, inside)
+
+
+def point_out(picture: Picture, inside: Mask) -> Picture:
+    """Draw an area over a picture.
+
+    Parameters
+    ----------
+    picture : uint8, shape (rows, columns) or (rows, columns, 3)
+        What is shown.
+    inside : bool, shape (rows, columns)
+        The area.
+
+    Returns
+    -------
+    uint8, shape (rows, columns, 3)
+        The picture dimmed, the area tinted and outlined; untouched if the area is empty.
+    """
+    colours = as_rgb(picture)
+    if not inside.any():
+        return colours
     drawn = colours.astype(np.float32)
     drawn[~inside] *= _DIMMED
     drawn[inside] += _TINT * (_FRAME - drawn[inside])
@@ -62,6 +83,28 @@ def locate(picture: Picture, regions: Iterable[Region], *, frame: int, scale: fl
     drawn[_outline(inside, 2 * width) & ~line] = _EDGE
     drawn[line] = _FRAME
     return np.rint(drawn).astype(np.uint8)
+
+
+def hatch(picture: Picture, area: Mask) -> Picture:
+    """Draw thin slanting lines over an area of which nothing can be told.
+
+    Parameters
+    ----------
+    picture : uint8, shape (rows, columns) or (rows, columns, 3)
+        What is shown.
+    area : bool, shape (rows, columns)
+        Where the lines go.
+
+    Returns
+    -------
+    uint8, shape (rows, columns, 3)
+    """
+    drawn = as_rgb(picture).copy()
+    step = max(round(max(picture.shape[:2]) / 60), 6)
+    rows, columns = np.ogrid[: area.shape[0], : area.shape[1]]
+    lines = area & ((rows + columns) % step < max(step // 6, 1))
+    drawn[lines] = np.rint(drawn[lines] * (1 - _HATCHING) + _LINES * _HATCHING)
+    return drawn
 
 
 def difference(before: Samples, after: Samples) -> Reals:
@@ -132,7 +175,7 @@ def _box(region: Region, scale: float, shape: tuple[int, ...]) -> tuple[int, int
     return top, min(bottom, shape[0]), left, min(right, shape[1])
 
 
-def _outline(inside: npt.NDArray[np.bool_], width: int) -> npt.NDArray[np.bool_]:
+def _outline(inside: Mask, width: int) -> Mask:
     """Return the pixels just outside of an area, ``width`` wide, and those on the image's edge."""
     grown = inside.copy()
     for _ in range(width):

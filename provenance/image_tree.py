@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Final, Literal, Self
 
 import cbor2
@@ -125,6 +126,14 @@ class PixelGeometry:
             raise MalformedError(f"no image has this geometry: {error}") from error
 
 
+class Witness(StrEnum):
+    """What tells that a region differs."""
+
+    TILES = "tiles"
+    PRESENCE = "presence"
+    THUMBNAIL = "thumbnail"
+
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """A rectangle of pixels in one frame; ``x`` counts columns and ``y`` rows, from zero."""
@@ -134,6 +143,7 @@ class Region:
     y: int
     w: int
     h: int
+    witness: Witness = Witness.TILES
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,13 @@ from provenance.checks import checks_of
 from provenance.dicom.attributes import Severity
 from provenance.evidence import Carrier, Evidence, Source
 from provenance.findings import Code
-from provenance.rules import clock_ahead, is_altered, is_copy
+from provenance.rules import (
+    clock_ahead,
+    differing_regions,
+    is_altered,
+    is_copy,
+    is_unclear_copy,
+)
 from provenance.verdict import Outcome, Verdict, Word
 
 
@@ -17,14 +23,13 @@ def judge(evidence: Evidence) -> Verdict:
     if evidence.unreachable is not None and word in (Word.AUTHENTIC, Word.UNSEALED):
         word = Word.NOT_CHECKED  # the ledger that was asked might have said otherwise
     claim = evidence.claim
-    regions = evidence.pixels.regions if evidence.pixels else ()
     return Verdict(
         word=word,
         integrity=_integrity(evidence, word),
         trust=_trust(evidence),
         custody=_custody(evidence),
         checks=checks_of(evidence),
-        regions=regions if word is not Word.DERIVED else (),
+        regions=differing_regions(evidence),
         changes=evidence.changes or (),
         seal_id=claim.seal_id if claim else (evidence.mark.seal_id if evidence.mark else None),
         signer=evidence.signer,
@@ -43,6 +48,8 @@ def _word(evidence: Evidence) -> Word:
         return Word.UNTRUSTED
     if is_copy(evidence):
         return Word.DERIVED
+    if evidence.picture is not None or is_unclear_copy(evidence):
+        return Word.NOT_CHECKED  # found by its mark, but a mark can be copied to another picture
     if evidence.pixels is not None and evidence.pixels.unmarked:
         return Word.UNSEALED  # never sealed itself: what the sealed object was made from
     if evidence.source is not Source.FILE:
@@ -65,7 +72,8 @@ def _word_without_claim(evidence: Evidence) -> Word:
     if evidence.carrier is Carrier.BROKEN:
         return Word.STRIPPED
     if evidence.mark is not None and evidence.mark.seal_id is not None:
-        return Word.STRIPPED
+        # A picture has no seal to lose: it is a copy that could not be compared.
+        return Word.STRIPPED if evidence.picture is None else Word.NOT_CHECKED
     return Word.UNSEALED
 
 

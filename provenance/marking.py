@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import watermark
 from provenance.image_tree import PixelGeometry
 
 NONE = "none"
@@ -36,6 +37,17 @@ PROFILE_OF_MODALITY = {
     "OP": NONE,
 }
 
+# Of many frames only these: projection X-ray, and slices computed from projections.
+PROFILE_OF_MULTI_FRAME = {
+    "MG": "mammogram",
+    "XA": "radiograph",
+    "RF": "radiograph",
+    "DX": "radiograph",
+    "CR": "radiograph",
+}
+MAX_FRAMES = 4096
+MAX_SAMPLES = 1 << 29  # of all frames: a tomosynthesis volume of 60 slices of 8 megapixels
+
 Samples = npt.NDArray[np.integer[Any]]
 
 
@@ -50,9 +62,20 @@ def choose_profile(modality: str, geometry: PixelGeometry | None) -> str | Unmar
     """Return the profile for an object, or why it is sealed unmarked."""
     if (impossible := cannot_carry(geometry)) is not None:
         return impossible
+    if geometry is not None and geometry.frames > 1:
+        return _profile_of_frames(modality, geometry)
     profile = PROFILE_OF_MODALITY.get(modality, "radiograph")
     if profile == NONE:
         return Unmarked(f"images of modality {modality} are sealed unmarked")
+    return profile
+
+
+def _profile_of_frames(modality: str, geometry: PixelGeometry) -> str | Unmarked:
+    profile = PROFILE_OF_MULTI_FRAME.get(modality)
+    if profile is None:
+        return Unmarked(f"multi-frame images of modality {modality} are sealed unmarked")
+    if geometry.lossy:
+        return Unmarked("marked frames are stored without loss, and these are stored with loss")
     return profile
 
 
@@ -62,8 +85,13 @@ def cannot_carry(geometry: PixelGeometry | None) -> Unmarked | None:
         return Unmarked("the object has no pixels")
     if geometry.kind != "int":
         return Unmarked("floating-point samples are measurements")
-    if geometry.frames != 1:
-        return Unmarked("multi-frame objects are sealed unmarked")
+    if geometry.frames > 1 and geometry.colour != "grey":
+        return Unmarked("multi-frame objects in colour are sealed unmarked")
+    samples = geometry.rows * geometry.columns * geometry.frames
+    if geometry.frames > MAX_FRAMES or (geometry.frames > 1 and samples > MAX_SAMPLES):
+        return Unmarked(
+            f"{geometry.frames} frames of {geometry.rows} x {geometry.columns} are too many to mark"
+        )
     if geometry.colour not in ("grey", "ybr", "rgb"):
         return Unmarked(f"{geometry.colour} samples are not grey values")
     if not 8 <= geometry.bits_stored <= 16:
@@ -97,22 +125,50 @@ def with_plane(frame: Samples, plane: Samples, colour: str) -> Samples:
     return changed
 
 
+def weakness(rehearsal: watermark.Rehearsal) -> str | None:
+    """Say that a mark is too weak to be read from a copy coded as JPEG 50, or None."""
+    if rehearsal.read:
+        return None
+    return (
+        f"the mark is weak: expected margin {rehearsal.coded:.2f} after JPEG of quality 50, where "
+        f"1 is needed; it is {rehearsal.fresh:.2f} as sealed"
+    )
+
+
 def measure_change(original: Samples, marked: Samples, *, bits_stored: int) -> tuple[int, float]:
     """Return the largest change of a sample, and the PSNR in dB against the full range.
 
     Infinite if nothing changed. Bands of rows, so that memory stays flat.
     """
-    largest, squares = 0, 0
-    for row in range(0, original.shape[0], 256):
-        change = np.subtract(
-            marked[row : row + 256], original[row : row + 256], dtype=np.int32, casting="unsafe"
-        ).ravel()
-        largest = max(largest, int(np.abs(change).max()))
-        squares += int(np.dot(change.astype(np.int64), change))
-    if squares == 0:
-        return 0, math.inf
-    peak = (1 << bits_stored) - 1
-    return largest, 10 * math.log10(peak * peak * original.size / squares)
+    change = ChangeSum()
+    change.add(original, marked)
+    return change.largest, change.psnr(bits_stored=bits_stored)
+
+
+@dataclass(slots=True)
+class ChangeSum:
+    """What marking changed in the frames seen so far."""
+
+    largest: int = 0
+    squares: int = 0
+    samples: int = 0
+
+    def add(self, original: Samples, marked: Samples) -> None:
+        """Take the next frame, before and after."""
+        self.samples += original.size
+        for row in range(0, original.shape[0], 256):
+            change = np.subtract(
+                marked[row : row + 256], original[row : row + 256], dtype=np.int32, casting="unsafe"
+            ).ravel()
+            self.largest = max(self.largest, int(np.abs(change).max()))
+            self.squares += int(np.dot(change.astype(np.int64), change))
+
+    def psnr(self, *, bits_stored: int) -> float:
+        """Return the PSNR in dB against the full range; infinite if nothing changed."""
+        if self.squares == 0:
+            return math.inf
+        peak = (1 << bits_stored) - 1
+        return 10 * math.log10(peak * peak * self.samples / self.squares)
 
 
 def read_plane(frame: Samples, colour: str) -> Samples:

@@ -79,12 +79,27 @@ def take_look(instance: Instance, samples: Samples, geometry: PixelGeometry) -> 
     palette = read_palette(dataset) if geometry.samples == 1 else None
     if geometry.colour not in ("grey", "palette"):
         return Look(0.0, float((1 << geometry.bits_stored) - 1), False, geometry.colour)
-    low, high = _own_range(samples)
+    low, high = own_range(samples)
     window = _window(dataset)
     if window is not None and window[1] - window[0] < high - low:
         low, high = window
     inverted = text(dataset, _PHOTOMETRIC) == "MONOCHROME1"
     return Look(low, high, inverted, geometry.colour, palette)
+
+
+def own_range(samples: Samples) -> tuple[float, float]:
+    """Return the levels to show as black and as white when nothing says which."""
+    sparse = samples[:: max(samples.shape[0] // 512, 1), :: max(samples.shape[1] // 512, 1)]
+    values = np.asarray(sparse[np.isfinite(sparse)], dtype=np.float64)
+    if not values.size:
+        return 0.0, 1.0
+    levels, counts = np.unique(values, return_counts=True)
+    if len(levels) > 2 and counts.max() > _BACKGROUND * values.size:
+        values = values[values != levels[counts.argmax()]]
+    low, high = np.percentile(values, [_CLIPPED, 100 - _CLIPPED])
+    if high <= low:
+        low, high = float(values.min()), float(values.max())
+    return float(low), float(max(high, low + 1))
 
 
 def show(samples: Samples, look: Look) -> Picture:
@@ -140,20 +155,6 @@ def _means(values: npt.NDArray[np.float32], count: int, *, axis: int) -> npt.NDA
     shape = [1] * values.ndim
     shape[axis] = count
     return np.asarray(sums / np.diff(edges).reshape(shape), dtype=np.float32)
-
-
-def _own_range(samples: Samples) -> tuple[float, float]:
-    sparse = samples[:: max(samples.shape[0] // 512, 1), :: max(samples.shape[1] // 512, 1)]
-    values = np.asarray(sparse[np.isfinite(sparse)], dtype=np.float64)
-    if not values.size:
-        return 0.0, 1.0
-    levels, counts = np.unique(values, return_counts=True)
-    if len(levels) > 2 and counts.max() > _BACKGROUND * values.size:
-        values = values[values != levels[counts.argmax()]]
-    low, high = np.percentile(values, [_CLIPPED, 100 - _CLIPPED])
-    if high <= low:
-        low, high = float(values.min()), float(values.max())
-    return float(low), float(max(high, low + 1))
 
 
 def _window(dataset: Dataset) -> tuple[float, float] | None:

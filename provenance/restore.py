@@ -15,6 +15,7 @@ from provenance.dicom.write import instance_bytes, set_pixels, write_instance
 from provenance.errors import EvidenceError, EvidenceMissingError, MalformedError
 from provenance.image_tree import hash_image
 from provenance.marking import mark_plane, with_plane
+from provenance.volume import restore_frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ def _restore(instance: Instance, claim: Claim, data: bytes, mark_key: bytes) -> 
     assert geometry is not None
     assert claim.annex.image is not None
     assert claim.annex.original is not None
+    if geometry.frames > 1:
+        return _restore_volume(instance, claim, data, mark_key)
     (frame,) = frames(instance, geometry)
     plane = mark_plane(frame, geometry.colour)
     if plane is None:
@@ -81,3 +84,18 @@ def _restore(instance: Instance, claim: Claim, data: bytes, mark_key: bytes) -> 
     if tree.root != claim.annex.original.root:
         raise EvidenceError("the restored samples are not the signed original")
     return set_pixels(instance, [pixels], geometry)
+
+
+def _restore_volume(instance: Instance, claim: Claim, data: bytes, mark_key: bytes) -> Instance:
+    geometry = pixel_geometry(instance)
+    assert geometry is not None
+    assert claim.annex.image is not None
+    assert claim.annex.original is not None
+    signed = claim.annex.image.geometry
+    try:
+        pixels, root = restore_frames(instance, geometry, data, key=mark_key, signed=signed)
+    except watermark.WatermarkError as error:
+        raise EvidenceError(f"the original cannot be restored: {error}") from error
+    if root != claim.annex.original.root:
+        raise EvidenceError("the restored samples are not the signed original")
+    return set_pixels(instance, pixels, geometry)

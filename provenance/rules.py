@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from provenance.dicom.attributes import Change, Group, Kind, Severity
 from provenance.evidence import Evidence, Source
+from provenance.image_tree import Region
 
 CLOCK_TOLERANCE = timedelta(days=1)
 PATIENT_NAME, PATIENT_ID = 0x00100010, 0x00100020
@@ -22,21 +23,57 @@ def is_altered(evidence: Evidence) -> bool:
     mark = evidence.mark
     if mark is not None and mark.seal_id not in (None, evidence.claim.seal_id):
         return True
-    if evidence.pixels is not None and not evidence.pixels.equal and not is_copy(evidence):
+    if evidence.picture is not None:
+        return evidence.likeness is not None and evidence.likeness.differs
+    differs = evidence.pixels is not None and not evidence.pixels.equal
+    if differs and not is_copy(evidence) and not is_unclear_copy(evidence):
         return True
     return bool(grave_changes(evidence))
 
 
 def is_copy(evidence: Evidence) -> bool:
     """Whether this is a copy of the sealed image, found by its mark and consistent with it."""
+    likeness = evidence.likeness
+    if not _presents_as_copy(evidence) or swaps_sides(evidence):
+        return False
+    return likeness is not None and likeness.consistent
+
+
+def is_unclear_copy(evidence: Evidence) -> bool:
+    """Whether a mark alone says whose copy this is: too little of it could be compared."""
+    likeness = evidence.likeness
+    by_mark = evidence.picture is not None or evidence.source is Source.LEDGER_BY_MARK
+    if not by_mark or not _presents_as_copy(evidence) or swaps_sides(evidence):
+        return False
+    return likeness is None or not (likeness.consistent or likeness.differs)
+
+
+def swaps_sides(evidence: Evidence) -> bool:
+    """Whether a DICOM object shows the sealed image mirrored: left would be read as right."""
+    viewpoint = evidence.viewpoint
+    return evidence.picture is None and viewpoint is not None and viewpoint.mirrored
+
+
+def differing_regions(evidence: Evidence) -> tuple[Region, ...]:
+    """Where the samples differ; of what is a copy, where more differs than copying explains."""
+    likeness = evidence.likeness
+    if _presents_as_copy(evidence) and likeness is not None and likeness.regions:
+        return likeness.regions
+    if evidence.pixels is None or is_copy(evidence) or is_unclear_copy(evidence):
+        return ()
+    return evidence.pixels.regions
+
+
+def _presents_as_copy(evidence: Evidence) -> bool:
+    """Whether its own mark names the seal, and it does not pose as the sealed object itself."""
     claim, mark, pixels = evidence.claim, evidence.mark, evidence.pixels
     if claim is None or mark is None or mark.seal_id != claim.seal_id:
         return False
+    if evidence.picture is not None:
+        return True
     if pixels is None or pixels.equal:
         return False
-    declared = evidence.source is Source.LEDGER_BY_MARK or evidence.declared_copy
-    alike = evidence.resemblance
-    return declared and alike is not None and alike.same_image and not alike.blocks
+    return evidence.source is Source.LEDGER_BY_MARK or evidence.declared_copy
 
 
 def grave_changes(evidence: Evidence) -> tuple[Change, ...]:

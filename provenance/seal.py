@@ -6,7 +6,7 @@
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -35,13 +35,17 @@ from provenance.marking import (
     choose_profile,
     mark_plane,
     measure_change,
+    weakness,
     with_plane,
 )
 from provenance.seal_root import SALT_SIZE, commit_descriptor, commit_object, commit_original
+from provenance.volume import mark_frames
+from watermark.volume import MarkedVolume
 
 MODALITY = 0x00080060
 SEAL_ID_SIZE = 12
-MARK_SCHEME = "radseal-mark-1"
+MARK_SCHEME = "radseal-mark-2"
+VOLUME_SCHEME = "radseal-volume-1"
 
 Step = Callable[[str], None]
 
@@ -80,6 +84,14 @@ class Sealed:
     mark: watermark.Marked | None
     unmarked: str | None
     notes: tuple[str, ...]
+    rehearsal: watermark.Rehearsal | None = None
+    volume: MarkedVolume | None = None
+    terms: MarkTerms | None = None
+
+    @property
+    def weak(self) -> str | None:
+        """Say what is wrong with a mark that did not read back through JPEG 50, or None."""
+        return None if self.rehearsal is None else weakness(self.rehearsal)
 
     def to_bytes(self) -> bytes:
         """Return the Part 10 file."""
@@ -140,7 +152,7 @@ def seal_at_time(
     )
     step("sign and log")
     receipt = device.records.log.prove(entry.index)
-    restore = marking.marked.restore_data if marking.marked else None
+    restore = marking.restore_data
     write_carrier(marking.instance.dataset, Carrier(entry.statement, encoded, receipt, restore))
     step("carry")
     return Sealed(
@@ -150,6 +162,9 @@ def seal_at_time(
         mark=marking.marked,
         unmarked=marking.unmarked,
         notes=instance.notes,
+        rehearsal=marking.rehearsal,
+        volume=marking.volume,
+        terms=marking.terms,
     )
 
 
@@ -164,6 +179,14 @@ class _Marking:
     terms: MarkTerms | None = None
     marked: watermark.Marked | None = None
     unmarked: str | None = None
+    rehearsal: watermark.Rehearsal | None = None
+    volume: MarkedVolume | None = None
+
+    @property
+    def restore_data(self) -> bytes | None:
+        """What takes the mark out again."""
+        carries = self.marked or self.volume
+        return carries.restore_data if carries else None
 
     @property
     def image_roots(self) -> tuple[bytes, ...]:
@@ -186,6 +209,10 @@ def _mark(
     chosen = _profile(instance, geometry, profile)
     if isinstance(chosen, Unmarked):
         return _unmarked(instance, geometry, chosen.reason, step)
+    if geometry.frames > 1:
+        return _mark_volume(
+            instance, geometry, chosen, device=device, asked=profile, chance=chance, step=step
+        )
     (frame,) = frames(instance, geometry)
     step("decode")
     plane = mark_plane(frame, geometry.colour)
@@ -206,7 +233,51 @@ def _mark(
             raise SealError(f"the image cannot carry the mark: {error}", code="SE103") from error
         return _unmarked(instance, geometry, f"the image cannot carry the mark: {error}", step)
     step("mark")
-    return _write_marked(instance, geometry, frame, marked, chosen, device, chance, step)
+    rehearsal = watermark.rehearse(marked, key=device.mark_key) if marked.margin else None
+    step("rehearse")
+    written = _write_marked(instance, geometry, frame, marked, chosen, device, chance, step)
+    return replace(written, rehearsal=rehearsal)
+
+
+def _mark_volume(
+    instance: Instance,
+    geometry: PixelGeometry,
+    profile: str,
+    *,
+    device: Device,
+    asked: str | None,
+    chance: Chance,
+    step: Step,
+) -> _Marking:
+    try:
+        made = mark_frames(
+            instance, geometry, seal_id=chance.seal_id, key=device.mark_key, profile=profile
+        )
+    except watermark.CapacityError as error:
+        if asked is not None:
+            raise SealError(f"the frames cannot carry the mark: {error}", code="SE103") from error
+        return _unmarked(instance, geometry, f"the frames cannot carry the mark: {error}", step)
+    step("mark and hash")
+    written = set_pixels(instance, made.frames, geometry)
+    step("encode")
+    now = pixel_geometry(written)
+    assert now is not None
+    tree = hash_image(made.frames, now)
+    step("hash")
+    terms = MarkTerms(
+        scheme=VOLUME_SCHEME,
+        profile=profile,
+        key_id=device.mark_key_id,
+        max_change=made.change.largest,
+        psnr_centibel=round(made.change.psnr(bits_stored=geometry.bits_stored) * 10),
+    )
+    return _Marking(
+        written,
+        tree,
+        original=Original(chance.original_salt, made.original_root),
+        terms=terms,
+        volume=made.volume,
+    )
 
 
 def _write_marked(

@@ -10,7 +10,8 @@ from provenance.certificates import certificate_name, load_certificate
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
 from provenance.errors import EvidenceMissingError, MalformedError
-from provenance.gather import read_mark
+from provenance.mark_search import read_mark, search_mark
+from provenance.picture_file import is_picture, read_head, read_picture_file
 from provenance.records import Lookup, Records, uid_of
 
 SEAL_ID_HEX = 24
@@ -77,6 +78,11 @@ def _resolve(
 
 
 def _of_file(path: Path, records: Records, mark_key: bytes | None) -> tuple[tuple[bytes, ...], str]:
+    if is_picture(read_head(path)):
+        mark = search_mark(read_picture_file(path).plane, mark_key)
+        if mark.seal_id is None:
+            raise EvidenceMissingError(f"{path} is a picture without a mark of this site")
+        return (mark.seal_id,), "the mark in the pixels"
     instance = read_instance(path)
     try:
         values = read_carrier(instance.dataset)

@@ -9,25 +9,42 @@ from watermark.errors import (
     RestoreError,
     WatermarkError,
 )
+from watermark.observer import Change, Detection, Observation, observe
+from watermark.placement import Placement
+from watermark.presence import Presence, presence
 from watermark.profile import PROFILES, Profile
 from watermark.quality import Quality, measure
+from watermark.recognise import recognise
+from watermark.rehearsal import Rehearsal, rehearse
 from watermark.restore import restore
+from watermark.search import search
 
 __all__ = [
     "PROFILES",
     "ArgumentError",
     "CapacityError",
+    "Change",
+    "Detection",
     "MalformedError",
     "Marked",
+    "Observation",
+    "Placement",
+    "Presence",
     "Profile",
     "Quality",
     "Reading",
+    "Rehearsal",
     "RestoreError",
     "WatermarkError",
     "detect",
     "embed",
     "measure",
+    "observe",
+    "presence",
+    "recognise",
+    "rehearse",
     "restore",
+    "search",
 ]
 
 __radseal__ = "radseal/1"

@@ -39,14 +39,13 @@ def analyse(image: Floats) -> list[Floats]:
     bands: list[Floats] = []
     low = image
     for level in range(1, LEVELS[-1] + 1):
-        low, high = _split(low)
+        low, high = _split(low, 0)
         if level in LEVELS:
-            low, across = _split(low.T)
-            high, both = _split(high.T)
-            bands += [across.T, high.T, both.T]
+            low, across = _split(low, 1)
+            high, both = _split(high, 1)
+            bands += [across, high, both]
         else:
-            low = _split(low.T)[0]
-        low = low.T
+            low = _split(low, 1)[0]
     return bands
 
 
@@ -68,38 +67,67 @@ def synthesise(bands: Sequence[Ints]) -> Ints:
         if level in LEVELS:
             place = ORIENTATIONS * LEVELS.index(level)
             across, high, both = bands[place : place + ORIENTATIONS]
+            low = _join(_join(low, across, 1), _join(high, both, 1), 0)
         else:
-            across = high = both = np.zeros_like(low)
-        low = _join(_join(low.T, across.T).T, _join(high.T, both.T).T)
+            low = _join(_join(low, None, 1), None, 0)
     return low
 
 
-def _split(image: Floats) -> tuple[Floats, Floats]:
-    """Return the low and the high half of the rows."""
-    even, odd = image[0::2], image[1::2]
-    high: Floats = odd - _between(even) * np.float32(1 / 16)
-    low: Floats = even + _beside(high) * np.float32(1 / 32)
+def _split(image: Floats, axis: int) -> tuple[Floats, Floats]:
+    """Return the low and the high half along an axis."""
+    even, odd = (image[0::2], image[1::2]) if axis == 0 else (image[:, 0::2], image[:, 1::2])
+    high = _between(even, axis)
+    high *= np.float32(1 / 16)
+    np.subtract(odd, high, out=high)
+    low = _beside(high, axis)
+    low *= np.float32(1 / 32)
+    low += even
     return low, high
 
 
-def _join(low: Ints, high: Ints) -> Ints:
-    """Undo ``_split`` in whole numbers."""
-    even = low - (_beside(high) + 16 >> 5)
-    image = np.empty((2 * len(low), low.shape[1]), np.int32)
-    image[0::2] = even
-    image[1::2] = high + (_between(even) + 8 >> 4)
+def _join(low: Ints, high: Ints | None, axis: int) -> Ints:
+    """Undo ``_split`` in whole numbers; None is a high half of zeros."""
+    even = low
+    if high is not None:
+        even = _beside(high, axis)
+        even += 16
+        even >>= 5
+        np.subtract(low, even, out=even)
+    odd = _between(even, axis)
+    odd += 8
+    odd >>= 4
+    if high is not None:
+        odd += high
+    rows, columns = low.shape
+    image = np.empty((2 * rows, columns) if axis == 0 else (rows, 2 * columns), np.int32)
+    first, second = (image[0::2], image[1::2]) if axis == 0 else (image[:, 0::2], image[:, 1::2])
+    first[...] = even
+    second[...] = odd
     return image
 
 
-def _between(even: npt.NDArray[Number]) -> npt.NDArray[Number]:
-    """Return 16 times the cubic through even rows at the rows between them."""
-    wide = np.concatenate([even[1:2], even, even[:-3:-1]])
-    between: npt.NDArray[Number] = (wide[1:-2] + wide[2:-1]) * 9 - wide[:-3] - wide[3:]
-    return between
+def _between(even: npt.NDArray[Number], axis: int) -> npt.NDArray[Number]:
+    """Return 16 times the cubic through even samples at the places between them."""
+    if axis == 0:
+        return _cubic(np.concatenate([even[1:2], even, even[:-3:-1]]), 0)
+    return _cubic(np.concatenate([even[:, 1:2], even, even[:, :-3:-1]], axis=1), 1)
 
 
-def _beside(odd: npt.NDArray[Number]) -> npt.NDArray[Number]:
-    """Return 16 times the cubic through odd rows at the rows before them."""
-    wide = np.concatenate([odd[1::-1], odd, odd[-2:-1]])
-    beside: npt.NDArray[Number] = (wide[1:-2] + wide[2:-1]) * 9 - wide[:-3] - wide[3:]
-    return beside
+def _beside(odd: npt.NDArray[Number], axis: int) -> npt.NDArray[Number]:
+    """Return 16 times the cubic through odd samples at the places before them."""
+    if axis == 0:
+        return _cubic(np.concatenate([odd[1::-1], odd, odd[-2:-1]]), 0)
+    return _cubic(np.concatenate([odd[:, 1::-1], odd, odd[:, -2:-1]], axis=1), 1)
+
+
+def _cubic(wide: npt.NDArray[Number], axis: int) -> npt.NDArray[Number]:
+    """Return 9, 9, -1, -1 times the middle and outer two of every four neighbours."""
+    if axis == 0:
+        far, near, on, beyond = wide[:-3], wide[1:-2], wide[2:-1], wide[3:]
+    else:
+        far, near, on, beyond = wide[:, :-3], wide[:, 1:-2], wide[:, 2:-1], wide[:, 3:]
+    total: npt.NDArray[Number] = near + on
+    total *= 9
+    total -= far
+    total -= beyond
+    return total

@@ -12,6 +12,8 @@ from watermark.grid import UNIT, Columns, Geometry, to_grid
 Floats = npt.NDArray[np.float32]
 
 _STEP: Final = 32
+_DOWN: Final = 8
+_ROWS: Final = 256
 
 
 def to_canvas(image: npt.NDArray[Any], geometry: Geometry) -> Floats:
@@ -41,12 +43,17 @@ def to_canvas(image: npt.NDArray[Any], geometry: Geometry) -> Floats:
     exact = np.dtype(np.float32 if image.dtype.itemsize <= 2 else np.float64)
     pedestal, unit = float(image.flat[0]), _unit(image)
     result = np.empty((rows, columns), np.float32)
-    for block in down.blocks(_STEP):
+    tall = np.empty((min(_ROWS, rows), geometry.columns), np.float32)
+    for block in down.blocks(_DOWN):
         part: npt.NDArray[np.floating[Any]] = image[block.inputs].astype(exact)
         np.subtract(part, pedestal, out=part)
         if unit != 1:
             np.multiply(part, unit, out=part)
-        result[block.outputs] = across.of(block.matrix @ part.astype(np.float32, copy=False))
+        first = block.outputs.start // _ROWS * _ROWS
+        place = slice(block.outputs.start - first, block.outputs.stop - first)
+        np.matmul(block.matrix, part.astype(np.float32, copy=False), out=tall[place])
+        if place.stop == len(tall) or block.outputs.stop == rows:
+            result[first : block.outputs.stop] = across.of(tall[: place.stop])
     result *= np.float32(UNIT**-2)
     return result
 

@@ -10,7 +10,7 @@ from watermark import payload as framing
 from watermark import polar
 from watermark.canvas import to_canvas
 from watermark.errors import ArgumentError, CapacityError
-from watermark.evidence import gather, terms
+from watermark.evidence import WEIGHTS, gather, terms
 from watermark.grid import Geometry
 from watermark.imprint import Mask, imprint
 from watermark.keep import Ends, move, wide
@@ -91,17 +91,16 @@ def embed(image: Image, payload: bytes, *, key: bytes, bits_stored: int, profile
         An argument is not what it must be.
     """
     limits = named(profile)
-    _check(image, bits_stored)
+    ends = _check(image, bits_stored)
     framed = framing.frame(payload, key=key)
     if limits is None:
         return Marked(image.copy(), payload, UNMARKED, 0.0, image, bits_stored)
     geometry = Geometry.of(image.shape)
-    ends = int(image.min()), int(image.max())
     mask = _mask(image, geometry, ends, bits_stored, limits)
     wave = pattern(payload, key=key, canvas=geometry.canvas)
     marked, kept, check = _apply(image, wave, mask, geometry, ends, key)
-    evidence = gather(terms(to_canvas(marked, geometry)), key=key)
-    margin = evidence.score(polar.encode(framed)) / THRESHOLD
+    evidence = gather(terms(to_canvas(marked, geometry)), key=key).weighed(WEIGHTS[0])
+    margin = float(evidence.scores(polar.encode(framed)[np.newaxis])[0]) / THRESHOLD
     if margin < MARGIN:
         raise CapacityError(
             f"the image is too flat, too saturated or too small to carry the mark: "
@@ -111,7 +110,8 @@ def embed(image: Image, payload: bytes, *, key: bytes, bits_stored: int, profile
     return Marked(marked, payload, data.encode(), margin, image, bits_stored)
 
 
-def _check(image: Image, bits_stored: int) -> None:
+def _check(image: Image, bits_stored: int) -> Ends:
+    """Return the least and the greatest grey level; ArgumentError for what is no image."""
     if image.ndim != 2 or image.dtype.kind not in "iu" or image.dtype.itemsize > 4:
         raise ArgumentError(
             f"an image is 2-D, of integers of up to 32 bits, not {image.ndim}-D {image.dtype}"
@@ -123,8 +123,10 @@ def _check(image: Image, bits_stored: int) -> None:
     signed = image.dtype.kind == "i"
     low = -(1 << bits_stored - 1) if signed else 0
     high = low + (1 << bits_stored) - 1
-    if int(image.min()) < low or int(image.max()) > high:
+    ends = int(image.min()), int(image.max())
+    if ends[0] < low or ends[1] > high:
         raise ArgumentError(f"the image has grey levels outside {low} to {high}")
+    return ends
 
 
 def _mask(image: Image, geometry: Geometry, ends: Ends, bits_stored: int, profile: Profile) -> Mask:
@@ -133,8 +135,7 @@ def _mask(image: Image, geometry: Geometry, ends: Ends, bits_stored: int, profil
         to_canvas(image, geometry),
         noise,
         geometry,
-        span=ends[1] - ends[0],
-        coarse=bits_stored <= 8,
+        bits_stored=bits_stored,
         profile=profile,
     )
     return mask

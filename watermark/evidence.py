@@ -13,13 +13,19 @@ from watermark.pattern import HEIGHTS, RMS
 from watermark.spreading import spreads
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
-REACH: Final = 4
+REACH: Final = 1
 """Coefficients to either side that tell the local level of a band."""
 FLOOR: Final = 0.05
 """Local level, over the band's own, below which coefficients count less and less."""
 CLIP: Final = 1.8
 """Local levels at which a coefficient is cut: an edge must not drown a neighbourhood."""
+
+
+WEIGHTS: Final = ((1.0, 1.0, 1.0), (0.4, 1.0, 1.0), (0.1, 0.7, 1.3), (1.0, 0.7, 0.4))
+"""How much the levels count, by reading: coding and shrinking take the fine ones away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,52 +40,101 @@ class Evidence:
         Sum of all squared terms: what the sums would vary by if the signs were a coin's.
     """
 
-    sums: npt.NDArray[np.float64]
+    sums: Doubles
     power: float
 
-    def score(self, word: polar.Bits) -> float:
-        """Return the squared correlation with a code word, in units of its variance by chance."""
-        total = float(self.sums[word == 0].sum() - self.sums[word == 1].sum())
-        return total * total / self.power if self.power > 0 else 0.0
+    def scores(self, words: polar.Bits) -> Doubles:
+        """Return the squared correlation with code words, in units of its variance by chance.
+
+        ``words`` is uint8, shape (n, 1024); the scores are float64, shape (n,).
+        """
+        if self.power <= 0:
+            return np.zeros(len(words))
+        total = (1.0 - 2.0 * words) @ self.sums
+        scores: Doubles = total * total / self.power
+        return scores
 
 
-def terms(canvas: Floats) -> list[Floats]:
-    """Return every coefficient over its local level, cut, and weighed by the mark's height."""
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Evidence level by level.
+
+    Attributes
+    ----------
+    sums : float64, shape (levels, 1024)
+    power : float64, shape (levels,)
+        As in ``Evidence``.
+    """
+
+    sums: Doubles
+    power: Doubles
+
+    def weighed(self, weights: Sequence[float]) -> Evidence:
+        """Return the evidence with each level counting so much."""
+        by_level = np.array(weights)
+        return Evidence(by_level @ self.sums, float(np.square(by_level) @ self.power))
+
+
+def terms(canvas: Floats, inside: Flags | None = None) -> list[Floats]:
+    """Return every coefficient over its local level, cut, and weighed by the mark's height.
+
+    Parameters
+    ----------
+    canvas : float32, shape (16 m, 16 n)
+        Grey levels on the canonical grid.
+    inside : bool, same shape, optional
+        Where the picture is; elsewhere the terms are zero.
+
+    Returns
+    -------
+    list of float32
+        In the order of ``bands.analyse``.
+    """
     found: list[Floats] = []
     for number, band in enumerate(analyse(canvas)):
-        term = np.clip(band / local_level(mean_square(band)), -CLIP, CLIP)
-        term *= np.float32(HEIGHTS[LEVELS[number // ORIENTATIONS]] / RMS)
+        level = LEVELS[number // ORIENTATIONS]
+        if inside is not None:
+            middle = 1 << level - 1
+            band = band * inside[middle :: 1 << level, middle :: 1 << level]
+        term = band / local_level(mean_square(band))
+        np.clip(term, -CLIP, CLIP, out=term)
+        term *= np.float32(HEIGHTS[level] / RMS)
         found.append(term)
     return found
 
 
-def gather(levelled: Sequence[Floats], *, key: bytes) -> Evidence:
+def gather(levelled: Sequence[Floats], *, key: bytes) -> Gathered:
     """Sum the terms of each code bit under a key's signs."""
-    sums = np.zeros(polar.LENGTH)
-    power = 0.0
-    for term, whole in zip(levelled, spreads(key), strict=True):
+    sums = np.zeros((len(LEVELS), polar.LENGTH))
+    power = np.zeros(len(LEVELS))
+    for number, (term, whole) in enumerate(zip(levelled, spreads(key), strict=True)):
         part = whole.cut(*term.shape)
         signed = (term * part.chips).ravel()
-        sums += np.bincount(part.slots.ravel(), weights=signed, minlength=polar.LENGTH)
-        power += float(np.vdot(signed, signed))
-    return Evidence(sums, power)
+        level = number // ORIENTATIONS
+        sums[level] += np.bincount(part.slots.ravel(), weights=signed, minlength=polar.LENGTH)
+        power[level] += float(np.vdot(signed, signed))
+    return Gathered(sums, power)
 
 
 def mean_square(band: Floats) -> Floats:
-    """Return the mean square over 9 x 9 coefficients; ends are repeated."""
-    mean = np.square(band)
-    for _ in range(2):
-        wide = np.concatenate(
-            [mean[:1].repeat(REACH, axis=0), mean, mean[-1:].repeat(REACH, axis=0)]
-        )
-        two = wide[:-1] + wide[1:]
-        four = two[:-2] + two[2:]
-        mean = (four[:-5] + four[4:-1] + wide[2 * REACH :]).T
-    return mean * np.float32((2 * REACH + 1) ** -2)
+    """Return the mean square over 3 x 3 coefficients; ends are repeated."""
+    rows, columns = band.shape
+    wide = np.empty((rows + 2, columns + 2), np.float32)
+    np.square(band, out=wide[1:-1, 1:-1])
+    wide[0, 1:-1], wide[-1, 1:-1] = wide[1, 1:-1], wide[-2, 1:-1]
+    middle = wide[:, 1:-1]
+    tall = np.empty((rows, columns + 2), np.float32)
+    np.add(middle[:-2], middle[1:-1], out=tall[:, 1:-1])
+    tall[:, 1:-1] += middle[2:]
+    tall[:, 0], tall[:, -1] = tall[:, 1], tall[:, -2]
+    mean: Floats = tall[:, :-2] + tall[:, 1:-1]
+    mean += tall[:, 2:]
+    mean *= np.float32((2 * REACH + 1) ** -2)
+    return mean
 
 
 def local_level(square: Floats) -> Floats:
     """Return the level that a coefficient is measured by, from the local mean square."""
     floor = FLOOR**2 * float(np.mean(square, dtype=np.float64))
-    level: Floats = np.sqrt(square + np.float32(floor + float(np.finfo(np.float32).tiny)))
-    return level
+    level: Floats = square + np.float32(floor + float(np.finfo(np.float32).tiny))
+    return np.sqrt(level, out=level)

@@ -5,6 +5,7 @@ integer division, so that what is built from whole numbers stays exact in float3
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ CELL: Final = 16
 UNIT: Final = 64
 SHORTEST: Final = 64
 LONGEST: Final = 65535
+_CACHED: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Block:
     matrix: Floats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Taps:
     """A resampling along one axis: output ``i`` is ``sum of weights[i, k] * input[first[i] + k]``.
 
@@ -88,9 +90,14 @@ class Taps:
         high = min(low + dense.shape[1], self.inputs)
         return Block(slice(start, start + len(first)), slice(low, high), dense[:, : high - low])
 
-    def blocks(self, step: int) -> list[Block]:
+    def blocks(self, step: int) -> tuple[Block, ...]:
         """Return all outputs, ``step`` at a time."""
-        return [self.block(start, start + step) for start in range(0, len(self.first), step)]
+        return _blocks(self, step)
+
+
+@lru_cache(maxsize=_CACHED)
+def _blocks(taps: Taps, step: int) -> tuple[Block, ...]:
+    return tuple(taps.block(start, start + step) for start in range(0, len(taps.first), step))
 
 
 class Columns:
@@ -108,6 +115,7 @@ class Columns:
         return result
 
 
+@lru_cache(maxsize=_CACHED)
 def linear_taps(outputs: int, inputs: int, *, scale: tuple[int, int]) -> Taps:
     """Interpolate: output ``i`` lies at input ``(i + 1/2) * scale - 1/2``, in whole 64ths.
 
@@ -120,6 +128,7 @@ def linear_taps(outputs: int, inputs: int, *, scale: tuple[int, int]) -> Taps:
     return Taps(place // UNIT, np.stack([UNIT - right, right], axis=1).astype(np.float32), inputs)
 
 
+@lru_cache(maxsize=_CACHED)
 def area_taps(outputs: int, inputs: int, *, scale: tuple[int, int]) -> Taps:
     """Average: output ``i`` covers inputs ``i * scale`` to ``(i + 1) * scale``, in whole 64ths.
 

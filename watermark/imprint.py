@@ -7,12 +7,13 @@ which is what makes the original restorable (docs/spec/mark.md, 6).
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from watermark.grid import CELL, SIDE, UNIT, Columns, Geometry, Taps, from_grid, linear_taps
+from watermark.grid import CELL, SIDE, UNIT, Block, Columns, Geometry, Taps, from_grid, linear_taps
 from watermark.pattern import Pattern
 
 Floats = npt.NDArray[np.float32]
@@ -25,6 +26,8 @@ MASK: Final = np.array([0, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 3
 TOP_SHIFT: Final = 30
 STRIP_SAMPLES: Final = 1 << 18
 _STEP: Final = 96
+_ROWS: Final = 24
+_SAMPLES: Final = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Mask:
 
 
 def imprint(pattern: Pattern, mask: Mask, geometry: Geometry) -> Iterator[tuple[slice, Floats]]:
-    """Yield what a mark adds, strip by strip from the top.
+    """Yield what a mark adds, some rows at a time, from the top.
 
     Parameters
     ----------
@@ -58,18 +61,24 @@ def imprint(pattern: Pattern, mask: Mask, geometry: Geometry) -> Iterator[tuple[
     Yields
     ------
     rows : slice
-        The image rows of this strip.
-    change : float32, shape (strip rows, columns)
+        The image rows; few, so that what a caller does with them stays in the cache.
+    change : float32, shape (these rows, columns)
         Whole grey levels to add.
     """
     waves = _Plane(pattern, geometry, from_grid)
     heights = _Plane(MASK[mask.codes], geometry, _from_cells)
     factor = 0.5 ** (mask.shift + UNIT.bit_length() - 1)
+    step = min(max(_SAMPLES // geometry.columns, 1), _ROWS)
     for strip in strips(geometry):
-        height = np.rint(heights.rows(strip, 1 / UNIT))
-        change = waves.rows(strip, factor)
-        change *= height
-        yield strip, np.rint(change, out=change)
+        waves.reach(strip)
+        heights.reach(strip)
+        for start in range(strip.start, strip.stop, step):
+            part = slice(start, min(start + step, strip.stop))
+            height = heights.rows(part, 1 / UNIT)
+            np.rint(height, out=height)
+            change = waves.rows(part, factor)
+            change *= height
+            yield part, np.rint(change, out=change)
 
 
 def strips(geometry: Geometry) -> Iterator[slice]:
@@ -89,13 +98,31 @@ class _Plane:
         self.source = source.astype(np.float32)
         self.down = taps(geometry.rows, height, longer=geometry.longer)
         self.across = Columns(taps(geometry.columns, width, longer=geometry.longer), step=_STEP)
+        self._first = self._last = 0
+        self._wide: Floats = np.empty((0, geometry.columns), np.float32)
 
-    def rows(self, strip: slice, factor: float) -> Floats:
-        """Return ``64 * factor`` times these image rows; ``factor`` is a power of two."""
-        block = self.down.block(strip.start, strip.stop)
-        wide = self.across.of(self.source[block.inputs])
-        wide *= np.float32(1 / UNIT)
-        return (block.matrix * np.float32(factor)) @ np.rint(wide, out=wide)
+    def reach(self, strip: slice) -> None:
+        """Stretch the rows of the source that a strip of the image needs, from column to column."""
+        first, last = int(self.down.first[strip.start]), int(self.down.first[strip.stop - 1])
+        last = min(last + self.down.weights.shape[1], len(self.source))
+        fresh = self.across.of(self.source[max(first, self._last) : last])
+        fresh *= np.float32(1 / UNIT)
+        np.rint(fresh, out=fresh)
+        kept = self._wide[first - self._first :]
+        self._wide = np.concatenate([kept, fresh]).astype(np.float32, copy=False)
+        self._first, self._last = first, last
+
+    def rows(self, part: slice, factor: float) -> Floats:
+        """Return ``64 * factor`` times rows of the strip; ``factor`` is a power of two."""
+        block = _block(self.down, part.start, part.stop)
+        inputs = slice(block.inputs.start - self._first, block.inputs.stop - self._first)
+        result: Floats = np.matmul(block.matrix * np.float32(factor), self._wide[inputs])
+        return result
+
+
+@lru_cache(maxsize=512)
+def _block(taps: Taps, start: int, stop: int) -> Block:
+    return taps.block(start, stop)
 
 
 def _from_cells(pixels: int, points: int, *, longer: int) -> Taps:

@@ -10,16 +10,17 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from watermark.errors import ArgumentError
 
 KEY_BYTES: Final = 32
-_SALT: Final = b"radseal-mark-1"
+_SALT: Final = b"radseal-mark-2"
 
 
 class Purpose(StrEnum):
-    """HKDF ``info`` labels; docs/spec/mark.md reserves one more, for geometry."""
+    """HKDF ``info`` labels (docs/spec/mark.md, 1)."""
 
     CHIPS = "chips"
     SLOTS = "slots"
     TAG = "tag"
     ORIGINAL = "original"
+    GEOMETRY = "geometry"
 
 
 def derive(key: bytes, purpose: Purpose) -> bytes:

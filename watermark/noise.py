@@ -18,6 +18,7 @@ SPARSE: Final = 0.2
 """Live share of a cell below which its noise is not known."""
 _TO_DEVIATION: Final = 1.2533  # sqrt(pi / 2): mean magnitude to standard deviation, if normal
 _STEP: Final = 16
+_EXACT: Final = 1 << 23
 _EMPTY: Final = 0.05  # a block with a smaller live share says nothing about noise
 
 
@@ -61,7 +62,7 @@ def estimate_noise(image: Image, geometry: Geometry, *, ends: tuple[int, int]) -
     alive, fine, coarse = (Blocks(geometry, step) for step in (2, 2, 4))
     span = ends[1] - ends[0]
     for strip in strips(geometry):
-        part = (image[strip] - np.int64(ends[0])).astype(np.float32)
+        part = _above(image[strip], ends)
         corner = part[: len(part) // 2 * 2 : 2, : part.shape[1] // 2 * 2 : 2]
         alive.add(((corner > 0) & (corner < span)).astype(np.float32))
         mean, diagonal = _haar(part)
@@ -71,6 +72,15 @@ def estimate_noise(image: Image, geometry: Geometry, *, ends: tuple[int, int]) -
     power: Floats = (_power(fine.blocks(), live) + _power(coarse.blocks(), live)) * np.float32(0.5)
     quiet = np.sort(_by_cell(power), axis=-1)[..., : BLOCKS * BLOCKS // 2].mean(axis=-1)
     return Noise(np.sqrt(_smooth(quiet)), _by_cell(live).mean(axis=-1))
+
+
+def _above(part: Image, ends: tuple[int, int]) -> Floats:
+    """Return grey levels above the least one, rounded once."""
+    if ends[0] <= -_EXACT or ends[1] >= _EXACT:
+        return (part - np.int64(ends[0])).astype(np.float32)
+    above = part.astype(np.float32)
+    above -= np.float32(ends[0])
+    return above
 
 
 def _smooth(power: Floats) -> Floats:
@@ -86,8 +96,12 @@ def _haar(part: Floats) -> tuple[Floats, Floats]:
     height, width = len(part) // 2 * 2, part.shape[1] // 2 * 2
     top, bottom = part[0:height:2, :width], part[1:height:2, :width]
     both, across = top + bottom, top - bottom
-    mean = (both[:, 0::2] + both[:, 1::2]) * np.float32(0.5)
-    return mean, np.abs(across[:, 0::2] - across[:, 1::2]) * np.float32(0.5)
+    mean: Floats = both[:, 0::2] + both[:, 1::2]
+    mean *= np.float32(0.5)
+    diagonal: Floats = across[:, 0::2] - across[:, 1::2]
+    np.abs(diagonal, out=diagonal)
+    diagonal *= np.float32(0.5)
+    return mean, diagonal
 
 
 def _power(size: Floats, live: Floats) -> Floats:

@@ -3,6 +3,8 @@
 import hmac
 from typing import Final
 
+import numpy as np
+
 from watermark.keep import Ends, Wide
 from watermark.keys import Purpose, derive
 
@@ -20,7 +22,8 @@ class OriginalCheck:
 
     def add(self, samples: Wide) -> None:
         """Take the next rows."""
-        self._mac.update((samples - self._low).astype(self._container).tobytes())
+        above = samples - self._low if self._low else samples
+        self._mac.update(np.ascontiguousarray(above, self._container).data)
 
     def digest(self) -> bytes:
         """Return the first 16 bytes."""

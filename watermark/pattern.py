@@ -9,14 +9,15 @@ import numpy.typing as npt
 from watermark import payload as framing
 from watermark import polar
 from watermark.bands import LEVELS, ORIENTATIONS, synthesise
+from watermark.pilots import constellations, pilot_wave, slot_of
 from watermark.spreading import spreads
 
 Pattern = npt.NDArray[np.int16]
 
-HEIGHTS: Final = {2: 92, 3: 171, 4: 243}
+HEIGHTS: Final = {2: 50, 3: 147, 4: 262}
 """Coefficient by level, before the wave is cut at ``PEAK``."""
 PEAK: Final = 400
-RMS: Final = 200.0
+RMS: Final = 206.0
 """Root mean square of a pattern, nearly: its signs are random, so it varies little."""
 
 
@@ -44,7 +45,9 @@ def pattern(payload: bytes, *, key: bytes, canvas: tuple[int, int]) -> Pattern:
         level = LEVELS[number // ORIENTATIONS]
         part = spread.cut(canvas[0] >> level, canvas[1] >> level)
         bands.append(part.chips * (spelt * HEIGHTS[level])[part.slots])
-    return np.clip(synthesise(bands), -PEAK, PEAK).astype(np.int16)
+    wave = synthesise(bands) + pilot_wave(constellations(key)[slot_of(payload, key=key)], canvas)
+    cut: Pattern = np.clip(wave, -PEAK, PEAK).astype(np.int16)
+    return cut
 
 
 def pattern_digest(wave: Pattern) -> bytes:

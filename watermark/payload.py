@@ -1,4 +1,4 @@
-"""The 160 bits a mark spells: an id, and a tag that only the key's holder can make."""
+"""The 144 bits a mark spells: an id, and a tag that only the key's holder can make."""
 
 import hmac
 from typing import Final
@@ -7,24 +7,20 @@ from watermark.errors import ArgumentError
 from watermark.keys import Purpose, derive
 
 ID_BYTES: Final = 12
-TAG_BYTES: Final = 8
+TAG_BYTES: Final = 6
 WORD_BYTES: Final = ID_BYTES + TAG_BYTES
 
 
 def frame(payload: bytes, *, key: bytes) -> bytes:
-    """Return id and tag: the first 8 bytes of HMAC-SHA-256 of the id."""
+    """Return id and tag: the first 6 bytes of HMAC-SHA-256 of the id."""
     if len(payload) != ID_BYTES:
         raise ArgumentError(f"a payload has {ID_BYTES} bytes, not {len(payload)}")
     return payload + _tag(payload, derive(key, Purpose.TAG))
 
 
-def pick(words: list[bytes], *, key: bytes) -> int | None:
-    """Return the number of the first word whose tag is right, or None."""
-    subkey = derive(key, Purpose.TAG)
-    for number, word in enumerate(words):
-        if hmac.compare_digest(word[ID_BYTES:], _tag(word[:ID_BYTES], subkey)):
-            return number
-    return None
+def is_whole(word: bytes, *, key: bytes) -> bool:
+    """Say whether the tag of an id is right."""
+    return hmac.compare_digest(word[ID_BYTES:], _tag(word[:ID_BYTES], derive(key, Purpose.TAG)))
 
 
 def _tag(payload: bytes, subkey: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Polar code (1024, 161) with successive-cancellation list decoding.
+"""Polar code (1024, 145) with successive-cancellation list decoding.
 
 Arikan 2009; list decoding: Tal and Vardy 2015; short cuts for frozen and repetition nodes:
 Sarkis et al. 2014. Natural order: ``x = u F`` with ``F`` the tenfold Kronecker power of
@@ -7,6 +7,7 @@ a negated reading decodes to the same message with that one bit set, so an inver
 costs no second attempt.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -18,8 +19,8 @@ Reals = npt.NDArray[np.float32]
 Paths = npt.NDArray[np.intp]
 
 LENGTH: Final = 1024
-MESSAGE_BITS: Final = 160
-LIST_SIZE: Final = 32
+MESSAGE_BITS: Final = 144
+LIST_SIZE: Final = 128
 _BETA: Final = 2**0.25  # He et al. 2017, "Beta-expansion: a theoretical framework for polar codes"
 
 
@@ -29,7 +30,7 @@ def information_set() -> npt.NDArray[np.intp]:
 
     Returns
     -------
-    intp, shape (161,)
+    intp, shape (145,)
         The positions of greatest polarisation weight ``sum of b_i 2^(i/4)``.
     """
     place = np.arange(LENGTH)
@@ -39,15 +40,22 @@ def information_set() -> npt.NDArray[np.intp]:
 
 
 def encode(message: bytes) -> Bits:
-    """Return the code word of a 20-byte message.
+    """Return the code word of an 18-byte message.
 
     Returns
     -------
     uint8, shape (1024,)
         Zeros and ones.
     """
-    inputs = np.zeros(LENGTH, np.uint8)
-    inputs[information_set()[:-1]] = np.unpackbits(np.frombuffer(message, np.uint8))
+    word: Bits = encode_all([message])[0]
+    return word
+
+
+def encode_all(messages: Sequence[bytes]) -> Bits:
+    """Return the code words of 18-byte messages: uint8, shape (n, 1024)."""
+    data = np.frombuffer(b"".join(messages), np.uint8).reshape(len(messages), -1)
+    inputs = np.zeros((len(messages), LENGTH), np.uint8)
+    inputs[:, information_set()[:-1]] = np.unpackbits(data, axis=1)
     return _transform(inputs)
 
 
@@ -64,7 +72,7 @@ def decode(evidence: Reals) -> tuple[Bits, list[bytes]]:
     words : uint8, shape (n, 1024)
         Code words, polarity included; ``n`` is at most ``LIST_SIZE``.
     messages : list of bytes
-        Their 20-byte messages.
+        Their 18-byte messages.
     """
     metric = np.zeros(1, np.float32)
     words, _, metric = _node(evidence[np.newaxis], metric, 0)

@@ -13,28 +13,33 @@ class Profile:
 
     Attributes
     ----------
-    fidelity_db : float
-        Peak signal-to-noise ratio to start from, over the image's own span of grey levels.
-    coarse_fidelity_db : float
-        The same for images of at most 8 bits, where a gentler mark would round to nothing.
     ceiling : float
         Greatest mark-to-noise ratio of a cell, both as root mean square.
-    goal : float
-        Expected score after the rehearsed attack below which the mark is made stronger,
-        as far as the ceiling allows, in units of the detector's threshold.
+    dissimilarity : float
+        1 - SSIM that images of more than 8 bits bear.
+    coarse_fidelity_db : float
+        Peak signal-to-noise ratio that images of at most 8 bits keep, over their full range.
+    plenty : float
+        Expected score at which the mark is not made stronger, in units of the threshold.
+    least : float
+        Expected score below which these limits are passed, up to the last resort.
+    resort : float
+        Greatest mark-to-noise ratio of a cell then.
     """
 
-    fidelity_db: float
-    coarse_fidelity_db: float
     ceiling: float
-    goal: float
+    dissimilarity: float
+    coarse_fidelity_db: float
+    plenty: float
+    least: float
+    resort: float
 
 
 PROFILES: Final = MappingProxyType(
     {
-        "radiograph": Profile(56.0, 50.7, 0.75, 3.0),
-        "mammogram": Profile(56.0, 50.7, 0.75, 3.0),
-        "cross-section": Profile(58.0, 51.5, 0.5, 2.5),
+        "radiograph": Profile(0.44, 0.0008, 50.3, 16.0, 4.0, 0.7),
+        "mammogram": Profile(0.44, 0.0008, 50.3, 16.0, 4.0, 0.7),
+        "cross-section": Profile(0.4, 0.0006, 51.0, 10.0, 3.5, 0.5),
         "none": None,
     }
 )

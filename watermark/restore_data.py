@@ -11,7 +11,7 @@ from watermark.errors import CapacityError, MalformedError
 from watermark.grid import Geometry
 from watermark.imprint import MASK, TOP_SHIFT, Mask
 
-VERSION: Final = 1
+VERSION: Final = 2
 UNMARKED: Final = b"rsm\x00"
 """Restore data of an image that was sealed without a mark."""
 _MAGIC: Final = b"rsm" + bytes([VERSION])

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from provenance.batch import Sealing
     from provenance.seal import Sealed
 
+WEAK_WHY = "the image is nearly too flat, too small or too saturated to carry a mark"
+WEAK_DO = (
+    "nothing, if copies that lost quality need not be traced: the seal itself is as strong as any; "
+    "else keep the sealed file, or seal it unmarked with --watermark none"
+)
+
 
 @click.command(short_help="Seal images, one output for each input.")
 @click.argument(
@@ -184,6 +190,10 @@ def _print(line: "Sealing") -> None:
         mark = _mark_words(sealed)
         say(f"sealed  {plain(line.output)}  seal {sealed.seal_id.hex()}, log {sealed.log_index}")
         say(f"  {plain(mark)}")
+        if sealed.weak is not None:
+            say(f"  warning: {plain(sealed.weak)}")
+            say(f"  why: {WEAK_WHY}")
+            say(f"  do:  {WEAK_DO}")
         for words in sealed.notes:
             say(f"  note: {plain(words)}")
         return
@@ -240,10 +250,14 @@ def _object(line: "Sealing") -> dict[str, object]:
         "code": failure.code if failure else None,
     }
     if sealed is not None and sealed.mark is not None:
-        quality = sealed.mark.quality
+        quality, rehearsal = sealed.mark.quality, sealed.rehearsal
         answer["mark"] = {
             "max_change": quality.max_change,
             "psnr_db": round(quality.psnr_db, 2),
             "ssim": round(quality.ssim, 5),
+            "margin": round(quality.margin, 2),
+            "margin_jpeg_50": round(rehearsal.coded, 2) if rehearsal else None,
+            "read_jpeg_50": rehearsal.read if rehearsal else None,
+            "warning": sealed.weak,
         }
     return answer

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from provenance import __version__
+from provenance.cli.drawings import Drawings
 from provenance.cli.failure import USAGE, CommandError, Failure
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.output import path_text, print_json, say, words
@@ -19,9 +20,9 @@ from provenance.progress import stderr_progress
 from provenance.walk import Found, Skip, Walk, walk
 
 if TYPE_CHECKING:
-    from provenance.gather import Verifier
     from provenance.schema.verify import Coverage, Judged
     from provenance.verdict import Verdict
+    from provenance.verifier import Verifier
 
 WIDTH = len("HEADER CHANGED")
 
@@ -37,6 +38,12 @@ WIDTH = len("HEADER CHANGED")
     metavar="DIR",
     help="A trust folder (roots/*.pem, logs/*.vkeys) instead of a site: asks no ledger.",
 )
+@click.option(
+    "--overlay",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Draw where objects differ: a PNG each, in a new or empty folder.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Details of AUTHENTIC objects too.")
 @common
 @click.pass_context
@@ -45,10 +52,12 @@ def verify(
     paths: tuple[Path, ...],
     site: Path | None,
     trust: Path | None,
+    overlay: Path | None,
     verbose: bool,
 ) -> int:
     """Judge every object at or under PATH: integrity, trust, custody.
 
+    Objects are DICOM files, and PNG, JPEG and TIFF pictures, which are known by their mark alone.
     Folders are walked in sorted order; every regular file is judged, hidden ones are skipped and
     counted. Nothing is changed, and no network is used. With --site the ledger is asked and the
     mark is looked for; with --trust only the receipt in the file speaks for custody.
@@ -56,6 +65,7 @@ def verify(
     \b
     Examples
       radseal verify chest.dcm --trust radiology-trust
+      radseal verify phone-photo.jpg --site /srv/radseal --overlay where
       radseal verify /archive/2026 --site /srv/radseal --json > verdicts.json
     """
     session: Session = ctx.obj
@@ -63,13 +73,14 @@ def verify(
         from provenance.schema.verify import Coverage, Judged, overall_exit_code, verify_answer
 
         found = walk(paths)
+        drawings = Drawings.plan(paths, found.files, overlay)
         judged: list[Judged] = []
         single = len(found.files) == 1
         total = len(found.files)
         quiet = session.as_json or total < 2
         with stderr_progress(total, "verify", quiet=quiet, clock=session.monotonic) as progress:
             for file in found.files:
-                result = _judge(file, verifier)
+                result = _judge(file, verifier, drawings)
                 judged.append(result)
                 if not session.as_json:
                     with progress.aside():
@@ -92,8 +103,8 @@ def verify(
 @contextmanager
 def _verifier(ctx: click.Context, site: Path | None, trust: Path | None) -> Iterator["Verifier"]:
     """Whom to believe: a site, or a trust folder; a trust folder beats the environment."""
-    from provenance.gather import Verifier
     from provenance.trust import TrustStore
+    from provenance.verifier import Verifier
 
     given = ctx.get_parameter_source("site") is ParameterSource.COMMANDLINE
     if trust is not None and given:
@@ -118,16 +129,17 @@ def _verifier(ctx: click.Context, site: Path | None, trust: Path | None) -> Iter
         yield Verifier(opened.trust, records, opened.mark_key)
 
 
-def _judge(file: Found, verifier: "Verifier") -> "Judged":
-    from provenance.examination import Examination, examine
+def _judge(file: Found, verifier: "Verifier", drawings: Drawings | None) -> "Judged":
+    from provenance.examination import Examination, examine, unreadable
     from provenance.schema.verify import Judged
-    from provenance.verify import unreadable
 
     if file.problem is not None:
         result = Examination(unreadable(file.problem))
     else:
         result = examine(file.path, verifier)
-    return Judged(path_text(file.path), result.verdict, result.sop_instance_uid)
+    drawn = None if drawings is None else drawings.draw(file, result)
+    overlay = None if drawn is None else path_text(drawn)
+    return Judged(path_text(file.path), result.verdict, result.sop_instance_uid, overlay)
 
 
 def _print(judged: "Judged", *, detailed: bool) -> None:
@@ -151,9 +163,13 @@ def _print(judged: "Judged", *, detailed: bool) -> None:
     )
     _print_checks(verdict)
     for region in verdict.regions[:8]:
-        say(f"  region: frame {region.frame}, x {region.x} y {region.y}, {region.w}x{region.h} px")
+        where = f"frame {region.frame}, x {region.x} y {region.y}, {region.w}x{region.h} px"
+        how = "" if region.witness.value == "tiles" else f", by {region.witness.value}"
+        say(f"  region: {where}{how}")
     if len(verdict.regions) > 8:
         say(f"  and {len(verdict.regions) - 8} more regions (--json lists all)")
+    if judged.overlay is not None:
+        say(f"  drawn: {plain(judged.overlay)}")
     for note in verdict.notes:
         say(f"  note: {plain(note)}")
     words(explanation(verdict.word))

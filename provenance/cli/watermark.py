@@ -9,19 +9,27 @@ import click
 from provenance.cli.failure import UNSEALED
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.output import document, path_text, print_json, say
+from provenance.cli.quality import quality
 from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
     from provenance.evidence import MarkReading
+    from provenance.marking import Samples
+    from provenance.records import Records
+    from provenance.viewpoint import Viewpoint
+
+
+SEAL_ID_SIZE = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What was found in a picture, and the entry that the ledger holds under it."""
+    """What was found in a picture, the ledger's entry under it, and how the picture shows it."""
 
     reading: "MarkReading"
-    log_index: int | None
+    log_index: int | None = None
+    viewpoint: "Viewpoint | None" = None
 
 
 @click.group(short_help="Read the mark in the pixels.")
@@ -34,50 +42,98 @@ def watermark() -> None:
     """
 
 
+watermark.add_command(quality)
+
+
 @watermark.command(short_help="Look for this site's mark in an image or a picture.")
 @click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @site_option
+@click.option(
+    "--id",
+    "ids",
+    multiple=True,
+    metavar="SEAL_ID",
+    help="A seal that it may be (24 hex digits; may be repeated): a fainter mark will do.",
+)
 @common
 @click.pass_obj
-def read(session: Session, path: Path, site: Path | None) -> int:
+def read(session: Session, path: Path, site: Path | None, ids: tuple[str, ...]) -> int:
     """Look for this site's mark in PATH: a DICOM object, or a PNG, JPEG or TIFF picture.
 
-    A mark names the seal; it says nothing about whether the picture was changed since. No mark
-    is no evidence of anything.
+    The picture may be cut, turned, scaled or inverted; the search ends after five seconds. A mark
+    names the seal; it says nothing about whether the picture was changed since: radseal verify
+    does. No mark is no evidence of anything. With --id, marks too faint to be read blindly are
+    found if they are one of those named.
 
     \b
     Examples
       radseal watermark read phone-photo.jpg --site /srv/radseal
       radseal watermark read unknown.dcm --site /srv/radseal --json
+      radseal watermark read blurred.png --site /srv/radseal --id 6465666768696a6b6c6d6e6f
     """
+    asked = [_seal_id(text) for text in ids]
     opened = open_site(site)
-    reading = _look(path, opened.mark_key)
-    index: int | None = None
-    if reading.seal_id is not None:
+    plane, reading = _look(path, opened.mark_key)
+    if asked and plane is not None and reading.reading is None:
+        from provenance.mark_search import recognise_mark
+
+        reading = recognise_mark(plane, opened.mark_key, asked)
+    looked = Looked(reading)
+    if reading.reading is not None and plane is not None:
         records = opened.records()
         with records.log:
-            entries = records.log.events(reading.seal_id)
-        index = entries[0].index if entries else None
+            looked = _look_up(reading, records, plane)
     code = 0 if reading.seal_id is not None else UNSEALED
     if session.as_json:
-        print_json(
-            document("watermark-read", _answer(path, Looked(reading, index)), exit_code=code)
-        )
+        print_json(document("watermark-read", _answer(path, looked), exit_code=code))
     else:
-        _print(path, Looked(reading, index))
+        _print(path, looked)
     return code
 
 
-def _look(path: Path, key: bytes) -> "MarkReading":
-    from provenance.dicom.read import read_instance
-    from provenance.gather import read_mark
-    from provenance.picture_file import is_picture, read_picture_mark
+def _seal_id(text: str) -> bytes:
+    try:
+        seal_id = bytes.fromhex(text)
+    except ValueError:
+        seal_id = b""
+    if len(seal_id) != SEAL_ID_SIZE:
+        raise click.UsageError(f"{plain(text)} is no seal id: it has {2 * SEAL_ID_SIZE} hex digits")
+    return seal_id
 
-    with path.open("rb") as file:
-        head = file.read(132)
-    if is_picture(head) and head[128:132] != b"DICM":
-        return read_picture_mark(path, key)
-    return read_mark(read_instance(path), key)
+
+def _look(path: Path, key: bytes) -> "tuple[Samples | None, MarkReading]":
+    from provenance.dicom.read import read_instance
+    from provenance.mark_search import plane_of, read_mark, search_mark
+    from provenance.picture_file import is_picture, read_head, read_picture_file
+
+    if is_picture(read_head(path)):
+        plane = read_picture_file(path).plane
+        return plane, search_mark(plane, key)
+    instance = read_instance(path)
+    reading = read_mark(instance, key)
+    return None if reading.not_sought else plane_of(instance), reading
+
+
+def _look_up(reading: "MarkReading", records: "Records", plane: "Samples") -> Looked:
+    """Ask the ledger; the size of the sealed image tells how much of it is shown."""
+    from provenance.seal_search import from_mark
+    from provenance.viewpoint import Viewpoint
+
+    assert reading.seal_id is not None
+    assert reading.reading is not None
+    entries = records.log.events(reading.seal_id)
+    index = entries[0].index if entries else None
+    found, _ = from_mark(reading, records)
+    image = found.claim.annex.image if found else None
+    if image is None:
+        return Looked(reading, index)
+    viewpoint = Viewpoint.of(
+        reading.reading.placement,
+        rows=image.geometry.rows,
+        columns=image.geometry.columns,
+        picture=(plane.shape[0], plane.shape[1]),
+    )
+    return Looked(reading, index, viewpoint)
 
 
 def _print(path: Path, looked: Looked) -> None:
@@ -94,6 +150,10 @@ def _print(path: Path, looked: Looked) -> None:
             "  chance that an unmarked image reads like this: "
             f"below 1e{reading.false_alarm_log10:.0f}"
         )
+    if looked.viewpoint is not None:
+        say(f"  view: {looked.viewpoint.words()}")
+    if reading.reading is not None and reading.reading.inverted:
+        say("  view: the grey scale is inverted")
     if looked.log_index is None:
         say("  the ledger holds no such seal")
     else:
@@ -102,11 +162,23 @@ def _print(path: Path, looked: Looked) -> None:
 
 
 def _answer(path: Path, looked: Looked) -> dict[str, object]:
-    reading = looked.reading
+    reading, view = looked.reading, looked.viewpoint
+    found = reading.reading
     return {
         "path": path_text(path),
         "seal_id": reading.seal_id.hex() if reading.seal_id else None,
         "false_alarm_log10": reading.false_alarm_log10,
         "not_sought": reading.not_sought,
         "log_index": looked.log_index,
+        "inverted": found.inverted if found else None,
+        "attempts": found.attempts if found else None,
+        "placement": list(found.placement.matrix) if found else None,
+        "view": {
+            "scale": view.scale,
+            "degrees_clockwise": view.degrees,
+            "mirrored": view.mirrored,
+            "shown": view.shown,
+        }
+        if view
+        else None,
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from provenance.demo.pictures import cut_and_turned, pasted_mass, screenshot_png
 from provenance.demo.result import BIT_EXACT
 from provenance.demo.stage import NEVER_SEALED, Stage
 from provenance.demo.transcode import to_jpeg_ls
@@ -33,6 +34,7 @@ class Case:
     make: Maker
     offline: bool = False
     remark: str = ""
+    suffix: str = ".dcm"
 
 
 def _untouched(stage: Stage, image: str, path: Path) -> str:
@@ -58,6 +60,18 @@ def _forged(kind: str, *, donor: str | None = None) -> Maker:
         return forged.what
 
     return make
+
+
+def _shot(stage: Stage, image: str, path: Path) -> str:
+    return screenshot_png(stage.images[image].path, path)
+
+
+def _shot_and_pasted(stage: Stage, image: str, path: Path) -> str:
+    return pasted_mass(stage.images[image].path, path)
+
+
+def _shot_and_turned(stage: Stage, image: str, path: Path) -> str:
+    return cut_and_turned(stage.images[image].path, path)
 
 
 def _never_sealed(stage: Stage, image: str, path: Path) -> str:
@@ -142,6 +156,33 @@ CASES = (
     Case("chest", "lossy", "A lossy copy", Word.DERIVED, _forged("lossy")),
     Case("chest", "screenshot", "A screenshot", Word.DERIVED, _forged("screenshot")),
     Case("leg", "screenshot", "A screenshot", Word.DERIVED, _forged("screenshot")),
+    Case(
+        "chest",
+        "picture",
+        "A screenshot, saved as PNG",
+        Word.DERIVED,
+        _shot,
+        remark="No header and no seal are left; the mark names the image, and the thumbnail fits.",
+        suffix=".png",
+    ),
+    Case(
+        "chest",
+        "picture-moved",
+        "A screenshot, turned and cut",
+        Word.DERIVED,
+        _shot_and_turned,
+        remark="The mark is found blindly: nobody says how it was turned or where it was cut.",
+        suffix=".jpg",
+    ),
+    Case(
+        "chest",
+        "picture-forged",
+        "A screenshot, a mass pasted in",
+        Word.ALTERED,
+        _shot_and_pasted,
+        remark="What was pasted does not fit the sealed thumbnail, and bears no mark.",
+        suffix=".png",
+    ),
     Case(NEVER_SEALED, "unsealed", "Never sealed", Word.UNSEALED, _never_sealed),
     Case(NEVER_SEALED, "stranger", "Sealed by a stranger", Word.UNTRUSTED, _sealed_by_stranger),
     Case("chest", "broken", "A broken file", Word.UNREADABLE, _cut_short),

@@ -8,7 +8,9 @@ from provenance import heatmap
 from provenance.demo.result import Panel
 from provenance.dicom.pixels import pixel_geometry
 from provenance.dicom.read import Instance
+from provenance.examination import Examination
 from provenance.image_tree import Region
+from provenance.overlay import draw_overlay
 from provenance.picture import (
     Samples,
     as_rgb,
@@ -19,6 +21,7 @@ from provenance.picture import (
     shrink,
     take_look,
 )
+from provenance.picture_file import read_picture
 from provenance.png import Picture, png_bytes
 
 SHOWN = 560  # the longer side of a picture in the report, in pixels
@@ -92,6 +95,18 @@ class Gallery:
             picture = render(instance, 0 if geometry is None else geometry.frames // 2)
         shown = shrink(picture, longest=SHOWN)
         return Panel(self.add(f"{name}-received", shown), "as received", "the object as received")
+
+    def picture(self, name: str, path: Path, examination: Examination) -> tuple[Panel, ...]:
+        """Show a file that is no DICOM object, and where verification found differences in it."""
+        shown = shrink(np.asarray(read_picture(path), np.uint8), longest=SHOWN)
+        received = self.add(f"{name}-received", shown)
+        panels = (Panel(received, "as received", "the picture as received"),)
+        drawn = draw_overlay(path, examination)
+        if drawn is None:
+            return panels
+        located = self.add(f"{name}-located", shrink(drawn, longest=SHOWN))
+        words = "the received picture with what differs outlined, hatched where nothing can be told"
+        return (*panels, Panel(located, "located by verification", words))
 
     def located(
         self, name: str, view: View, same: Samples, regions: tuple[Region, ...]

@@ -19,10 +19,11 @@ from provenance.demo.result import (
 from provenance.demo.stage import Say, Stage
 from provenance.dicom.read import Instance, read_instance
 from provenance.errors import UnreadableError, UsageError
+from provenance.examination import Examination, examine
 from provenance.findings import Code
 from provenance.report import write_report
 from provenance.verdict import Verdict
-from provenance.verify import verify
+from provenance.verifier import Verifier
 
 _MARKER = "radseal-demo.txt"
 _OURS = ("site", "stranger", "sealed", "cases", "pictures")
@@ -79,20 +80,24 @@ def _clear(out: Path) -> None:
 
 def _play(stage: Stage, number: int, case: Case) -> CaseResult:
     name = f"{number:02}-{case.image}-{case.slug}"
-    path = stage.folder / "cases" / f"{name}.dcm"
+    path = stage.folder / "cases" / f"{name}{case.suffix}"
     what = case.make(stage, case.image, path)
     started = time.perf_counter()
     verdict: Verdict | None = None
+    examination: Examination | None = None
     if case.expected == BIT_EXACT:
         exact = same_pixels(path, stage.sources[case.image])
         got = BIT_EXACT if exact else "NOT BIT-EXACT"
     else:
-        verdict = _verified(stage, case, path)
+        examination = _examined(stage, case, path)
+        verdict = examination.verdict
         got = verdict.word
     seconds = time.perf_counter() - started
     view = stage.views[case.image]
     instance = _read(path)
     panels, magnified = _pictures(stage, name, view, instance, verdict)
+    if case.suffix != ".dcm" and examination is not None:
+        panels += stage.gallery.picture(name, path, examination)
     result = CaseResult(
         number=number,
         image=case.image,
@@ -118,13 +123,13 @@ def _play(stage: Stage, number: int, case: Case) -> CaseResult:
     return result
 
 
-def _verified(stage: Stage, case: Case, path: Path) -> Verdict:
+def _examined(stage: Stage, case: Case, path: Path) -> Examination:
     trust = stage.site.trust
     if case.offline:
-        return verify(path, trust=trust)
+        return examine(path, Verifier(trust))
     records = stage.site.records()
     with records.log:
-        return verify(path, trust=trust, records=records, mark_key=stage.site.mark_key)
+        return examine(path, Verifier(trust, records, stage.site.mark_key))
 
 
 def _read(path: Path) -> Instance | None:

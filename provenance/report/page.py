@@ -27,8 +27,8 @@ _LIMITS = (
     "A verdict says where an image came from and whether it changed. It is no diagnosis, and it "
     "does not say that the picture shows the truth.",
     "UNSEALED is not fake: most images in the world were never sealed.",
-    "Copies are found through the mark and compared by a thumbnail: a small lesion pasted into a "
-    "lossy copy or a screenshot is not found. A rotated or cropped copy is not found at all yet.",
+    "Copies are found through the mark, and compared by where it shows and by a thumbnail: a small "
+    "or soft lesion in a lossy copy or a screenshot is not found.",
     "CT, MR, ultrasound and multi-frame images are sealed without a mark; a copy of them that lost "
     "seal and UID is UNSEALED.",
     "One custodian keeps this log, and nobody witnesses it yet: whoever holds all its keys could "

@@ -20,11 +20,12 @@ _SILENT = Explanation("", "", "", "")
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One object with its verdict; ``path`` is already text."""
+    """One object with its verdict; ``path`` and the picture drawn of it are already text."""
 
     path: str
     verdict: Verdict
     sop_instance_uid: str | None = None
+    overlay: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def object_answer(judged: Judged) -> dict[str, object]:
     """Return the JSON values of one object."""
     verdict = judged.verdict
     words = explanation(verdict.word)
-    return {
+    answer: dict[str, object] = {
         "path": judged.path,
         "sop_instance_uid": judged.sop_instance_uid,
         "verdict": verdict.word.value,
@@ -100,6 +101,9 @@ def object_answer(judged: Judged) -> dict[str, object]:
         "changes": [_change(c) for c in verdict.changes],
         "notes": [str(n) for n in verdict.notes],
     }
+    if judged.overlay is not None:
+        answer["overlay"] = judged.overlay
+    return answer
 
 
 def _check(check: Check) -> dict[str, object]:
@@ -115,7 +119,14 @@ def _check(check: Check) -> dict[str, object]:
 
 
 def _region(region: Region) -> dict[str, object]:
-    return {"frame": region.frame, "x": region.x, "y": region.y, "w": region.w, "h": region.h}
+    return {
+        "frame": region.frame,
+        "x": region.x,
+        "y": region.y,
+        "w": region.w,
+        "h": region.h,
+        "evidence": region.witness.value,
+    }
 
 
 def _change(change: Change) -> dict[str, object]:

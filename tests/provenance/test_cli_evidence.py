@@ -83,7 +83,7 @@ def test_inspect(sealed: Path, seal_id: str) -> None:
     assert found["receipt"]["index"] == 5
     assert found["receipt"]["checkpoint"][1] == "6"
     assert len(found["receipt"]["signature_lines"]) == 2
-    for words in (seal_id, "claimed time", "north device", "tile hashes", "radseal-mark-1"):
+    for words in (seal_id, "claimed time", "north device", "tile hashes", "radseal-mark-2"):
         assert words in shown
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from provenance.descriptor import (
     DESCRIPTOR_SIZE,
     SIDE,
-    block_region,
+    Thumbnail,
     describe,
     resemble,
 )
@@ -73,7 +73,7 @@ def test_a_copy_resembles(copy) -> None:  # type: ignore[no-untyped-def]
     original = picture(1)
     alike = resemble(describe(original), describe(copy(original)))
     assert alike.same_image
-    assert not alike.blocks
+    assert not alike.cells
 
 
 def test_another_picture_does_not() -> None:
@@ -88,9 +88,39 @@ def test_a_replaced_eighth_is_named() -> None:
     forged[120:240, 100:200] = other[120:240, 100:200]
     alike = resemble(describe(original), describe(forged))
     assert alike.same_image
-    regions = [block_region(b, rows=480, columns=400) for b in alike.blocks]
-    assert regions
-    assert all(90 <= x < 210 and 110 <= y < 250 for x, y, _, _ in regions)
+    assert alike.cells
+    assert all(14 <= row < 34 and 14 <= column < 34 for row, column in alike.cells)
+
+
+def test_a_part_resembles_its_place() -> None:
+    signed, other = describe(picture(1)), Thumbnail.of(describe(picture(2)))
+    whole = Thumbnail.of(describe(4095 - picture(1)))
+    known = np.zeros((SIDE, SIDE), np.bool_)
+    known[10:40, 20:50] = True
+    alike = resemble(signed, Thumbnail(np.where(known, whole.grey * 3, 0), known))
+    assert alike.enough
+    assert alike.correlation > 0.95
+    assert not alike.cells
+    assert not resemble(signed, Thumbnail(np.where(known, other.grey, 0), known)).same_image
+
+
+def test_too_small_a_part_is_not_enough() -> None:
+    signed = describe(picture(1))
+    known = np.zeros((SIDE, SIDE), np.bool_)
+    known[:14, :14] = True
+    assert not resemble(signed, Thumbnail(Thumbnail.of(signed).grey, known)).enough
+    assert not resemble(signed, Thumbnail(np.zeros((SIDE, SIDE)), ~known)).enough
+    assert not resemble(signed, Thumbnail(np.zeros((SIDE, SIDE)), known & ~known)).enough
+
+
+def test_what_was_flattened_is_named() -> None:
+    signed = describe(picture(1))
+    grey = Thumbnail.of(signed).grey.copy()
+    grey[16:40, 16:40] = 0
+    cells = resemble(signed, Thumbnail(grey, np.ones((SIDE, SIDE), np.bool_))).cells
+    inside = [14 <= row < 42 and 14 <= column < 42 for row, column in cells]
+    assert sum(inside) > 400
+    assert sum(inside) >= 0.9 * len(inside)
 
 
 @given(tiles=st.tuples(st.binary(min_size=1, max_size=97), st.binary(min_size=1, max_size=97)))

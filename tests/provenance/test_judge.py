@@ -21,20 +21,26 @@ from provenance.evidence import (
     Carrier,
     Custody,
     Evidence,
+    Likeness,
     MarkReading,
     PixelComparison,
     Problem,
     Source,
 )
 from provenance.findings import Code
-from provenance.image_tree import Region
+from provenance.image_tree import Region, Witness
 from provenance.judge import judge
 from provenance.verdict import EXIT_CODES, GRAVEST_FIRST, NOTHING_MATCHED, gravest
+from provenance.viewpoint import Viewpoint
 
 REGION = Region(frame=0, x=64, y=0, w=64, h=64)
 BAD = Problem(Code.SIGNER_UNKNOWN, "nobody vouches")
 ALIKE = Resemblance(0.99, ())
 UNLIKE = Resemblance(0.10, ())
+TOO_LITTLE = Resemblance(0.99, (), compared=150)
+MISSING = Region(0, 10, 20, 30, 40, Witness.PRESENCE)
+STRAIGHT = Viewpoint(degrees=0.0, mirrored=False, scale=0.5, shown=1.0)
+MIRRORED = Viewpoint(degrees=0.0, mirrored=True, scale=0.5, shown=1.0)
 
 
 def change(tag: int, group: Group, severity: Severity, kind: Kind = Kind.CHANGED) -> Change:
@@ -148,18 +154,79 @@ def test_copy_needs_mark_likeness_and_its_own_word(good: Evidence, claim: Claim)
         pixels=PixelComparison(regions=(REGION,)),
         changes=(INSTANCE,),
         mark=MarkReading(seal_id=claim.seal_id),
-        resemblance=ALIKE,
+        likeness=Likeness(ALIKE),
         declared_copy=True,
     )
     assert judge(copy).word is Word.DERIVED
     assert judge(replace(copy, declared_copy=False)).word is Word.ALTERED
-    assert judge(replace(copy, resemblance=UNLIKE)).word is Word.ALTERED
-    assert judge(replace(copy, resemblance=Resemblance(0.95, ((1, 2),)))).word is Word.ALTERED
-    assert judge(replace(copy, resemblance=None)).word is Word.ALTERED
+    assert judge(replace(copy, likeness=Likeness(UNLIKE))).word is Word.ALTERED
+    assert (
+        judge(replace(copy, likeness=Likeness(Resemblance(0.95, ((1, 2),))))).word is Word.ALTERED
+    )
+    assert judge(replace(copy, likeness=None)).word is Word.ALTERED
     assert judge(replace(copy, mark=MarkReading())).word is Word.ALTERED
     assert judge(replace(copy, mark=MarkReading(seal_id=bytes(12)))).word is Word.ALTERED
     assert judge(replace(copy, changes=(INSTANCE, SIDE))).word is Word.ALTERED
     assert judge(replace(copy, trust_problem=BAD)).word is Word.UNTRUSTED
+
+
+@pytest.fixture
+def picture(good: Evidence, claim: Claim) -> Evidence:
+    """A picture that the mark named, and that fits."""
+    return replace(
+        good,
+        carrier=Carrier.ABSENT,
+        source=Source.LEDGER_BY_MARK,
+        picture="PNG",
+        pixels=None,
+        changes=None,
+        mark=MarkReading(seal_id=claim.seal_id),
+        likeness=Likeness(ALIKE),
+        viewpoint=STRAIGHT,
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "fields"),
+    [
+        (Word.DERIVED, {}),
+        (Word.DERIVED, {"viewpoint": MIRRORED}),
+        (Word.ALTERED, {"likeness": Likeness(UNLIKE)}),
+        (Word.ALTERED, {"likeness": Likeness(Resemblance(0.95, ((1, 2),)))}),
+        (Word.ALTERED, {"likeness": Likeness(ALIKE, regions=(MISSING,))}),
+        (Word.ALTERED, {"likeness": Likeness(None, regions=(MISSING,))}),
+        (Word.ALTERED, {"likeness": Likeness(UNLIKE), "trust_problem": BAD}),
+        (Word.NOT_CHECKED, {"likeness": None}),
+        (Word.NOT_CHECKED, {"likeness": Likeness()}),
+        (Word.NOT_CHECKED, {"likeness": Likeness(TOO_LITTLE)}),
+        (Word.UNTRUSTED, {"trust_problem": BAD}),
+        (Word.UNTRUSTED, {"trust_problem": BAD, "likeness": None}),
+        (Word.NOT_CHECKED, {"claim": None, "mark": MarkReading(seal_id=bytes(12))}),
+        (Word.UNSEALED, {"claim": None, "mark": MarkReading()}),
+        (Word.NOT_CHECKED, {"claim": None, "mark": MarkReading(), "unreachable": BAD}),
+    ],
+)
+def test_rule_of_pictures(picture: Evidence, word: Word, fields: dict[str, object]) -> None:
+    verdict = judge(replace(picture, **fields))  # type: ignore[arg-type]
+    assert verdict.word is word
+    if word is Word.ALTERED:
+        assert verdict.integrity is Outcome.REFUTED
+    else:
+        assert verdict.integrity is Outcome.UNKNOWN
+        assert verdict.regions == ()
+
+
+def test_an_object_found_by_its_mark(picture: Evidence) -> None:
+    found = replace(
+        picture, picture=None, pixels=PixelComparison(geometry="smaller", regions=(REGION,))
+    )
+    assert judge(found).word is Word.DERIVED
+    assert judge(replace(found, likeness=Likeness(TOO_LITTLE))).word is Word.NOT_CHECKED
+    altered = judge(replace(found, likeness=Likeness(ALIKE, regions=(MISSING,))))
+    assert (altered.word, altered.regions) == (Word.ALTERED, (MISSING,))
+    assert judge(replace(found, viewpoint=MIRRORED)).word is Word.ALTERED
+    kept_its_uid = replace(found, source=Source.LEDGER_BY_INSTANCE)
+    assert judge(kept_its_uid).word is Word.ALTERED
 
 
 def test_clock_ahead_of_the_log(good: Evidence, claim: Claim) -> None:
@@ -193,7 +260,19 @@ EVIDENCE = st.fixed_dictionaries(
         ).map(tuple),
         "declared_copy": st.booleans(),
         "mark": st.sampled_from(["none", "unread", "own", "other"]),
-        "resemblance": st.sampled_from([None, ALIKE, UNLIKE, Resemblance(0.9, ((0, 0),))]),
+        "likeness": st.sampled_from(
+            [
+                None,
+                Likeness(),
+                Likeness(ALIKE),
+                Likeness(UNLIKE),
+                Likeness(TOO_LITTLE),
+                Likeness(Resemblance(0.9, ((0, 0),))),
+                Likeness(ALIKE, regions=(MISSING,)),
+            ]
+        ),
+        "picture": st.sampled_from([None, "PNG"]),
+        "viewpoint": st.sampled_from([None, STRAIGHT, MIRRORED]),
         "trust_problem": PROBLEMS,
         "receipt": PROBLEMS,
         "ledger": PROBLEMS,
@@ -219,7 +298,9 @@ def test_nothing_fails_open(good: Evidence, claim: Claim, drawn: dict[str, objec
         changes=drawn["changes"],  # type: ignore[arg-type]
         declared_copy=bool(drawn["declared_copy"]),
         mark=marks[str(drawn["mark"])],
-        resemblance=drawn["resemblance"],  # type: ignore[arg-type]
+        likeness=drawn["likeness"],  # type: ignore[arg-type]
+        viewpoint=drawn["viewpoint"],  # type: ignore[arg-type]
+        picture=drawn["picture"],  # type: ignore[arg-type]
         signer="x",
         authority="y",
         trust_problem=drawn["trust_problem"],  # type: ignore[arg-type]
@@ -234,6 +315,7 @@ def test_nothing_fails_open(good: Evidence, claim: Claim, drawn: dict[str, objec
     if verdict.word is Word.AUTHENTIC:
         assert drawn["with_claim"]
         assert evidence.source is Source.FILE
+        assert evidence.picture is None
         assert evidence.pixels is not None
         assert evidence.pixels.equal
         assert evidence.pixels.compared
@@ -244,6 +326,10 @@ def test_nothing_fails_open(good: Evidence, claim: Claim, drawn: dict[str, objec
         assert drawn["log_index"] is not None
         answers = (verdict.integrity, verdict.trust, verdict.custody)
         assert answers == (Outcome.PROVEN,) * 3
+    if verdict.word is Word.DERIVED:
+        assert drawn["mark"] == "own"
+        assert evidence.likeness in (Likeness(ALIKE),)
+        assert not verdict.regions
     if verdict.integrity is Outcome.PROVEN:
         assert evidence.pixels is not None
         assert evidence.pixels.equal

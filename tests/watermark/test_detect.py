@@ -7,10 +7,18 @@ import watermark
 from watermark import payload as framing
 from watermark import polar
 from watermark.canvas import to_canvas
-from watermark.detect import read
-from watermark.evidence import Evidence, gather, terms
+from watermark.detect import Allowance, Reading, read
+from watermark.evidence import WEIGHTS, Gathered, gather, terms
 from watermark.grid import Geometry
-from watermark.threshold import ATTEMPTS, FALSE_ALARM, THRESHOLD, false_alarm_log10
+from watermark.placement import Placement
+from watermark.threshold import (
+    FALSE_ALARM,
+    READINGS,
+    TAGS,
+    THRESHOLD,
+    false_alarm_log10,
+    least_score,
+)
 
 Maker = Callable[..., np.ndarray]
 
@@ -21,6 +29,16 @@ def marked(radiograph: Maker, key: bytes, payload: bytes) -> np.ndarray:
     return watermark.embed(
         image, payload, key=key, bits_stored=12, profile="radiograph"
     ).image  # fmt: skip
+
+
+def _read(gathered: Gathered, key: bytes, allowance: Allowance | None = None) -> Reading | None:
+    placement = Placement.upright(Geometry(1024, 1024))
+    return read(gathered, allowance or Allowance(), key=key, placement=placement)
+
+
+def _only_coarsest(sums: np.ndarray, power: float) -> Gathered:
+    """Return evidence of level 4 alone: all weighings see the same word with the same score."""
+    return Gathered(np.array([0 * sums, 0 * sums, sums]), np.array([0.0, 0.0, power]))
 
 
 def _to8(image: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -79,7 +97,7 @@ def test_unmarked_images_and_wrong_keys_read_nothing(
     levelled = terms(to_canvas(marked, Geometry.of(marked.shape)))
     for number in range(1, 20):
         other = number.to_bytes(32, "little")
-        assert read(gather(levelled, key=other), key=other) is None
+        assert _read(gather(levelled, key=other), other) is None
 
 
 def test_a_restored_image_reads_nothing(radiograph: Maker, key: bytes, payload: bytes) -> None:
@@ -93,32 +111,74 @@ def test_a_restored_image_reads_nothing(radiograph: Maker, key: bytes, payload: 
 def test_a_strong_word_without_the_tag_reads_nothing(key: bytes, payload: bytes) -> None:
     framed = bytearray(framing.frame(payload, key=key))
     sums = 1 - 2.0 * polar.encode(bytes(framed))
-    assert read(Evidence(sums, 1.0), key=key) is not None
+    assert _read(_only_coarsest(sums, 1.0), key) is not None
     framed[15] ^= 1
-    assert read(Evidence(1 - 2.0 * polar.encode(bytes(framed)), 1.0), key=key) is None
+    sums = 1 - 2.0 * polar.encode(bytes(framed))
+    assert _read(_only_coarsest(sums, 1.0), key) is None
 
 
 def test_a_right_tag_below_the_threshold_reads_nothing(key: bytes, payload: bytes) -> None:
     sums = 1 - 2.0 * polar.encode(framing.frame(payload, key=key))
     just = 1024**2 / THRESHOLD
-    assert read(Evidence(sums, just * 0.999), key=key) is not None
-    assert read(Evidence(sums, just * 1.001), key=key) is None
+    assert _read(_only_coarsest(sums, just * 0.999), key) is not None
+    assert _read(_only_coarsest(sums, just * 1.001), key) is None
+
+
+def test_each_weighing_of_the_levels_is_a_reading(key: bytes, payload: bytes) -> None:
+    sums = 1 - 2.0 * polar.encode(framing.frame(payload, key=key))
+    hum = np.random.default_rng(2).normal(0, 3, (2, 1024))
+    gathered = Gathered(np.array([*hum, sums]), np.array([1e6, 1e4, 1500.0]))
+    scores = [gathered.weighed(w).scores((sums < 0)[np.newaxis])[0] for w in WEIGHTS]
+    assert max(scores[:2]) < THRESHOLD
+    assert scores[2] == max(scores)
+    reading = _read(_only_coarsest(sums, 2000.0), key)
+    assert reading is not None
+    assert reading.attempts == 1
+    allowance = Allowance()
+    assert _read(_only_coarsest(sums, 1e9), key, allowance) is None
+    assert allowance.readings == READINGS - len(WEIGHTS)
+    assert allowance.tags == TAGS  # below the threshold no tag is looked at
+
+
+def test_no_more_is_tried_than_the_bounds_allow(key: bytes, payload: bytes) -> None:
+    sums = 1 - 2.0 * polar.encode(framing.frame(payload, key=key))
+    assert _read(_only_coarsest(sums, 1.0), key, Allowance(readings=0)) is None
+    assert _read(_only_coarsest(sums, 1.0), key, Allowance(tags=0)) is None
+    other = _only_coarsest(1 - 2.0 * polar.encode(bytes(18)), 1.0)  # its tag is wrong
+    allowance = Allowance(tags=3)
+    assert _read(other, key, allowance) is None
+    assert allowance.tags == 0
 
 
 def test_the_threshold_is_what_the_bound_says() -> None:
-    assert pytest.approx(290.43, abs=0.01) == THRESHOLD
+    assert pytest.approx(201.72, abs=0.01) == THRESHOLD
     assert false_alarm_log10(THRESHOLD) == pytest.approx(np.log10(FALSE_ALARM))
-    assert ATTEMPTS == 400
+    assert (READINGS, TAGS) == (400, 256)
+    assert TAGS * 2.0**-48 < 1e-12
+    assert least_score(2) == pytest.approx(68.63, abs=0.01)
 
 
 def test_scores_of_chance_are_as_the_bound_supposes(radiograph: Maker) -> None:
     """A word fixed beforehand scores like the square of a normal number, or less."""
     image = radiograph(700, 600, bits=12)
     levelled = terms(to_canvas(image, Geometry.of(image.shape)))
-    word = polar.encode(bytes(20))
-    scores = [gather(levelled, key=n.to_bytes(32, "big")).score(word) for n in range(150)]
-    assert 0.6 < float(np.mean(scores)) < 1.5
-    assert max(scores) < 20
+    word = polar.encode(bytes(18))[np.newaxis]
+    keys = [n.to_bytes(32, "big") for n in range(80)]
+    gathered = [gather(levelled, key=key) for key in keys]
+    for weights in WEIGHTS:
+        scores = [float(each.weighed(weights).scores(word)[0]) for each in gathered]
+        assert 0.5 < float(np.mean(scores)) < 1.7
+        assert max(scores) < 20
+
+
+def test_what_lies_outside_the_picture_says_nothing(radiograph: Maker) -> None:
+    canvas = to_canvas(radiograph(700, 700, bits=12), Geometry.of((700, 700)))
+    inside = np.zeros(canvas.shape, np.bool_)
+    inside[:512] = True
+    for whole, part in zip(terms(canvas), terms(canvas, inside), strict=True):
+        half = len(part) // 2
+        assert not part[half:].any()
+        assert np.count_nonzero(part[:half]) > 0.99 * whole[:half].size
 
 
 @pytest.mark.parametrize(

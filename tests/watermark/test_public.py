@@ -6,9 +6,10 @@ import watermark
 
 def test_the_public_names() -> None:
     assert sorted(watermark.__all__) == [
-        "ArgumentError", "CapacityError", "MalformedError", "Marked", "PROFILES", "Profile",
-        "Quality", "Reading", "RestoreError", "WatermarkError", "detect", "embed", "measure",
-        "restore",
+        "ArgumentError", "CapacityError", "Change", "Detection", "MalformedError", "Marked",
+        "Observation", "PROFILES", "Placement", "Presence", "Profile", "Quality", "Reading",
+        "Rehearsal", "RestoreError", "WatermarkError", "detect", "embed", "measure", "observe",
+        "presence", "recognise", "rehearse", "restore", "search",
     ]  # fmt: skip
     assert all(hasattr(watermark, name) for name in watermark.__all__)
     assert watermark.__radseal__ == "radseal/1"

@@ -27,6 +27,17 @@ def test_what_was_written_is_read(marked: watermark.Marked, payload: bytes) -> N
     assert data.ends == (900, 3000)
 
 
+def test_the_head_is_laid_out_as_the_spec_says(marked: watermark.Marked, payload: bytes) -> None:
+    head = marked.restore_data[:HEAD]
+    assert head[:4] == bytes.fromhex("72736d02")
+    numbers = [int.from_bytes(head[a:b], "big") for a, b in ((4, 8), (8, 12), (12, 20), (20, 28))]
+    assert numbers == [400, 300, 900, 3000]
+    assert head[28] <= 30
+    assert head[29:41] == payload
+    body = zlib.decompress(marked.restore_data[HEAD:])
+    assert len(body) == 64 * 48 + int.from_bytes(head[89:93], "big")
+
+
 def test_every_prefix_is_refused(marked: watermark.Marked) -> None:
     for length in range(len(marked.restore_data)):
         with pytest.raises(MalformedError):
@@ -45,7 +56,7 @@ def test_a_bomb_is_not_unpacked(marked: watermark.Marked) -> None:
         parse(bomb)
 
 
-@pytest.mark.parametrize("version", [0, 2, 255])
+@pytest.mark.parametrize("version", [0, 1, 3, 255])
 def test_other_versions_are_refused(marked: watermark.Marked, version: int) -> None:
     with pytest.raises(MalformedError):
         parse(b"rsm" + bytes([version]) + marked.restore_data[4:])
@@ -79,7 +90,7 @@ def test_garbage_is_refused(data: bytes) -> None:
 @given(head=st.binary(min_size=HEAD - 4, max_size=HEAD - 4), body=st.binary(max_size=64))
 def test_garbage_behind_the_magic_is_refused(head: bytes, body: bytes) -> None:
     with pytest.raises(MalformedError):
-        parse(b"rsm\x01" + head + body)
+        parse(b"rsm\x02" + head + body)
 
 
 @given(st.data())

@@ -1,19 +1,26 @@
 """The frozen vectors, and a second implementation of what is added, in plain numbers."""
 
 import hashlib
+import hmac
 import importlib.util
 import json
+import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from watermark import payload as framing
 from watermark import polar
 from watermark.grid import Geometry
 from watermark.imprint import MASK, Mask, imprint
 from watermark.pattern import pattern
+from watermark.pilots import constellations, pilot_wave, slot_of
 from watermark.spreading import spreads
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "mark"
@@ -34,14 +41,33 @@ def test_the_worked_example(make: ModuleType) -> None:
     assert make.example() == frozen
     text = (VECTORS.parents[2] / "docs" / "spec" / "mark.md").read_text()
     squeezed = "".join(text.split())
-    for name in ("key", "payload", "message", "word", "pattern_1024x1024", "change_48x64"):
+    names = ("key", "payload", "message", "word", "pattern_1024x1024", "pattern_1024x832")
+    for name in (*names, "change_48x64"):
         assert frozen[name] in squeezed
+    for subkey in frozen["subkeys"].values():
+        assert subkey in squeezed
+    assert frozen["constellation"] == slot_of(bytes(range(100, 112)), key=bytes(range(32)))
 
 
 def test_what_is_added_is_frozen(make: ModuleType) -> None:
     frozen = json.loads((VECTORS / "accumulated.json").read_text())
-    assert frozen["cases"] >= 500
+    assert frozen["cases"] >= 2000
     assert make.accumulated(frozen["cases"]) == frozen["sha256"]
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_threads_of_the_matrix_library_do_not_matter(threads: str, make: ModuleType) -> None:
+    """Sums are taken in another order then; they are whole numbers, so it must not show."""
+    limits = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads)
+    path = os.pathsep.join([str(VECTORS), str(VECTORS.parents[2])])
+    done = subprocess.run(
+        [sys.executable, "-c", "import make; print(make.accumulated(24))"],
+        env=os.environ | limits | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == make.accumulated(24)
 
 
 # --- the spec once more, sample by sample, in Python's own integers -------------------------------
@@ -109,7 +135,95 @@ def _round(number: int, bits: int) -> int:
     return whole + (rest > half or (rest == half and bits > 0 and whole & 1 == 1))
 
 
-@pytest.mark.parametrize(("shape", "shift"), [((64, 16), 11), ((30, 1100), 12), ((1024, 17), 10)])
+def _hkdf(key: bytes, label: bytes) -> bytes:
+    """RFC 5869, written out: one block of output is enough."""
+    extracted = hmac.digest(b"radseal-mark-2", key, "sha256")
+    return hmac.digest(extracted, label + b"\x01", "sha256")
+
+
+def _stream(subkey: bytes, numbers: int) -> list[int]:
+    """AES in counter mode, block by block, as u64le."""
+    aes = Cipher(algorithms.AES256(subkey), modes.ECB()).encryptor()
+    blocks = b"".join(aes.update(n.to_bytes(16, "big")) for n in range(-(-numbers // 2)))
+    return [int.from_bytes(blocks[8 * i : 8 * i + 8], "little") for i in range(numbers)]
+
+
+def _rings() -> list[list[tuple[int, int]]]:
+    rings = []
+    low = 2704
+    for _ in range(32):
+        high = low * 12 // 11
+        ring = [
+            (x, y)
+            for y in range(8, 256)
+            for x in range(-255, 256)
+            if abs(x) >= 8 and low <= x * x + y * y < high
+        ]
+        rings.append(ring)
+        low = high
+    return rings
+
+
+HEIGHTS = [36, 35, 34, 32, 31, 30, 29, 28, 27, 26, 25, 25, 24, 23, 22, 21, 21, 20, 19, 19]
+HEIGHTS += [18, 17, 17, 16, 16, 15, 15, 14, 14, 13, 13, 12]
+COSINES = [round(64 * math.cos(math.pi * i / 512)) for i in range(1024)]
+
+
+def _pilots(key: bytes, payload: bytes) -> list[tuple[int, int, int, int]]:
+    """Frequency along x and y, phase and height of every pilot, from key and id alone."""
+    subkey = _hkdf(key, b"geometry")
+    slot = hmac.new(subkey, payload, hashlib.sha256).digest()[0] % 16
+    draws = _stream(subkey, 16 * 32 * 2)[slot * 64 : slot * 64 + 64]
+    found = []
+    for k, ring in enumerate(_rings()):
+        x, y = ring[draws[2 * k] % len(ring)]
+        found.append((x, y, draws[2 * k + 1] % 1024, HEIGHTS[k]))
+    return found
+
+
+def _pilot(pilots: list[tuple[int, int, int, int]], row: int, column: int) -> int:
+    total = 0
+    for x, y, phase, height in pilots:
+        down, across = (row * y + phase) % 1024, column * x % 1024
+        total += height * COSINES[down] * COSINES[across]
+        total -= height * COSINES[(down - 256) % 1024] * COSINES[(across - 256) % 1024]
+    return total // 4096
+
+
+def test_the_tables_of_the_pilots_are_those_of_the_spec() -> None:
+    table = b"".join(c.to_bytes(1, "little", signed=True) for c in COSINES)
+    rings = b"".join(
+        part.to_bytes(2, "little", signed=True)
+        for ring in _rings()
+        for point in ring
+        for part in point
+    )
+    text = (VECTORS.parents[2] / "docs" / "spec" / "mark.md").read_text()
+    for digest in (hashlib.sha256(table).hexdigest(), hashlib.sha256(rings).hexdigest()):
+        assert digest in text
+    assert ", ".join(map(str, HEIGHTS)) in text
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_the_pilots_follow_from_key_and_id(number: int) -> None:
+    key, payload = hashlib.sha256(bytes([number])).digest(), bytes([number] * 12)
+    pilots = _pilots(key, payload)
+    ours = constellations(key)[slot_of(payload, key=key)]
+    numbers = zip(ours.frequencies.tolist(), ours.phases, ours.heights, strict=True)
+    assert [(x, y, int(p), int(h)) for (x, y), p, h in numbers] == pilots
+    wave = pilot_wave(ours, (1024, 96))
+    places = np.random.default_rng(number).integers(0, (1024, 96), (400, 2)).tolist()
+    assert [int(wave[row, column]) for row, column in places] == [
+        _pilot(pilots, row, column) for row, column in places
+    ]
+    smooth = np.zeros((1024, 96))
+    down, across = np.mgrid[0:1024, 0:96]
+    for x, y, phase, height in pilots:
+        smooth += height * np.cos(2 * np.pi * (x * across + y * down + phase) / 1024)
+    assert float(np.abs(wave - smooth).max()) < 12  # the table's rounding, all pilots together
+
+
+@pytest.mark.parametrize(("shape", "shift"), [((100, 16), 11), ((30, 1100), 12), ((1024, 17), 10)])
 def test_a_second_implementation_agrees(shape: tuple[int, int], shift: int, key: bytes) -> None:
     payload = b"another one!"
     geometry = Geometry.of(shape)
@@ -118,14 +232,18 @@ def test_a_second_implementation_agrees(shape: tuple[int, int], shift: int, key:
     bands = []
     for number, spread in enumerate(spreads(key)):
         level = 2 + number // 3
-        height = {2: 92, 3: 171, 4: 243}[level]
+        height = {2: 50, 3: 147, 4: 262}[level]
         rows, columns = geometry.canvas[0] >> level, geometry.canvas[1] >> level
         signs = (
             spread.chips[:rows, :columns]
             * (1 - 2 * word.astype(int))[spread.slots[:rows, :columns]]
         )
         bands.append((signs * height).tolist())
-    wave = [[min(max(v, -400), 400) for v in row] for row in _waves(bands)]
+    pilots = _pilots(key, payload)
+    wave = [
+        [min(max(v + _pilot(pilots, i, j), -400), 400) for j, v in enumerate(row)]
+        for i, row in enumerate(_waves(bands))
+    ]
     ours = pattern(payload, key=key, canvas=geometry.canvas)
     assert ours.tolist() == wave
 

@@ -18,10 +18,11 @@ from watermark.grid import Geometry
 from watermark.imprint import MASK, Mask, imprint
 from watermark.keys import Purpose, derive
 from watermark.pattern import pattern
+from watermark.pilots import constellations, slot_of
 from watermark.spreading import spreads
 
 HERE = Path(__file__).parent
-CASES = 600
+CASES = 2000
 
 
 def example() -> dict[str, object]:
@@ -32,6 +33,8 @@ def example() -> dict[str, object]:
     mask = Mask(np.full(geometry.cells, 8, np.uint8), 13)
     wave = pattern(payload, key=key, canvas=geometry.canvas)
     first = spreads(key)[0]
+    slot = slot_of(payload, key=key)
+    pilots = constellations(key)[slot]
     return {
         "key": key.hex(),
         "payload": payload.hex(),
@@ -40,6 +43,10 @@ def example() -> dict[str, object]:
         "word": np.packbits(polar.encode(framed)).tobytes().hex(),
         "chips": first.chips[0, :8].tolist(),
         "slots": first.slots[0, :4].tolist(),
+        "constellation": slot,
+        "frequencies": pilots.frequencies[:4].tolist(),
+        "phases": pilots.phases[:4].tolist(),
+        "pattern_first_row": pattern(payload, key=key, canvas=(1024, 1024))[0, :8].tolist(),
         "pattern_1024x1024": digest(pattern(payload, key=key, canvas=(1024, 1024)), "<i2"),
         "pattern_1024x832": digest(pattern(payload, key=key, canvas=(1024, 832)), "<i2"),
         "change_48x64": digest(added(wave, mask, geometry), "<i4"),
@@ -51,9 +58,11 @@ def accumulated(cases: int) -> str:
     total = hashlib.sha256()
     for number in range(cases):
         draw = random.Random(number)
-        key = random.Random(number // 60).randbytes(32)  # ten keys
+        key = random.Random(number // 200).randbytes(32)  # ten keys
         longer = draw.choice((64, 100, 333, 1024, 1025, 1500))
-        shape = [longer, draw.randrange(max(16, longer // 40), min(longer, 130) + 1)]
+        least = max(16, longer // 40)
+        most = min(longer, 130) if number % 8 == 0 else max(least, longer // 7)  # small: quicker
+        shape = [longer, draw.randrange(least, most + 1)]
         draw.shuffle(shape)
         geometry = Geometry.of(tuple(shape))
         codes = draw.choices(range(len(MASK)), k=geometry.cells[0] * geometry.cells[1])

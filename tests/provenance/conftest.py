@@ -1,0 +1,102 @@
+"""A sealed radiograph, and pictures of it as hospitals make them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from provenance import Site, Verdict, seal, verify
+from provenance.dicom.pixels import frames, pixel_geometry
+from provenance.dicom.read import read_instance
+
+Encode = Callable[[np.ndarray], bytes]
+
+
+def body(*, seed: int, rows: int = 1024, columns: int = 896) -> np.ndarray:
+    """Smooth structure of several sizes with grain: 12 bits, like a radiograph of about 1 MP."""
+    chance = np.random.default_rng(seed)
+    y, x = np.mgrid[0:rows, 0:columns] / max(rows, columns)
+    levels = 0.45 + 0.12 * np.cos(5 * x + seed) * np.cos(4 * y)
+    for size in np.geomspace(0.3, 0.02, 60):
+        row, column, height = chance.uniform(0, 1, 3)
+        levels += (
+            size**0.4
+            * 0.35
+            * (height - 0.5)
+            * np.exp(-((x - column) ** 2 + (y - row) ** 2) / (2 * (size / 2) ** 2))
+        )
+    levels += chance.normal(0, 0.008, levels.shape)
+    return np.clip(levels * 4095, 1, 4094).astype(np.uint16)
+
+
+@dataclass(frozen=True)
+class Original:
+    """A sealed image: its file, its samples, and whom to ask about it."""
+
+    path: Path
+    samples: np.ndarray
+    site: Site
+
+    @property
+    def shown(self) -> np.ndarray:
+        """What a screen shows of it: 8 bits, windowed."""
+        low, high = np.percentile(self.samples, [0.5, 99.5])
+        return np.clip((self.samples - low) / (high - low) * 255, 0, 255).astype(np.uint8)
+
+    def judge(self, source: bytes | Path) -> Verdict:
+        """Ask trust, ledger and mark."""
+        records = self.site.records()
+        with records.log:
+            return verify(
+                source, trust=self.site.trust, records=records, mark_key=self.site.mark_key
+            )
+
+
+@pytest.fixture(scope="session")
+def make_original(
+    site: Site, make_dicom: Callable[..., bytes], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Original]:
+    """Return a maker of sealed and marked images."""
+
+    def make(samples: np.ndarray, **attributes: object) -> Original:
+        path = tmp_path_factory.mktemp("original") / "image.dcm"
+        with site.device() as device:
+            sealed = seal(make_dicom(samples, **attributes), device=device)
+        assert sealed.mark is not None
+        sealed.write(path)
+        instance = read_instance(path)
+        geometry = pixel_geometry(instance)
+        assert geometry is not None
+        (frame,) = frames(instance, geometry)
+        return Original(path, np.asarray(frame), site)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def chest(make_original: Callable[..., Original]) -> Original:
+    """A sealed image of about one megapixel."""
+    return make_original(body(seed=1))
+
+
+@pytest.fixture(scope="session")
+def other_chest(make_original: Callable[..., Original]) -> Original:
+    """Another one, of the same size."""
+    return make_original(body(seed=2), PatientID="P-2")
+
+
+@pytest.fixture(scope="session")
+def encode() -> Callable[..., bytes]:
+    """Return a writer of pictures: ``encode(levels, "PNG", **how) -> bytes``, by Pillow."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    def write(levels: np.ndarray, kind: str, **how: object) -> bytes:
+        buffer = BytesIO()
+        Image.fromarray(levels).save(buffer, kind, **how)
+        return buffer.getvalue()
+
+    return write

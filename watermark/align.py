@@ -1,0 +1,216 @@
+"""Sharpen a guess: from a linear map to a homography, by the phases of the pilots, block by block.
+
+A pilot's phase in a block of the picture tells how far the block lies from where the guess puts
+it. First each block looks for its own shift among many; a robust fit joins them. Then all phases
+of all blocks are brought to zero together (Gauss-Newton), which uses blocks that are too weak
+to speak for themselves.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from watermark.grid import SIDE
+from watermark.pilots import Constellation
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Waves = npt.NDArray[np.complex128]
+
+BLOCK: Final = 256
+_STRIDE: Final = 128
+_LOUD: Final = 3.0
+_HIGHEST: Final = 0.47
+"""Highest frequency that is measured, in periods a point."""
+_LOOKS: Final = (
+    (12.0, 1.5, 140.0, 6),
+    (12.0, 1.5, 140.0, 8),
+    (8.0, 1.0, 300.0, 8),
+    (4.0, 0.5, 300.0, 8),
+)
+"""Reach and step of the blocks' own shifts, highest pilot used, parameters fitted."""
+_ROUNDS: Final = 4
+_FITS: Final = 8
+_HALF: Final = SIDE / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Tapered, overlapping blocks of a flattened picture.
+
+    Attributes
+    ----------
+    points : float32, shape (n, 256, 256)
+    centres : float64, shape (n, 2)
+        x and y on the picture's own grid.
+    """
+
+    points: Floats
+    centres: Doubles
+
+    @classmethod
+    def of(cls, flat: Floats) -> Self:
+        """Cut a flattened picture."""
+        window = np.square(np.sin(np.pi * (np.arange(BLOCK) + 0.5) / BLOCK)).astype(np.float32)
+        padding = [(0, max(0, BLOCK - side)) for side in flat.shape]
+        whole = np.pad(flat, padding)
+        points: list[Floats] = []
+        centres: list[tuple[float, float]] = []
+        for top in range(0, whole.shape[0] - BLOCK + 1, _STRIDE):
+            for left in range(0, whole.shape[1] - BLOCK + 1, _STRIDE):
+                block = whole[top : top + BLOCK, left : left + BLOCK]
+                points.append(block * window[:, np.newaxis] * window)
+                centres.append((left + BLOCK / 2, top + BLOCK / 2))
+        return cls(np.array(points), np.array(centres))
+
+
+def align(blocks: Blocks, matrix: Doubles, constellation: Constellation, sign: float) -> Doubles:
+    """Return the sharpened map from the canonical grid to the picture's own grid.
+
+    Parameters
+    ----------
+    blocks : Blocks
+        The flattened picture.
+    matrix : float64, shape (3, 3)
+        The guess.
+    constellation : Constellation
+        The pilots that the picture bears.
+    sign : float
+        -1 if the grey scale is turned.
+
+    Returns
+    -------
+    float64, shape (3, 3)
+        A homography; the guess itself if nothing better is found.
+    """
+    start = _Phases.at(blocks, matrix, constellation, sign)
+    rigid = _settle(blocks, _settle(blocks, start, constellation, sign, 6), constellation, sign, 8)
+    here = start
+    for reach, step, highest, freedom in _LOOKS:
+        shifts, trust = _own_shifts(here, constellation, reach, step, highest)
+        moved = _compose(here.matrix, _robust(here.places, shifts, trust, freedom, reach))
+        there = _Phases.at(blocks, moved, constellation, sign)
+        if there.agreement > here.agreement:
+            here = there
+    bent = _settle(blocks, here, constellation, sign, 8)
+    return max((rigid, bent), key=lambda phases: phases.agreement).matrix
+
+
+def _settle(
+    blocks: Blocks, here: "_Phases", constellation: Constellation, sign: float, freedom: int
+) -> "_Phases":
+    """Bring all phases to zero together, as long as they agree better for it."""
+    for _ in range(_ROUNDS):
+        moved = _compose(here.matrix, _newton(here, constellation, freedom))
+        there = _Phases.at(blocks, moved, constellation, sign)
+        if there.agreement <= here.agreement:
+            break
+        here = there
+    return here
+
+
+@dataclass(frozen=True, slots=True)
+class _Phases:
+    """Pilots by block, each turned back by the phase that the map foretells.
+
+    Attributes
+    ----------
+    matrix : float64, shape (3, 3)
+        The map.
+    places : float64, shape (n, 2)
+        Where the map says the blocks' centres lie on the canonical grid.
+    waves : complex128, shape (n, 20)
+        In units of a block's median; real and positive if the map is right.
+    """
+
+    matrix: Doubles
+    places: Doubles
+    waves: Waves
+
+    @classmethod
+    def at(cls, blocks: Blocks, matrix: Doubles, constellation: Constellation, sign: float) -> Self:
+        back = np.linalg.inv(matrix)
+        wide = np.concatenate([blocks.centres, np.ones((len(blocks.centres), 1))], axis=1) @ back.T
+        places = wide[:, :2] / wide[:, 2:]
+        slopes = (back[:2, :2] - places[:, :, np.newaxis] * back[2, :2]) / wide[:, 2:, np.newaxis]
+        local = np.einsum("kb,nba->nka", constellation.frequencies / SIDE, slopes)
+        points = np.arange(BLOCK) - (BLOCK - 1) / 2
+        down = np.exp(-2j * np.pi * local[:, :, 1, np.newaxis] * points)
+        across = np.exp(-2j * np.pi * local[:, :, 0, np.newaxis] * points)
+        both = np.concatenate([down.real, down.imag], axis=1).astype(np.float32)
+        real, imaginary = np.split(both @ blocks.points, 2, axis=1)
+        waves: Waves = ((real + 1j * imaginary) * across).sum(axis=2)
+        turns = (places - 0.5) @ constellation.frequencies.T + constellation.phases
+        waves = waves * np.exp(-2j * np.pi * turns / SIDE)
+        waves = np.where(np.abs(local).max(axis=2) < _HIGHEST, waves, 0)
+        size = np.abs(waves)
+        waves = sign * waves / (np.median(size, axis=1, keepdims=True) + 1e-9)
+        return cls(matrix, places, waves / np.maximum(np.abs(waves) / _LOUD, 1))
+
+    @property
+    def agreement(self) -> float:
+        """Sum of the pilots in phase."""
+        return float(self.waves.real.sum())
+
+
+def _own_shifts(
+    phases: _Phases, constellation: Constellation, reach: float, step: float, highest: float
+) -> tuple[Doubles, Doubles]:
+    """Return the shift at which each block agrees best, in grid points, and how far to trust it."""
+    line = np.arange(-reach, reach + step / 2, step)
+    tried = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    low = np.hypot(*constellation.frequencies.T) < highest
+    turns = np.exp(-2j * np.pi / SIDE * (tried @ constellation.frequencies[low].T))
+    agreement = (phases.waves[:, low] @ turns.T).real
+    chance = np.sqrt(np.median(np.square(agreement)) + 1e-9)
+    best = agreement.argmax(axis=1)
+    height = agreement[np.arange(len(best)), best]
+    return tried[best], np.maximum(height / chance - 2, 0)
+
+
+def _slopes(places: Doubles, freedom: int) -> Doubles:
+    """Return how shifts (n, 2, freedom) follow from small changes of a homography."""
+    x, y = ((places - _HALF) / _HALF).T
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    columns = [(one, zero), (zero, one), (x, zero), (y, zero), (zero, x), (zero, y)]
+    columns += [(x * x, x * y), (x * y, y * y)][: max(0, freedom - 6)]
+    slopes: Doubles = np.array(columns).transpose(2, 1, 0)
+    return slopes
+
+
+def _robust(
+    places: Doubles, shifts: Doubles, trust: Doubles, freedom: int, reach: float
+) -> Doubles:
+    """Fit shifts by iteratively reweighted least squares; parameters as in ``_slopes``."""
+    slopes = _slopes(places, freedom)
+    damping = np.diag([1e-3] * 6 + [1.0] * (freedom - 6))
+    fit = np.zeros(freedom)
+    for _ in range(_FITS):
+        rest = np.hypot(*(shifts - slopes @ fit).T)
+        weight = trust / (1 + np.square(rest / (1 + reach / 4)))
+        normal = np.einsum("nia,n,nib->ab", slopes, weight, slopes) + damping
+        fit = np.linalg.solve(normal, np.einsum("nia,n,ni->a", slopes, weight, shifts))
+    return fit
+
+
+def _newton(phases: _Phases, constellation: Constellation, freedom: int) -> Doubles:
+    """Return the small change that brings all phases nearest to zero."""
+    slopes = _slopes(phases.places, freedom)
+    turn = np.einsum("ka,nap->nkp", constellation.frequencies, slopes) * (2 * np.pi / SIDE)
+    weight = np.maximum(phases.waves.real, 0)
+    normal = np.einsum("nkp,nk,nkq->pq", turn, weight, turn)
+    damping = np.diag([1e-6] * 6 + [1e-4] * (freedom - 6)) * (np.trace(normal) / 8 + 1e-9)
+    return np.linalg.solve(normal + damping, np.einsum("nkp,nk->p", turn, phases.waves.imag))
+
+
+def _compose(matrix: Doubles, change: Doubles) -> Doubles:
+    """Return the map after its places have moved by a small change."""
+    c = np.concatenate([change, np.zeros(8 - len(change))]) / _HALF
+    middle = np.array([[1 / _HALF, 0, -1], [0, 1 / _HALF, -1], [0, 0, 1]])
+    small = np.array([[1 + c[2], c[3], c[0]], [c[4], 1 + c[5], c[1]], [-c[6], -c[7], 1]])
+    back = np.linalg.inv(middle) @ small @ middle @ np.linalg.inv(matrix)
+    moved = np.linalg.inv(back)
+    composed: Doubles = moved / moved[2, 2]
+    return composed

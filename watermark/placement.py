@@ -1,0 +1,67 @@
+"""Where a marked image lies in a picture of it."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from watermark.errors import ArgumentError
+from watermark.grid import SIDE, Geometry
+
+Points = npt.NDArray[np.float64]
+
+_FLATTEST: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A homography from the canonical grid to the pixels of a picture.
+
+    Both have their origin at the outer corner of the first sample, x along the columns and y
+    along the rows: pixel (row, column) covers ``column <= x < column + 1``, and its centre has
+    ``x = column + 0.5``. The longer side of the marked image is 1024 on the grid.
+
+    Attributes
+    ----------
+    matrix : tuple of float
+        The nine numbers of the matrix, row by row; the last one is 1.
+    """
+
+    matrix: tuple[float, float, float, float, float, float, float, float, float]
+
+    @classmethod
+    def upright(cls, geometry: Geometry) -> Self:
+        """Return the placement of an image that is whole and as it was marked."""
+        scale = geometry.longer / SIDE
+        return cls((scale, 0.0, 0.0, 0.0, scale, 0.0, 0.0, 0.0, 1.0))
+
+    @classmethod
+    def of(cls, matrix: npt.NDArray[np.floating[Any]]) -> Self:
+        """Return the placement of a 3 x 3 matrix; ArgumentError if it cannot be undone."""
+        m = np.asarray(matrix, np.float64)
+        if m.shape != (3, 3) or not np.isfinite(m).all() or abs(m[2, 2]) < _FLATTEST:
+            raise ArgumentError("a placement is a finite 3 x 3 matrix")
+        if abs(np.linalg.det(m / m[2, 2])) < _FLATTEST:
+            raise ArgumentError("a placement can be undone")
+        a, b, c, d, e, f, g, h, _ = (float(x) for x in (m / m[2, 2]).ravel())
+        return cls((a, b, c, d, e, f, g, h, 1.0))
+
+    @property
+    def array(self) -> Points:
+        """The matrix, float64, 3 x 3."""
+        return np.array(self.matrix, np.float64).reshape(3, 3)
+
+    def to_picture(self, points: Points) -> Points:
+        """Map grid points (n, 2), x and y, to the picture."""
+        return _map(self.array, points)
+
+    def to_grid(self, points: Points) -> Points:
+        """Map points of the picture (n, 2), x and y, to the grid."""
+        return _map(np.linalg.inv(self.array).astype(np.float64), points)
+
+
+def _map(matrix: Points, points: Points) -> Points:
+    wide = np.concatenate([points, np.ones((len(points), 1))], axis=1) @ matrix.T
+    mapped: Points = wide[:, :2] / wide[:, 2:]
+    return mapped

@@ -1,0 +1,159 @@
+"""The spectrum of a picture, levelled so that a weak wave shows wherever it lies."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from watermark.evidence import local_level
+from watermark.grid import SIDE
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Waves = npt.NDArray[np.complex64]
+Places = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
+
+BINS: Final = 2 * SIDE
+"""Points of the transform: a bin is half a period over the grid."""
+TOP: Final = 500.0
+"""Highest frequency that is looked up, in periods over the grid."""
+_NEIGHBOURS: Final = 8
+"""Bins to either side that tell what a bin without a wave would hold."""
+_SCALES: Final = 4
+_CUT: Final = 2.0
+
+
+def flatten(canvas: Floats) -> Floats:
+    """Return a picture whose details stand everywhere at the same height.
+
+    Parameters
+    ----------
+    canvas : float32, shape (m, n)
+        Grey levels on a grid.
+
+    Returns
+    -------
+    float32, same shape
+        The details of the four finest scales, each over its local level and cut, summed. The
+        scales are those of the starlet transform (Starck and Murtagh 2006), which does not
+        depend on where the grid lies.
+    """
+    flat = np.zeros_like(canvas)
+    coarse = canvas
+    for scale in range(_SCALES):
+        finer, coarse = coarse, _smooth(coarse, 1 << scale)
+        detail = finer - coarse
+        square = _smooth(np.square(detail), 1 << scale)
+        detail /= local_level(square)
+        flat += np.clip(detail, -_CUT, _CUT, out=detail)
+    return flat
+
+
+def _smooth(plane: Floats, hole: int) -> Floats:
+    """Return the plane under the cubic spline's taps 1 4 6 4 1 over 16, ``hole`` points apart."""
+    for _ in range(2):
+        ends = plane[:1].repeat(2 * hole, axis=0), plane[-1:].repeat(2 * hole, axis=0)
+        wide = np.concatenate([ends[0], plane, ends[1]])
+        rows = len(plane)
+        total = wide[hole : hole + rows] + wide[3 * hole : 3 * hole + rows]
+        total *= np.float32(4)
+        total += plane * np.float32(6)
+        total += wide[:rows]
+        total += wide[4 * hole :]
+        total *= np.float32(1 / 16)
+        plane = np.ascontiguousarray(total.T)
+    return plane
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """A transform over its local level.
+
+    Attributes
+    ----------
+    waves : complex64, shape (2048, 1025)
+        Unit mean power where there is only noise; phases are those at the picture's centre.
+    power : float32, same shape
+        Their squared magnitude.
+    centre : tuple of float
+        Where phases are taken, x and y on the picture's grid: the middle of the part.
+    middle : float64, shape (2,)
+        The same, counted from the first point of the part.
+    """
+
+    waves: Waves
+    power: Floats
+    centre: tuple[float, float]
+    middle: Doubles
+
+    @classmethod
+    def of(cls, flat: Floats, *, corner: tuple[int, int] = (0, 0)) -> Self:
+        """Return the spectrum of (part of) a flattened picture of at most 1024 x 1024 points.
+
+        ``corner`` is the x and y of the part's first point on the picture's grid.
+        """
+        rows, columns = flat.shape
+        tapered = flat * (_taper(rows)[:, np.newaxis] * _taper(columns))
+        waves: Waves = np.fft.rfft2(tapered, s=(BINS, BINS)).astype(np.complex64, copy=False)
+        power = np.square(waves.real) + np.square(waves.imag)
+        level = _local_mean(power) + np.float32(np.finfo(np.float32).tiny)
+        power /= level
+        waves /= np.sqrt(level)
+        return cls(
+            waves,
+            power,
+            (corner[0] + columns / 2, corner[1] + rows / 2),
+            np.array([columns - 1, rows - 1]) / 2,
+        )
+
+    def power_at(self, frequencies: Doubles) -> Floats:
+        """Return the power at frequencies (..., 2), x and y in periods over 1024 points."""
+        row, column, _, seen = _bins(frequencies)
+        return np.where(seen, self.power[row, column], np.float32(0))
+
+    def waves_at(self, frequencies: Doubles) -> Waves:
+        """Return the waves at frequencies (..., 2)."""
+        row, column, mirrored, seen = _bins(frequencies)
+        waves = self.waves[row, column]
+        waves = np.where(mirrored, np.conj(waves), waves)
+        turn = np.exp(2j * np.pi / SIDE * (frequencies @ self.middle)).astype(np.complex64)
+        return np.where(seen, waves * turn, np.complex64(0))
+
+
+def _bins(frequencies: Doubles) -> tuple[Places, Places, Flags, Flags]:
+    """Return row, column, whether the wave is the mirrored one, and whether it can be seen."""
+    nearest = np.rint(frequencies * (BINS / SIDE)).astype(np.intp)
+    mirrored = nearest[..., 0] < 0
+    nearest = np.where(mirrored[..., np.newaxis], -nearest, nearest)
+    seen = (np.abs(nearest) < TOP * BINS / SIDE).all(axis=-1)
+    column = np.where(seen, nearest[..., 0], 0)
+    row = np.where(seen, nearest[..., 1] % BINS, 0)
+    return row, column, np.asarray(mirrored), np.asarray(seen)
+
+
+def _taper(length: int) -> Floats:
+    """Return the square root of a Hann window."""
+    return np.sin(np.pi * (np.arange(length) + 0.5) / length).astype(np.float32)
+
+
+def _local_mean(power: Floats) -> Floats:
+    """Return means over 17 x 17 bins; rows go round, columns repeat at the ends."""
+    reach = _NEIGHBOURS
+    wide = np.concatenate([power[-reach:], power, power[:reach]])
+    mean = _sums(wide)
+    wide = np.concatenate([mean[:, reach:0:-1], mean, mean[:, : -reach - 1 : -1]], axis=1)
+    mean = np.ascontiguousarray(_sums(np.ascontiguousarray(wide.T)).T)
+    mean *= np.float32((2 * reach + 1) ** -2)
+    return mean
+
+
+def _sums(wide: Floats) -> Floats:
+    """Return sums of 17 consecutive rows."""
+    two = wide[:-1] + wide[1:]
+    four = two[:-2] + two[2:]
+    eight = four[:-4] + four[4:]
+    sixteen = eight[:-8] + eight[8:]
+    sums: Floats = sixteen[:-1] + wide[16:]
+    return sums
