@@ -1,7 +1,7 @@
 """Measure the mark on real radiographs: fidelity, survival, false alarms, speed, memory.
 
-    python benchmarks/mark.py            every radiograph of the corpus
-    python benchmarks/mark.py --quick    every sixth one, four keys
+    python -m benchmarks.mark            every radiograph of the corpus
+    python -m benchmarks.mark --quick    every sixth one, four keys
 
 Prints Markdown; docs/mark-robustness.md holds the latest output. The corpus is the folder that
 RADSEAL_CORPUS names, by default ``shared`` beside the checkout.

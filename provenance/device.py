@@ -1,6 +1,5 @@
 """An actor with a key, a certificate and a log to write to: what a modality holds to seal."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from ledger import ConflictError, Entry, Event, Head, Signer, Submission, sign_statement
+from provenance.mark_keys import mark_key_id
 from provenance.records import Records
 
 # Another process with the same key may append between our look and our append.
@@ -26,7 +26,7 @@ class Device:
     @property
     def mark_key_id(self) -> bytes:
         """Eight bytes that name the mark key without revealing it."""
-        return hashlib.sha256(b"radseal-mark-key-1" + self.mark_key).digest()[:8]
+        return mark_key_id(self.mark_key)
 
     def record(
         self,

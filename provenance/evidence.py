@@ -1,6 +1,6 @@
 """What was gathered about one object, before anyone judges it. Values only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -62,12 +62,13 @@ class PixelComparison:
 
 @dataclass(frozen=True, slots=True)
 class MarkReading:
-    """What the mark says: a seal id, or None; or why it was not sought."""
+    """What the mark says: a seal id, or None; or why it was not sought. ``key`` is what read it."""
 
     seal_id: bytes | None = None
     false_alarm_log10: float | None = None
     not_sought: str | None = None
     reading: "Reading | None" = None
+    key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

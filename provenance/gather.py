@@ -54,7 +54,7 @@ def gather(instance: Instance, verifier: Verifier) -> Evidence:
 
 def gather_picture(picture: PictureFile, verifier: Verifier) -> Evidence:
     """Collect everything `judge` needs about a picture: no header, no carrier, only a mark."""
-    mark = search_mark(picture.plane, verifier.mark_key)
+    mark = search_mark(picture.plane, verifier.mark_keys)
     try:
         return _gather_picture(picture, mark, verifier)
     except LedgerError as error:
@@ -93,7 +93,7 @@ def _gather(instance: Instance, verifier: Verifier) -> Evidence:
         found = from_ledger(instance, verifier.records)
     mark, out_of_reach = None, None
     if found is None:
-        mark = read_mark(instance, verifier.mark_key)
+        mark = read_mark(instance, verifier.mark_keys)
         found, out_of_reach = from_mark(mark, verifier.records)
     evidence = Evidence(
         carrier=state,
@@ -170,11 +170,11 @@ def _look_closer(
     """Where pixels differ: is it a copy? Ask the mark and the thumbnail."""
     mark = evidence.mark
     if mark is None:
-        marked = claim.body.mark is not None
+        terms = claim.body.mark
         mark = (
-            read_mark(instance, verifier.mark_key, expected=[claim.seal_id])
-            if marked
-            else MarkReading(not_sought="the object was sealed unmarked")
+            MarkReading(not_sought="the object was sealed unmarked")
+            if terms is None
+            else read_mark(instance, verifier.keys_of(terms), expected=[claim.seal_id])
         )
         evidence = replace(evidence, mark=mark)
     if mark.reading is None:
@@ -186,8 +186,8 @@ def _with_likeness(
     evidence: Evidence, claim: Claim, plane: Samples, verifier: Verifier
 ) -> Evidence:
     """Compare what is shown with the sealed image that its own mark names."""
-    mark, key, image = evidence.mark, verifier.mark_key, claim.annex.image
-    if mark is None or mark.reading is None or key is None or image is None:
+    mark, image = evidence.mark, claim.annex.image
+    if mark is None or mark.reading is None or mark.key is None or image is None:
         return evidence
     if mark.seal_id != claim.seal_id:
         return evidence
@@ -197,7 +197,7 @@ def _with_likeness(
         columns=image.geometry.columns,
         picture=(plane.shape[0], plane.shape[1]),
     )
-    likeness = compare_copy(plane, mark.reading, claim.annex, key=key)
+    likeness = compare_copy(plane, mark.reading, claim.annex, key=mark.key)
     return replace(evidence, likeness=likeness, viewpoint=viewpoint)
 
 

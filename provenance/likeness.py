@@ -37,7 +37,7 @@ def compare_copy(
     presence = watermark.presence(plane, reading, key=key, shape=(rows, columns))
     picture = plane.shape[0], plane.shape[1]
     regions = regions_of(
-        presence.altered,
+        presence.certain,
         size=(CELL, CELL),
         placement=presence.placement,
         picture=picture,

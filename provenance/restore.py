@@ -1,5 +1,6 @@
 """Take the mark out: the samples as they were, checked against the signed original root."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from provenance.dicom.read import Instance, read_instance
 from provenance.dicom.write import instance_bytes, set_pixels, write_instance
 from provenance.errors import EvidenceError, EvidenceMissingError, MalformedError
 from provenance.image_tree import hash_image
+from provenance.mark_keys import mark_key_id
 from provenance.marking import mark_plane, with_plane
 from provenance.volume import restore_frames
 
@@ -35,8 +37,12 @@ class Restored:
         write_instance(self.instance, Path(path), overwrite=overwrite)
 
 
-def restore(source: bytes | Path | str, *, mark_key: bytes) -> Restored:
+def restore(
+    source: bytes | Path | str, *, mark_key: bytes, former_mark_keys: Sequence[bytes] = ()
+) -> Restored:
     """Return the original samples of a sealed object, bit for bit.
+
+    The seal names the key of its mark; if it is none of these, the one in use is tried.
 
     Raises EvidenceMissingError (no seal, no restore data), EvidenceError (the pixels are not
     those that were sealed, or the result is not the signed original), MalformedError.
@@ -58,7 +64,9 @@ def restore(source: bytes | Path | str, *, mark_key: bytes) -> Restored:
         return Restored(instance, claim.seal_id, was_marked=False)
     if values.restore is None:
         raise EvidenceMissingError("the file carries no restore data")
-    restored = _restore(instance, claim, values.restore, mark_key)
+    terms = claim.body.mark
+    named = (k for k in former_mark_keys if terms is not None and mark_key_id(k) == terms.key_id)
+    restored = _restore(instance, claim, values.restore, next(named, mark_key))
     remove_carrier(restored.dataset)
     return Restored(restored, claim.seal_id, was_marked=True)
 

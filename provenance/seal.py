@@ -40,7 +40,6 @@ from provenance.marking import (
 )
 from provenance.seal_root import SALT_SIZE, commit_descriptor, commit_object, commit_original
 from provenance.volume import mark_frames
-from watermark.volume import MarkedVolume
 
 MODALITY = 0x00080060
 SEAL_ID_SIZE = 12
@@ -85,7 +84,7 @@ class Sealed:
     unmarked: str | None
     notes: tuple[str, ...]
     rehearsal: watermark.Rehearsal | None = None
-    volume: MarkedVolume | None = None
+    volume: watermark.MarkedVolume | None = None
     terms: MarkTerms | None = None
 
     @property
@@ -180,7 +179,7 @@ class _Marking:
     marked: watermark.Marked | None = None
     unmarked: str | None = None
     rehearsal: watermark.Rehearsal | None = None
-    volume: MarkedVolume | None = None
+    volume: watermark.MarkedVolume | None = None
 
     @property
     def restore_data(self) -> bytes | None:

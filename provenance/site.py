@@ -4,6 +4,7 @@ SITE/site.json              name, origin, what it is
 SITE/trust/roots/*.pem      certificate authorities; give this folder to those who verify
 SITE/trust/logs/*.vkeys     verifier keys of logs
 SITE/keys/                  private keys, mode 0600 in a folder of mode 0700
+SITE/keys/mark.key          of the marks made now; mark-until-TIME.key of those made before
 SITE/certificates/*.pem     one certificate for each role
 SITE/ledger.sqlite          the log
 """
@@ -36,6 +37,7 @@ from ledger import (
 from provenance.certificates import NO_EXPIRY, certificate_der, issue_authority, issue_role
 from provenance.device import Device
 from provenance.errors import UsageError
+from provenance.mark_keys import mark_key_id
 from provenance.records import Records
 from provenance.signers import generate_key, load_signer, save_key, write_secret
 from provenance.trust import TrustStore
@@ -44,6 +46,7 @@ SCHEMA = "radseal/site/1"
 ROLES = (Role.ARCHIVIST, Role.DEVICE, Role.OPERATOR, Role.GATEWAY, Role.AUDITOR)
 SECRETS = ("annex", "lookup", "mark")
 SECRET_SIZE = 32
+_FORMER = "mark-until-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,35 @@ class Site:
     def mark_key(self) -> bytes:
         """The key of this site's marks."""
         return self._secret("mark")
+
+    @property
+    def former_mark_keys(self) -> tuple[bytes, ...]:
+        """The keys of the marks made before, the newest first: with them old marks still read."""
+        files = sorted((self.folder / "keys").glob(f"{_FORMER}*.key"), reverse=True)
+        return tuple(self._secret(path.stem) for path in files)
+
+    @property
+    def mark_keys(self) -> tuple[bytes, ...]:
+        """All of them: the one in use, then the former ones."""
+        return (self.mark_key, *self.former_mark_keys)
+
+    def renew_mark_key(self, *, at: datetime) -> bytes:
+        """Make a new mark key from now on, keep the old one to read with; return the new id.
+
+        Every device that holds the old key must get the new one: until then its seals name the
+        old key, and are read with it.
+        """
+        keys = self.folder / "keys"
+        old, new = self.mark_key, secrets.token_bytes(SECRET_SIZE)
+        fresh = keys / "mark.key.new"
+        fresh.unlink(missing_ok=True)  # of a run that was cut off
+        write_secret(fresh, new)
+        try:
+            write_secret(keys / f"{_FORMER}{at.astimezone(UTC):%Y%m%dT%H%M%S}Z.key", old)
+        except FileExistsError as error:
+            raise UsageError("the mark key was renewed in this very second") from error
+        fresh.replace(keys / "mark.key")  # last: a key is never lost
+        return mark_key_id(new)
 
     def records(self) -> Records:
         """Open the ledger to read; it can neither append nor sign."""

@@ -1,6 +1,6 @@
 """The custody chain of one object, as its log tells it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -43,12 +43,12 @@ class Trace:
         return bool(self.events) and all(e.linked for e in self.events)
 
 
-def trace(subject: str, *, records: Records, mark_key: bytes | None) -> tuple[Trace, ...]:
+def trace(subject: str, *, records: Records, mark_keys: Sequence[bytes]) -> tuple[Trace, ...]:
     """Find the objects that ``subject`` (a path, a seal id in hex, a UID) names, and their events.
 
     Raises EvidenceMissingError when the ledger knows none.
     """
-    seal_ids, found_by = _resolve(subject, records, mark_key)
+    seal_ids, found_by = _resolve(subject, records, mark_keys)
     traces = tuple(
         Trace(seal_id, found_by, tuple(_events(seal_id, records))) for seal_id in seal_ids
     )
@@ -59,10 +59,10 @@ def trace(subject: str, *, records: Records, mark_key: bytes | None) -> tuple[Tr
 
 
 def _resolve(
-    subject: str, records: Records, mark_key: bytes | None
+    subject: str, records: Records, mark_keys: Sequence[bytes]
 ) -> tuple[tuple[bytes, ...], str]:
     if Path(subject).is_file():
-        return _of_file(Path(subject), records, mark_key)
+        return _of_file(Path(subject), records, mark_keys)
     if len(subject) == SEAL_ID_HEX:
         try:
             return (bytes.fromhex(subject),), "seal id"
@@ -77,9 +77,11 @@ def _resolve(
     )
 
 
-def _of_file(path: Path, records: Records, mark_key: bytes | None) -> tuple[tuple[bytes, ...], str]:
+def _of_file(
+    path: Path, records: Records, mark_keys: Sequence[bytes]
+) -> tuple[tuple[bytes, ...], str]:
     if is_picture(read_head(path)):
-        mark = search_mark(read_picture_file(path).plane, mark_key)
+        mark = search_mark(read_picture_file(path).plane, mark_keys)
         if mark.seal_id is None:
             raise EvidenceMissingError(f"{path} is a picture without a mark of this site")
         return (mark.seal_id,), "the mark in the pixels"
@@ -95,7 +97,7 @@ def _of_file(path: Path, records: Records, mark_key: bytes | None) -> tuple[tupl
     uid = uid_of(instance.dataset, Lookup.INSTANCE)
     if uid is not None and (found := records.find(Lookup.INSTANCE, uid)):
         return found, "the file's SOP Instance UID"
-    mark = read_mark(instance, mark_key)
+    mark = read_mark(instance, mark_keys)
     if mark.seal_id is not None:
         return (mark.seal_id,), "the mark in the pixels"
     raise EvidenceMissingError(

@@ -1,5 +1,6 @@
 """Verify one object: read it, gather the evidence, judge it. Bad evidence becomes a finding."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from provenance.examination import examine_source
@@ -15,11 +16,13 @@ def verify(
     trust: TrustStore,
     records: Records | None = None,
     mark_key: bytes | None = None,
+    former_mark_keys: Sequence[bytes] = (),
 ) -> Verdict:
     """Return the verdict on one DICOM object, PNG, JPEG or TIFF. Never fails open; no network.
 
-    ``records`` lets the ledger be asked, ``mark_key`` lets the mark be looked for; without them
-    those questions stay unknown. Raises only for a mistake of the caller (UsageError).
+    ``records`` lets the ledger be asked, ``mark_key`` lets the mark be looked for
+    (``former_mark_keys`` those that were made before the key was renewed); without them those
+    questions stay unknown. Raises only for a mistake of the caller (UsageError).
     """
     path = Path(source) if isinstance(source, str) else source
-    return examine_source(path, Verifier(trust, records, mark_key)).verdict
+    return examine_source(path, Verifier(trust, records, mark_key, tuple(former_mark_keys))).verdict

@@ -13,8 +13,7 @@ from provenance.dicom.pixels import frames
 from provenance.dicom.read import Instance
 from provenance.image_tree import PixelGeometry, hash_image
 from provenance.marking import ChangeSum, Samples
-from watermark.volume import MarkedVolume, VolumeEmbedder
-from watermark.volume_restore import restore_volume
+from watermark import MarkedVolume, VolumeEmbedder, restore_volume
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ from watermark.recognise import recognise
 from watermark.rehearsal import Rehearsal, rehearse
 from watermark.restore import restore
 from watermark.search import search
+from watermark.volume import MarkedVolume, VolumeEmbedder, embed_volume
+from watermark.volume_reading import VolumeReading, detect_frame, detect_volume, frame_margins
+from watermark.volume_restore import restore_volume
 
 __all__ = [
     "PROFILES",
@@ -27,6 +30,7 @@ __all__ = [
     "Detection",
     "MalformedError",
     "Marked",
+    "MarkedVolume",
     "Observation",
     "Placement",
     "Presence",
@@ -35,15 +39,22 @@ __all__ = [
     "Reading",
     "Rehearsal",
     "RestoreError",
+    "VolumeEmbedder",
+    "VolumeReading",
     "WatermarkError",
     "detect",
+    "detect_frame",
+    "detect_volume",
     "embed",
+    "embed_volume",
+    "frame_margins",
     "measure",
     "observe",
     "presence",
     "recognise",
     "rehearse",
     "restore",
+    "restore_volume",
     "search",
 ]
 

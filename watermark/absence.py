@@ -26,6 +26,8 @@ STEPS: Final = 4
 """Cells that a patch can grow by."""
 PATCH: Final = 5.0
 """Deviations below its expectation that a patch has as a whole: 3e-7 by chance."""
+CERTAIN: Final = 8.0
+"""The same for a patch that is held against a copy: of 56 honest copies none had one, 7 at 5."""
 _ENOUGH: Final = 5.0  # information from which a cell's deviation tells how cells differ
 _BEST: Final = 0.9
 _EMPTY: Final = 0.1
@@ -53,7 +55,7 @@ def likely(correlation: Reals, information: Reals) -> Flags:
     return ~low if empty and many else np.ones(ample.shape, np.bool_)
 
 
-def judge(correlation: Reals, information: Reals, cells: Flags) -> tuple[Flags, Flags]:
+def judge(correlation: Reals, information: Reals, cells: Flags) -> tuple[Flags, Flags, Flags]:
     """Return which cells have lost the mark, and which could tell.
 
     A cell is known if its expectation is ``SURE`` deviations or more above zero, pooled with
@@ -71,8 +73,8 @@ def judge(correlation: Reals, information: Reals, cells: Flags) -> tuple[Flags, 
 
     Returns
     -------
-    altered, known : bool, same shape
-        No cell is altered that is not known.
+    altered, certain, known : bool, same shape
+        No cell is altered that is not known, none certain (``CERTAIN``) that is not altered.
     """
     suspected = known = beside = np.zeros(information.shape, np.bool_)
     differ = 1.0
@@ -85,12 +87,14 @@ def judge(correlation: Reals, information: Reals, cells: Flags) -> tuple[Flags, 
         known = known | (expected > (SURE * unit) ** 2)
         suspected = suspected | ((missing > 1 - SUSPECT) & (short > SURE * unit))
         beside = (missing > 1 - BESIDE[0]) & (short > BESIDE[1] * unit)
-    altered = np.zeros_like(known)
+    altered, certain = np.zeros_like(known), np.zeros_like(known)
     for patch in patches(rid(grow_into(suspected, beside, steps=STEPS) & beside) & known):
         expected_here = float(information[patch].sum())
         short_here = expected_here - float(correlation[patch].sum())
-        altered[patch] = short_here >= PATCH * differ * np.sqrt(expected_here)
-    return altered, known
+        deviation = differ * np.sqrt(expected_here)
+        altered[patch] = short_here >= PATCH * deviation
+        certain[patch] = short_here >= CERTAIN * deviation
+    return altered, certain, known
 
 
 def pooled(cells: Reals, width: float) -> Reals:

@@ -1,7 +1,7 @@
 """Read a mark, or say that there is none."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from watermark.evidence import WEIGHTS, Gathered, gather, terms
 from watermark.grid import Geometry
 from watermark.placement import Placement
 from watermark.threshold import READINGS, TAGS, THRESHOLD, false_alarm_log10
+
+TAGS_A_READING: Final = 16
+"""Likeliest words of one reading whose tags are looked at: no reading spends them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def read(
         scale = np.abs(evidence.sums).mean()
         words, messages = polar.decode((evidence.sums / scale).astype(np.float32))
         scores = evidence.scores(words)
-        for number in np.flatnonzero(scores >= THRESHOLD):
+        for number in np.flatnonzero(scores >= THRESHOLD)[:TAGS_A_READING]:
             if allowance.tags <= 0:
                 return None
             allowance.tags -= 1

@@ -9,17 +9,17 @@ import numpy.typing as npt
 from watermark import payload as framing
 from watermark import polar
 from watermark.canvas import to_canvas
-from watermark.errors import ArgumentError, CapacityError
+from watermark.errors import CapacityError
 from watermark.evidence import WEIGHTS, gather, terms
 from watermark.grid import Geometry
-from watermark.imprint import Mask, imprint
-from watermark.keep import Ends, move, wide
+from watermark.imprint import Mask
+from watermark.keep import Ends
 from watermark.noise import estimate_noise
-from watermark.original import OriginalCheck
-from watermark.pattern import Pattern, pattern, pattern_digest
+from watermark.pattern import pattern
 from watermark.profile import Profile, named
 from watermark.quality import Quality, measure
-from watermark.restore_data import MAX_OPEN, UNMARKED, RestoreData
+from watermark.restore_data import UNMARKED
+from watermark.stamp import check_levels, stamp
 from watermark.strength import choose_mask
 from watermark.threshold import THRESHOLD
 
@@ -91,14 +91,14 @@ def embed(image: Image, payload: bytes, *, key: bytes, bits_stored: int, profile
         An argument is not what it must be.
     """
     limits = named(profile)
-    ends = _check(image, bits_stored)
+    ends = check_levels(image, bits_stored=bits_stored)
     framed = framing.frame(payload, key=key)
     if limits is None:
         return Marked(image.copy(), payload, UNMARKED, 0.0, image, bits_stored)
     geometry = Geometry.of(image.shape)
     mask = _mask(image, geometry, ends, bits_stored, limits)
     wave = pattern(payload, key=key, canvas=geometry.canvas)
-    marked, kept, check = _apply(image, wave, mask, geometry, ends, key)
+    marked, data = stamp(image, wave, mask, geometry, ends=ends, payload=payload, key=key)
     evidence = gather(terms(to_canvas(marked, geometry)), key=key).weighed(WEIGHTS[0])
     margin = float(evidence.scores(polar.encode(framed)[np.newaxis])[0]) / THRESHOLD
     if margin < MARGIN:
@@ -106,27 +106,7 @@ def embed(image: Image, payload: bytes, *, key: bytes, bits_stored: int, profile
             f"the image is too flat, too saturated or too small to carry the mark: "
             f"its score would be {margin:.2f} times the threshold, {MARGIN} are needed"
         )
-    data = RestoreData(geometry, ends, payload, mask, pattern_digest(wave), check, kept)
     return Marked(marked, payload, data.encode(), margin, image, bits_stored)
-
-
-def _check(image: Image, bits_stored: int) -> Ends:
-    """Return the least and the greatest grey level; ArgumentError for what is no image."""
-    if image.ndim != 2 or image.dtype.kind not in "iu" or image.dtype.itemsize > 4:
-        raise ArgumentError(
-            f"an image is 2-D, of integers of up to 32 bits, not {image.ndim}-D {image.dtype}"
-        )
-    if not 1 <= bits_stored <= 8 * image.dtype.itemsize:
-        raise ArgumentError(f"{bits_stored} bits stored do not fit {image.dtype}")
-    if image.size == 0:
-        raise CapacityError("the image is empty")
-    signed = image.dtype.kind == "i"
-    low = -(1 << bits_stored - 1) if signed else 0
-    high = low + (1 << bits_stored) - 1
-    ends = int(image.min()), int(image.max())
-    if ends[0] < low or ends[1] > high:
-        raise ArgumentError(f"the image has grey levels outside {low} to {high}")
-    return ends
 
 
 def _mask(image: Image, geometry: Geometry, ends: Ends, bits_stored: int, profile: Profile) -> Mask:
@@ -139,21 +119,3 @@ def _mask(image: Image, geometry: Geometry, ends: Ends, bits_stored: int, profil
         profile=profile,
     )
     return mask
-
-
-def _apply(
-    image: Image, wave: Pattern, mask: Mask, geometry: Geometry, ends: Ends, key: bytes
-) -> tuple[Image, bytes, bytes]:
-    """Return the marked image, the packed ``kept`` bits and the check of the original."""
-    marked = np.empty_like(image, order="C")
-    check = OriginalCheck(key, ends)
-    kept: list[npt.NDArray[np.bool_]] = []
-    for rows, change in imprint(wave, mask, geometry):
-        before, step = wide(image[rows], ends), wide(change, ends)
-        check.add(before)
-        marked[rows], open_ = move(before, step, ends)
-        kept.append(open_)
-    bits = np.concatenate(kept)
-    if bits.size > MAX_OPEN:
-        raise CapacityError("the image has too many grey levels near its darkest or brightest")
-    return marked, np.packbits(bits).tobytes(), check.digest()

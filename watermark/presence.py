@@ -34,6 +34,9 @@ class Presence:
     ----------
     altered : bool, shape (cell rows, cell columns)
         The mark is absent, though it should show.
+    certain : bool, same shape
+        The part of ``altered`` whose patches are so far below expectation that honest copies do not
+        show any. The rest is where to look closer.
     known : bool, same shape
         The mark's absence would be noticed here. Cells that are flat, saturated, outside the
         picture, or too weakly marked are not known, and nothing is said of them.
@@ -45,6 +48,7 @@ class Presence:
     """
 
     altered: Flags
+    certain: Flags
     known: Flags
     score: Floats
     placement: Placement
@@ -126,10 +130,10 @@ def presence(
     testimony = testify(canvas, clear, payload=reading.payload, key=key, sign=sign)
     present = likely(*testimony.weigh(clear, score=reading.score))
     correlation, information = testimony.weigh(present, score=reading.score)
-    altered, known = judge(correlation, information, present)
+    altered, certain, known = judge(correlation, information, present)
     found, expected = (pooled(x, SHOWN) for x in (correlation, information))
     score = ((found + PRIOR) / (expected + PRIOR)).astype(np.float32)
-    return Presence(altered, known, score, reading.placement)
+    return Presence(altered, certain, known, score, reading.placement)
 
 
 def _laid(

@@ -12,6 +12,7 @@ from watermark.canvas import to_canvas
 from watermark.detect import Allowance, Reading, read, upright
 from watermark.errors import ArgumentError
 from watermark.evidence import gather, terms
+from watermark.frame_groups import GROUPS, signs_key
 from watermark.grid import SIDE
 from watermark.guess import Guess, guesses
 from watermark.pilots import constellations
@@ -27,6 +28,8 @@ Floats = npt.NDArray[np.float32]
 SECONDS: Final = 5.0
 TRIED: Final = 6
 """Guesses of one look that are sharpened and read."""
+LIKELIEST: Final = 2
+"""Guesses that are also read as frames of a volume."""
 
 
 def search(image: Image, *, key: bytes, seconds: float = SECONDS) -> Reading | None:
@@ -51,15 +54,28 @@ def search(image: Image, *, key: bytes, seconds: float = SECONDS) -> Reading | N
     geometry = upright(image)
     if geometry is None:
         return None
-    gathered = gather(terms(to_canvas(image, geometry)), key=key)
-    reading = read(gathered, allowance, key=key, placement=Placement.upright(geometry))
+    found = terms(to_canvas(image, geometry))
+    reading = _read(found, allowance, Placement.upright(geometry), key=key, groups=GROUPS)
     if reading is not None:
         return reading
-    for placement in placements(image, key=key):
+    for number, placement in enumerate(placements(image, key=key)):
         if time.monotonic() >= end:
             return None
         grid, inside = warp(image, placement, shown_canvas(image, placement))
-        gathered = gather(terms(grid, inside), key=key)
+        found = terms(grid, inside)
+        groups = GROUPS if number < LIKELIEST else 1
+        reading = _read(found, allowance, placement, key=key, groups=groups)
+        if reading is not None:
+            return reading
+    return None
+
+
+def _read(
+    found: list[Floats], allowance: Allowance, placement: Placement, *, key: bytes, groups: int
+) -> Reading | None:
+    """Read under the signs of so many groups of frames; an image has those of the first."""
+    for group in range(groups):
+        gathered = gather(found, key=signs_key(key, group))
         reading = read(gathered, allowance, key=key, placement=placement)
         if reading is not None:
             return reading

@@ -80,7 +80,8 @@ def _wiener(band: Floats) -> Floats:
 
 def _synthesised(image: Pixels, bands: list[Floats]) -> Floats:
     fine = synthesise([np.rint(band * _FINE).astype(np.int32) for band in bands])
-    rest: Floats = fine[: image.shape[0], : image.shape[1]].astype(np.float32) / _FINE
+    rest: Floats = fine[: image.shape[0], : image.shape[1]].astype(np.float32)
+    rest *= np.float32(1 / _FINE)
     return rest
 
 
@@ -97,6 +98,8 @@ def _mean(levels: Floats) -> Floats:
     for _ in range(2):
         wide = np.pad(levels, ((2, 2), (0, 0)), mode="edge")
         rows = len(levels)
-        total = sum((wide[k : k + rows] for k in range(1, 5)), wide[:rows].copy())
-        levels = np.ascontiguousarray(total.T) * np.float32(0.2)
+        total = wide[:rows].copy()
+        for shift in range(1, 5):
+            total += wide[shift : shift + rows]
+        levels = np.ascontiguousarray(total.T * np.float32(0.2))
     return levels

@@ -33,7 +33,7 @@ def restore(session: Session, path: Path, output: Path, site: Path | None, force
     opened = open_site(site)
     if output.exists() and not force:
         raise UsageError(f"{output} exists already: give --force to overwrite it")
-    restored = take_out(path, mark_key=opened.mark_key)
+    restored = take_out(path, mark_key=opened.mark_key, former_mark_keys=opened.former_mark_keys)
     restored.write(output, overwrite=force)
     fields: dict[str, object] = {
         "path": path_text(path),

@@ -204,6 +204,13 @@ def _print(line: "Sealing") -> None:
 
 
 def _mark_words(sealed: "Sealed") -> str:
+    if sealed.volume is not None and sealed.terms is not None:
+        alone = sum(margin >= 1 for margin in sealed.volume.margins)
+        return (
+            f"mark: at most {sealed.terms.max_change} grey levels, "
+            f"PSNR {sealed.terms.psnr_centibel / 10:.1f} dB, "
+            f"{alone} of {len(sealed.volume.margins)} frames can be read alone"
+        )
     if sealed.mark is None:
         return f"no mark: {sealed.unmarked}"
     quality = sealed.mark.quality
@@ -243,6 +250,7 @@ def _object(line: "Sealing") -> dict[str, object]:
         "seal_id": sealed.seal_id.hex() if sealed else None,
         "log_index": sealed.log_index if sealed else None,
         "mark": None,
+        "volume": None,
         "unmarked": sealed.unmarked if sealed else None,
         "notes": [str(n) for n in sealed.notes] if sealed else [],
         "why": failure.why if failure else None,
@@ -259,5 +267,14 @@ def _object(line: "Sealing") -> dict[str, object]:
             "margin_jpeg_50": round(rehearsal.coded, 2) if rehearsal else None,
             "read_jpeg_50": rehearsal.read if rehearsal else None,
             "warning": sealed.weak,
+        }
+    if sealed is not None and sealed.volume is not None and sealed.terms is not None:
+        margins = sealed.volume.margins
+        answer["volume"] = {
+            "max_change": sealed.terms.max_change,
+            "psnr_db": sealed.terms.psnr_centibel / 10,
+            "margin": round(sealed.volume.margin, 2),
+            "frames": len(margins),
+            "frames_alone": sum(margin >= 1 for margin in margins),
         }
     return answer

@@ -38,7 +38,7 @@ def trace(session: Session, subject: str, site: Path | None) -> int:
     records = opened.records()
     with records.log:
         try:
-            traces = follow(subject, records=records, mark_key=opened.mark_key)
+            traces = follow(subject, records=records, mark_keys=opened.mark_keys)
         except EvidenceMissingError as error:
             raise CommandError(
                 Failure(

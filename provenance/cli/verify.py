@@ -126,7 +126,7 @@ def _verifier(ctx: click.Context, site: Path | None, trust: Path | None) -> Iter
         opened = open_site(site)
         records = opened.records()
         stack.callback(records.log.close)
-        yield Verifier(opened.trust, records, opened.mark_key)
+        yield Verifier(opened.trust, records, opened.mark_key, opened.former_mark_keys)
 
 
 def _judge(file: Found, verifier: "Verifier", drawings: Drawings | None) -> "Judged":

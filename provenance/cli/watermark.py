@@ -73,11 +73,11 @@ def read(session: Session, path: Path, site: Path | None, ids: tuple[str, ...]) 
     """
     asked = [_seal_id(text) for text in ids]
     opened = open_site(site)
-    plane, reading = _look(path, opened.mark_key)
+    plane, reading = _look(path, opened.mark_keys)
     if asked and plane is not None and reading.reading is None:
         from provenance.mark_search import recognise_mark
 
-        reading = recognise_mark(plane, opened.mark_key, asked)
+        reading = recognise_mark(plane, opened.mark_keys, asked)
     looked = Looked(reading)
     if reading.reading is not None and plane is not None:
         records = opened.records()
@@ -101,16 +101,43 @@ def _seal_id(text: str) -> bytes:
     return seal_id
 
 
-def _look(path: Path, key: bytes) -> "tuple[Samples | None, MarkReading]":
+@watermark.command("renew-key", short_help="Mark with a new key from now on.")
+@site_option
+@common
+@click.pass_obj
+def renew_key(session: Session, site: Path | None) -> int:
+    """Make a new mark key for the site, and keep the old one to read old marks with.
+
+    Do so once a period, and when a key may have leaked. Devices that hold the old key must get
+    the new one from SITE/keys/mark.key. Back up SITE/keys: without a mark's key, neither the
+    mark nor the original can be had again.
+
+    \b
+    Example
+      radseal watermark renew-key --site /srv/radseal
+    """
+    opened = open_site(site)
+    key_id = opened.renew_mark_key(at=session.now())
+    former = len(opened.former_mark_keys)
+    if session.as_json:
+        fields: dict[str, object] = {"key_id": key_id.hex(), "former": former}
+        print_json(document("watermark-renew-key", fields, exit_code=0))
+        return 0
+    say(f"marks are made with the key {key_id.hex()} from now on")
+    say(f"  former keys, to read with: {former} (in {plain(opened.folder / 'keys')}: back it up)")
+    return 0
+
+
+def _look(path: Path, keys: tuple[bytes, ...]) -> "tuple[Samples | None, MarkReading]":
     from provenance.dicom.read import read_instance
     from provenance.mark_search import plane_of, read_mark, search_mark
     from provenance.picture_file import is_picture, read_head, read_picture_file
 
     if is_picture(read_head(path)):
         plane = read_picture_file(path).plane
-        return plane, search_mark(plane, key)
+        return plane, search_mark(plane, keys)
     instance = read_instance(path)
-    reading = read_mark(instance, key)
+    reading = read_mark(instance, keys)
     return None if reading.not_sought else plane_of(instance), reading
 
 

@@ -99,7 +99,7 @@ class Stage:
                 actor.record(event, object_id=image.seal_id, body={}, at=datetime.now(UTC))
         records = self.site.records()
         with records.log:
-            (chain,) = trace(str(image.path), records=records, mark_key=None)
+            (chain,) = trace(str(image.path), records=records, mark_keys=())
         return chain
 
     def log_facts(self) -> LogFacts:

@@ -59,7 +59,7 @@ NAMES = [name for name, _ in commands()]
 def test_there_are_all_commands() -> None:
     assert [
         *("init", "seal", "verify", "inspect", "trace", "restore"),
-        *("watermark quality", "watermark read"),
+        *("watermark quality", "watermark read", "watermark renew-key"),
         *("log head", "log prove", "log audit", "log export"),
         *("tamper", "explain", "doctor", "demo"),
     ] == NAMES

@@ -180,10 +180,24 @@ class TestCopies:
         assert found is not None
         assert found.payload == loop.sealed.seal_id
 
-    def test_a_png_of_the_first_frame_leads_to_the_seal(self, loop: Kept) -> None:
-        verdict = loop.judge(_png(planes(loop.data)[0]))
+
+class TestVerifyingCopies:
+    @pytest.mark.parametrize("number", [0, 6, 9])
+    def test_a_png_of_any_frame_leads_to_the_seal(self, loop: Kept, number: int) -> None:
+        verdict = loop.judge(_png(planes(loop.data)[number]))
         assert verdict.seal_id == loop.sealed.seal_id
         assert verdict.word is Word.NOT_CHECKED  # nothing says which frame to compare it with
+
+    def test_lossy_frames_under_another_uid_lead_to_the_seal(
+        self, loop: Kept, make_dicom: MakeDicom
+    ) -> None:
+        """No frame carries by itself; their sum does."""
+        copies = np.stack([jpeg(frame, 25) for frame in planes(loop.data)])
+        key = loop.site.mark_key
+        assert max(frame_margins(copies, loop.sealed.seal_id, key=key)) < 1
+        verdict = loop.judge(many(make_dicom, copies, bits=8, ImageType=["DERIVED", "SECONDARY"]))
+        assert verdict.seal_id == loop.sealed.seal_id
+        assert verdict.word is Word.NOT_CHECKED
 
 
 class TestWhatIsMarked:

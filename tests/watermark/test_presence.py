@@ -245,7 +245,8 @@ def test_a_patch_must_fall_short_as_a_whole() -> None:
     information = np.full((40, 40), 0.4)
     correlation = information.copy()
     correlation[10:20, 10:20] = 0
-    altered, known = judge(correlation, information, everywhere)
+    altered, certain, known = judge(correlation, information, everywhere)
+    assert not (certain & ~altered).any()
     assert known.all()
     assert altered[12:18, 12:18].all()
     assert altered.sum() < 140
@@ -260,12 +261,14 @@ def test_cells_that_differ_by_themselves_are_judged_more_mildly() -> None:
     everywhere = np.ones((40, 40), np.bool_)
     information = np.full((40, 40), 2.0)
     correlation = information * np.exp(generator.normal(0, 1.2, (40, 40)))
-    altered, _ = judge(correlation, information, everywhere)
+    altered, _, _ = judge(correlation, information, everywhere)
     assert not altered.any()
 
 
 def _presence(altered: np.ndarray, placement: Placement) -> Presence:
-    return Presence(altered, np.ones_like(altered), np.ones(altered.shape, np.float32), placement)
+    return Presence(
+        altered, altered, np.ones_like(altered), np.ones(altered.shape, np.float32), placement
+    )
 
 
 def test_regions_follow_the_placement() -> None:

@@ -7,9 +7,11 @@ import watermark
 def test_the_public_names() -> None:
     assert sorted(watermark.__all__) == [
         "ArgumentError", "CapacityError", "Change", "Detection", "MalformedError", "Marked",
-        "Observation", "PROFILES", "Placement", "Presence", "Profile", "Quality", "Reading",
-        "Rehearsal", "RestoreError", "WatermarkError", "detect", "embed", "measure", "observe",
-        "presence", "recognise", "rehearse", "restore", "search",
+        "MarkedVolume", "Observation", "PROFILES", "Placement", "Presence", "Profile", "Quality",
+        "Reading", "Rehearsal", "RestoreError", "VolumeEmbedder", "VolumeReading",
+        "WatermarkError", "detect", "detect_frame", "detect_volume", "embed", "embed_volume",
+        "frame_margins", "measure", "observe", "presence", "recognise", "rehearse", "restore",
+        "restore_volume", "search",
     ]  # fmt: skip
     assert all(hasattr(watermark, name) for name in watermark.__all__)
     assert watermark.__radseal__ == "radseal/1"

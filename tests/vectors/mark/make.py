@@ -14,12 +14,15 @@ import numpy as np
 
 from watermark import payload as framing
 from watermark import polar
+from watermark.frame_groups import GROUPS, group_pattern, signs_key
 from watermark.grid import Geometry
 from watermark.imprint import MASK, Mask, imprint
 from watermark.keys import Purpose, derive
 from watermark.pattern import pattern
 from watermark.pilots import constellations, slot_of
+from watermark.restore_data import UNMARKED
 from watermark.spreading import spreads
+from watermark.volume_data import VolumeData
 
 HERE = Path(__file__).parent
 CASES = 2000
@@ -80,7 +83,32 @@ def digest(numbers: np.ndarray, form: str) -> str:
     return hashlib.sha256(numbers.astype(form).tobytes()).hexdigest()
 
 
+def volume() -> dict[str, object]:
+    """Return the example of docs/spec/mark-volume.md."""
+    key, payload = bytes(range(32)), bytes(range(100, 112))
+    groups = []
+    for group in range(GROUPS):
+        wave = group_pattern(payload, key=key, group=group, canvas=(1024, 1024))
+        groups.append(
+            {
+                "group": group,
+                "signs_key": signs_key(key, group).hex(),
+                "pattern_first_row": wave[0, :8].tolist(),
+                "pattern_sha256": digest(wave, "<i2"),
+            }
+        )
+    data = VolumeData((100, 64), payload, (UNMARKED, UNMARKED)).encode()
+    return {
+        "key": key.hex(),
+        "payload": payload.hex(),
+        "groups": groups,
+        "restore_data": data.hex(),
+        "rows_columns_frames": [100, 64, 2],
+    }
+
+
 if __name__ == "__main__":
+    (HERE / "volume.json").write_text(json.dumps(volume(), indent=1) + "\n")
     made_with = {name: version(name) for name in ("numpy", "cryptography")}
     made_with["python"] = sys.version.split()[0]
     (HERE / "example.json").write_text(json.dumps(example(), indent=1) + "\n")
