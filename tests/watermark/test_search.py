@@ -63,7 +63,7 @@ def _is_placed(name: str, placement: watermark.Placement, about: Maker) -> bool:
 def test_an_upright_picture_costs_one_reading(
     sealed: np.ndarray, key: bytes, payload: bytes
 ) -> None:
-    reading = search(sealed, key=key)
+    reading = search(sealed, key=key, seconds=60)
     assert reading is not None
     assert reading.payload == payload
     assert reading.attempts == 1
