@@ -1,11 +1,12 @@
 """Sharpen a guess: from a linear map to a homography, by the phases of the pilots, block by block.
 
 A pilot's phase in a block of the picture tells how far the block lies from where the guess puts
-it. First each block looks for its own shift among many; a robust fit joins them. Then all phases
-of all blocks are brought to zero together (Gauss-Newton), which uses blocks that are too weak
-to speak for themselves.
+it. Either all phases of all blocks are brought to zero together (Gauss-Newton), which uses blocks
+that are too weak to speak for themselves; or the map grows from where the guess was made: each
+block looks for its own shift, and a robust fit joins those that are near, then those further off.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from watermark.grid import SIDE
+from watermark.guess import Guess
 from watermark.pilots import Constellation
 
 Floats = npt.NDArray[np.float32]
@@ -20,34 +22,40 @@ Doubles = npt.NDArray[np.float64]
 Waves = npt.NDArray[np.complex128]
 
 BLOCK: Final = 256
+_BINS: Final = 2 * BLOCK
 _STRIDE: Final = 128
 _LOUD: Final = 3.0
 _HIGHEST: Final = 0.47
 """Highest frequency that is measured, in periods a point."""
 _LOOKS: Final = (
-    (12.0, 1.5, 140.0, 6),
-    (12.0, 1.5, 140.0, 8),
-    (8.0, 1.0, 300.0, 8),
-    (4.0, 0.5, 300.0, 8),
+    (300.0, 6.0, 1.0, 6),
+    (300.0, 12.0, 1.5, 6),
+    (430.0, 12.0, 1.5, 8),
+    (600.0, 12.0, 1.5, 8),
+    (2000.0, 12.0, 1.5, 8),
+    (2000.0, 8.0, 1.0, 8),
+    (2000.0, 4.0, 0.5, 8),
 )
-"""Reach and step of the blocks' own shifts, highest pilot used, parameters fitted."""
+"""How far off blocks may lie, reach and step of their own shifts, parameters fitted."""
 _ROUNDS: Final = 4
 _FITS: Final = 8
 _HALF: Final = SIDE / 2
+_TINY: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Tapered, overlapping blocks of a flattened picture.
+    """Spectra of tapered, overlapping blocks of a flattened picture.
 
     Attributes
     ----------
-    points : float32, shape (n, 256, 256)
+    waves : complex64, shape (n, 512, 257)
+        Two bins a period over the block; phases are those at its first point.
     centres : float64, shape (n, 2)
         x and y on the picture's own grid.
     """
 
-    points: Floats
+    waves: npt.NDArray[np.complex64]
     centres: Doubles
 
     @classmethod
@@ -56,46 +64,77 @@ class Blocks:
         window = np.square(np.sin(np.pi * (np.arange(BLOCK) + 0.5) / BLOCK)).astype(np.float32)
         padding = [(0, max(0, BLOCK - side)) for side in flat.shape]
         whole = np.pad(flat, padding)
-        points: list[Floats] = []
+        waves: list[npt.NDArray[np.complex64]] = []
         centres: list[tuple[float, float]] = []
         for top in range(0, whole.shape[0] - BLOCK + 1, _STRIDE):
             for left in range(0, whole.shape[1] - BLOCK + 1, _STRIDE):
                 block = whole[top : top + BLOCK, left : left + BLOCK]
-                points.append(block * window[:, np.newaxis] * window)
+                tapered = block * window[:, np.newaxis] * window
+                spectrum = np.fft.rfft2(tapered, s=(_BINS, _BINS))
+                waves.append(spectrum.astype(np.complex64, copy=False))
                 centres.append((left + BLOCK / 2, top + BLOCK / 2))
-        return cls(np.array(points), np.array(centres))
+        return cls(np.array(waves), np.array(centres))
+
+    def waves_at(self, frequencies: Doubles) -> Waves:
+        """Return each block's waves at frequencies of its own.
+
+        Parameters
+        ----------
+        frequencies : float64, shape (n, k, 2)
+            x and y in periods a point. The nearest bin is taken, at most a quarter of a period
+            over the block away; the phase at the block's centre does not suffer from that.
+
+        Returns
+        -------
+        complex128, shape (n, k)
+            Phases at the block's centre; zero where the frequency cannot be seen.
+        """
+        nearest = np.rint(frequencies * _BINS).astype(np.intp)
+        seen = (np.abs(nearest) < _HIGHEST * _BINS).all(axis=2)
+        x, y = (np.where(seen, part, 0) for part in (nearest[..., 0], nearest[..., 1]))
+        mirrored = x < 0
+        row = np.where(mirrored, -y, y) % _BINS
+        waves = self.waves[np.arange(len(self.waves))[:, np.newaxis], row, np.abs(x)]
+        waves = np.where(mirrored, np.conj(waves), waves)
+        centred = waves * np.exp(1j * np.pi * (BLOCK - 1) / _BINS * (x + y))
+        return np.where(seen, centred, 0)
 
 
-def align(blocks: Blocks, matrix: Doubles, constellation: Constellation, sign: float) -> Doubles:
+def align(blocks: Blocks, guess: Guess, constellation: Constellation) -> tuple[Doubles, float]:
     """Return the sharpened map from the canonical grid to the picture's own grid.
 
     Parameters
     ----------
     blocks : Blocks
         The flattened picture.
-    matrix : float64, shape (3, 3)
-        The guess.
+    guess : Guess
+        Where to begin.
     constellation : Constellation
         The pilots that the picture bears.
-    sign : float
-        -1 if the grey scale is turned.
 
     Returns
     -------
-    float64, shape (3, 3)
+    matrix : float64, shape (3, 3)
         A homography; the guess itself if nothing better is found.
+    agreement : float
+        Sum of the pilots in phase over all blocks, over its standard deviation if the phases were
+        drawn at random, block by block.
     """
-    start = _Phases.at(blocks, matrix, constellation, sign)
+    sign = guess.sign
+    start = _Phases.at(blocks, guess.matrix, constellation, sign)
     rigid = _settle(blocks, _settle(blocks, start, constellation, sign, 6), constellation, sign, 8)
+    far = np.hypot(*(blocks.centres - guess.centre).T)
     here = start
-    for reach, step, highest, freedom in _LOOKS:
-        shifts, trust = _own_shifts(here, constellation, reach, step, highest)
+    for radius, reach, step, freedom in _LOOKS:
+        shifts, trust = _own_shifts(here, constellation, reach, step)
+        trust = np.where(far < radius, trust, 0)
         moved = _compose(here.matrix, _robust(here.places, shifts, trust, freedom, reach))
         there = _Phases.at(blocks, moved, constellation, sign)
-        if there.agreement > here.agreement:
+        if there.agreement_within(far < radius) > here.agreement_within(far < radius):
             here = there
     bent = _settle(blocks, here, constellation, sign, 8)
-    return max((rigid, bent), key=lambda phases: phases.agreement).matrix
+    best = max((rigid, bent), key=lambda phases: phases.agreement)
+    return best.matrix, best.agreement
 
 
 def _settle(
@@ -136,34 +175,32 @@ class _Phases:
         places = wide[:, :2] / wide[:, 2:]
         slopes = (back[:2, :2] - places[:, :, np.newaxis] * back[2, :2]) / wide[:, 2:, np.newaxis]
         local = np.einsum("kb,nba->nka", constellation.frequencies / SIDE, slopes)
-        points = np.arange(BLOCK) - (BLOCK - 1) / 2
-        down = np.exp(-2j * np.pi * local[:, :, 1, np.newaxis] * points)
-        across = np.exp(-2j * np.pi * local[:, :, 0, np.newaxis] * points)
-        both = np.concatenate([down.real, down.imag], axis=1).astype(np.float32)
-        real, imaginary = np.split(both @ blocks.points, 2, axis=1)
-        waves: Waves = ((real + 1j * imaginary) * across).sum(axis=2)
+        waves = blocks.waves_at(local)
         turns = (places - 0.5) @ constellation.frequencies.T + constellation.phases
         waves = waves * np.exp(-2j * np.pi * turns / SIDE)
-        waves = np.where(np.abs(local).max(axis=2) < _HIGHEST, waves, 0)
         size = np.abs(waves)
         waves = sign * waves / (np.median(size, axis=1, keepdims=True) + 1e-9)
         return cls(matrix, places, waves / np.maximum(np.abs(waves) / _LOUD, 1))
 
     @property
     def agreement(self) -> float:
-        """Sum of the pilots in phase."""
-        return float(self.waves.real.sum())
+        """Sum of the pilots in phase, over its standard deviation by chance."""
+        power = float(np.square(np.abs(self.waves)).sum()) / 2
+        return float(self.waves.real.sum()) / (math.sqrt(power) + _TINY)
+
+    def agreement_within(self, near: npt.NDArray[np.bool_]) -> float:
+        """Sum of the pilots in phase in some of the blocks."""
+        return float(self.waves.real[near].sum())
 
 
 def _own_shifts(
-    phases: _Phases, constellation: Constellation, reach: float, step: float, highest: float
+    phases: _Phases, constellation: Constellation, reach: float, step: float
 ) -> tuple[Doubles, Doubles]:
     """Return the shift at which each block agrees best, in grid points, and how far to trust it."""
     line = np.arange(-reach, reach + step / 2, step)
     tried = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    low = np.hypot(*constellation.frequencies.T) < highest
-    turns = np.exp(-2j * np.pi / SIDE * (tried @ constellation.frequencies[low].T))
-    agreement = (phases.waves[:, low] @ turns.T).real
+    turns = np.exp(-2j * np.pi / SIDE * (tried @ constellation.frequencies.T))
+    agreement = (phases.waves @ turns.T).real
     chance = np.sqrt(np.median(np.square(agreement)) + 1e-9)
     best = agreement.argmax(axis=1)
     height = agreement[np.arange(len(best)), best]

@@ -7,18 +7,12 @@ so that still anatomy adds up as chance does, and a mean over all frames shows n
 from functools import lru_cache
 from typing import Final
 
-import numpy as np
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from watermark import payload as framing
-from watermark import polar
-from watermark.bands import LEVELS, ORIENTATIONS, synthesise
 from watermark.errors import ArgumentError
 from watermark.keys import KEY_BYTES
-from watermark.pattern import HEIGHTS, PEAK, Pattern
-from watermark.pilots import constellations, pilot_wave, slot_of
-from watermark.spreading import spreads
+from watermark.pattern import Pattern, pattern
 
 GROUPS: Final = 4
 RUN: Final = 4
@@ -61,13 +55,4 @@ def group_pattern(payload: bytes, *, key: bytes, group: int, canvas: tuple[int, 
     int16, shape ``canvas``
         Word and pilots are those of the key; chips and slots those of the group.
     """
-    word = polar.encode(framing.frame(payload, key=key))
-    spelt = 1 - 2 * word.astype(np.int32)
-    bands = []
-    for number, spread in enumerate(spreads(signs_key(key, group))):
-        level = LEVELS[number // ORIENTATIONS]
-        part = spread.cut(canvas[0] >> level, canvas[1] >> level)
-        bands.append(part.chips * (spelt * HEIGHTS[level])[part.slots])
-    wave = synthesise(bands) + pilot_wave(constellations(key)[slot_of(payload, key=key)], canvas)
-    cut: Pattern = np.clip(wave, -PEAK, PEAK).astype(np.int16)
-    return cut
+    return pattern(payload, key=key, canvas=canvas, signs=signs_key(key, group))

@@ -1,33 +1,37 @@
 """Guess how a picture was turned, scaled and moved, from the spectral peaks of the pilots.
 
 A linear map of the image moves a pilot's peak linearly, whatever the shift. So the search goes
-over turns and scales first, by one correlation on a log-polar map (Reddy and Chatterji 1996) for
-each constellation, plain and mirrored; then it climbs to the exact linear map; and the phases of
-the pilots tell the shift, by one sparse inverse transform.
+over turns and scales first (``watermark.logpolar``); then it climbs to the exact linear map; and
+the phases of the pilots tell the shift, by one sparse inverse transform.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from watermark.grid import SIDE
+from watermark.logpolar import LogPolar, Peak
 from watermark.pilots import PILOTS, Constellation, constellations
-from watermark.spectrum import BINS, Spectrum
+from watermark.spectrum import Spectrum
 
-Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
-Waves = npt.NDArray[np.complex64]
 
-CAP: Final = 8.0
-"""Power above which a peak counts no more: a ruler's or a screen's line is not ten pilots."""
-_SIDE: Final = 1024
-_LOW, _HIGH = 16.0, 520.0
+WHOLE: Final = LogPolar(side=512, low=16.0, high=520.0, least=0.25, most=3.2)
+"""For a whole picture that was turned and scaled alone."""
+PART: Final = LogPolar(side=256, low=44.0, high=400.0, least=0.5, most=1.8)
+"""For a part of a picture, which perspective turns, scales and strains in its own way."""
+STRAINS: Final = np.linspace(-0.04, 0.04, 5)
+"""Stretch along the axes, and along the diagonals, that are undone for a part."""
 _OF_EACH: Final = 3
-_KEPT: Final = 32
+_CLIMBED: Final = 48
+_LEVEL: Final = 64
+"""Further peaks that are climbed from if they lie level: cameras are seldom held askew."""
+_TILTED: Final = np.radians(8)
 _STRIDES: Final = (0.008, 0.004, 0.002, 0.001, 0.0005)
+_SHIFTED: Final = 12
 _SHIFTS: Final = 512
 _SHIFTS_TRIED: Final = 2
 _APART: Final = 4
@@ -51,25 +55,56 @@ class Guess:
         -1 if the grey scale is turned.
     strength : float
         Sum of the pilots in phase, over its standard deviation by chance.
+    centre : tuple of float
+        Middle of the part that it was made from, x and y on the picture's grid.
     """
 
     slot: int
     matrix: Doubles
     sign: float
     strength: float
+    centre: tuple[float, float]
 
 
 def guesses(spectrum: Spectrum, *, key: bytes, most: int) -> list[Guess]:
-    """Return the likeliest placements, best first."""
+    """Return the likeliest placements of a picture that was turned and scaled, best first."""
+    return _sharpened(
+        spectrum, WHOLE.peaks(spectrum, np.eye(2), key=key, each=_OF_EACH), key=key, most=most
+    )
+
+
+def strained(spectrum: Spectrum, *, key: bytes, most: int) -> list[Guess]:
+    """Return the likeliest placements by a part of a picture, which may be strained, too."""
+    peaks: list[Peak] = []
+    for first in STRAINS:
+        for second in STRAINS:
+            strain = np.array([[1 + first, second], [second, 1 - first]])
+            peaks += PART.peaks(spectrum, strain, key=key, each=1)
+    return _sharpened(spectrum, peaks, key=key, most=most)
+
+
+def _sharpened(spectrum: Spectrum, peaks: list[Peak], *, key: bytes, most: int) -> list[Guess]:
+    """Climb from the highest peaks, then look for the shifts of the best."""
     slots = constellations(key)
+    peaks = sorted(peaks, key=lambda peak: -peak.height)
+    peaks = (
+        peaks[:_CLIMBED] + [peak for peak in peaks[_CLIMBED:] if _is_level(peak.linear)][:_LEVEL]
+    )
     found: list[Guess] = []
-    for slot, linear in _linear(spectrum, key):
+    for slot, linear in _climbed(spectrum, peaks, key=key)[:_SHIFTED]:
         for turned in (linear, -linear):  # a cosine's peaks do not tell a half turn
             found += with_shift(spectrum, slot, slots[slot], turned)
-    return distinct(found)[:most]
+    return _distinct(found)[:most]
 
 
-def distinct(found: list[Guess]) -> list[Guess]:
+def _is_level(linear: Doubles) -> bool:
+    """Say whether a map turns by nearly a whole number of right angles, and does not mirror."""
+    turn = np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])
+    off = (turn + np.pi / 4) % (np.pi / 2) - np.pi / 4
+    return bool(np.linalg.det(linear) > 0 and abs(off) < _TILTED)
+
+
+def _distinct(found: list[Guess]) -> list[Guess]:
     """Return guesses best first, without those that lie within ``_NEAR`` of a better one."""
     kept: list[Guess] = []
     for guess in sorted(found, key=lambda guess: -guess.strength):
@@ -82,90 +117,6 @@ def distinct(found: list[Guess]) -> list[Guess]:
     return kept
 
 
-def _linear(spectrum: Spectrum, key: bytes) -> list[tuple[int, Doubles]]:
-    """Return slots and maps of frequencies, grid to picture, the likeliest first."""
-    slots = constellations(key)
-    climbed: list[tuple[float, int, Doubles]] = []
-    for slot, linear in _coarse(spectrum, key):
-        frequencies = slots[slot].frequencies.astype(np.float64)
-        height, exact = climb(spectrum, linear, frequencies)
-        climbed.append((height, slot, exact))
-    climbed.sort(key=lambda found: -found[0])
-    return [(slot, linear) for _, slot, linear in climbed[: _KEPT // 3]]
-
-
-def _coarse(spectrum: Spectrum, key: bytes) -> list[tuple[int, Doubles]]:
-    """Correlate the log-polar map with every constellation; return the highest peaks."""
-    transform = np.fft.rfft2(_log_polar(spectrum))
-    peaks: list[tuple[float, int, Doubles]] = []
-    for number, template in enumerate(_templates(key)):
-        field = np.fft.irfft2(transform * template, s=(_SIDE, _SIDE))
-        field[:, ~_scales()] = 0
-        slot, mirrored = number % len(constellations(key)), number >= len(constellations(key))
-        for _ in range(_OF_EACH):
-            turn, stretch = divmod(int(field.argmax()), _SIDE)
-            peaks.append((float(field[turn, stretch]), slot, _map_of(turn, stretch, mirrored)))
-            field[max(turn - 3, 0) : turn + 4, max(stretch - 3, 0) : stretch + 4] = 0
-    peaks.sort(key=lambda peak: -peak[0])
-    return [(slot, linear) for _, slot, linear in peaks[:_KEPT]]
-
-
-@lru_cache(maxsize=1)
-def _scales() -> npt.NDArray[np.bool_]:
-    """Say which columns of a correlation stand for a scale that is looked for."""
-    octaves = np.fft.fftfreq(_SIDE) * np.log2(_HIGH / _LOW)
-    likely: npt.NDArray[np.bool_] = (octaves > np.log2(0.25)) & (octaves < np.log2(3.2))
-    return likely
-
-
-def _map_of(turn: int, stretch: int, mirrored: bool) -> Doubles:
-    angle = turn * np.pi / _SIDE
-    stretch = stretch if stretch < _SIDE // 2 else stretch - _SIDE
-    scale = (_HIGH / _LOW) ** (stretch / _SIDE)
-    cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
-    flip = -1.0 if mirrored else 1.0
-    return np.array([[cosine * flip, -sine], [sine * flip, cosine]])
-
-
-def _log_polar(spectrum: Spectrum) -> Floats:
-    """Return the power by direction (rows) and log of frequency (columns), zero mean."""
-    place, seen = _polar_places()
-    powers = np.where(seen, np.minimum(spectrum.power.ravel()[place], np.float32(CAP)), 0)
-    share = np.maximum(seen.mean(axis=0), 1e-9)
-    mean = powers.mean(axis=0) / share
-    variance = np.square(powers).mean(axis=0) / share - np.square(mean)
-    deviation = np.sqrt(np.maximum(variance, 0)) + 1e-6
-    return np.where(seen, (powers - mean) / deviation, 0).astype(np.float32)
-
-
-@lru_cache(maxsize=1)
-def _polar_places() -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
-    angle = np.arange(_SIDE)[:, np.newaxis] * np.pi / _SIDE
-    radius = _LOW * (_HIGH / _LOW) ** (np.arange(_SIDE) / _SIDE) * BINS / SIDE
-    column = np.rint(radius * np.cos(angle)).astype(np.int32)
-    row = np.rint(radius * np.sin(angle)).astype(np.int32)
-    row, column = np.where(column < 0, -row, row), np.abs(column)
-    seen = (column < BINS // 2) & (np.abs(row) < BINS // 2)
-    place = (row % BINS) * (BINS // 2 + 1) + np.minimum(column, BINS // 2)
-    return place.astype(np.int32), seen
-
-
-@lru_cache(maxsize=2)
-def _templates(key: bytes) -> tuple[Waves, ...]:
-    """Return the conjugate transforms of the constellations, then of the mirrored ones."""
-    found: list[Waves] = []
-    for flip in (1, -1):
-        for constellation in constellations(key):
-            x, y = constellation.frequencies.astype(np.float64).T
-            turn = np.rint(np.arctan2(y, flip * x) / np.pi * _SIDE).astype(np.intp) % _SIDE
-            octaves = np.log(np.hypot(x, y) / _LOW) / np.log(_HIGH / _LOW)
-            stretch = np.rint(octaves * _SIDE).astype(np.intp) % _SIDE
-            points = np.zeros((_SIDE, _SIDE), np.float32)
-            np.add.at(points, (turn, stretch), 1)
-            found.append(np.conj(np.fft.rfft2(points)).astype(np.complex64))
-    return tuple(found)
-
-
 def _steps() -> Doubles:
     """Return the identity and all small steps of turn, scale and the two strains."""
     turn, scale = np.array([[0.0, -1], [1, 0]]), np.eye(2)
@@ -175,21 +126,35 @@ def _steps() -> Doubles:
     return moves
 
 
-def climb(spectrum: Spectrum, linear: Doubles, frequencies: Doubles) -> tuple[float, Doubles]:
-    """Move a map of frequencies uphill in the power it meets."""
+def _climbed(spectrum: Spectrum, peaks: Sequence[Peak], *, key: bytes) -> list[tuple[int, Doubles]]:
+    """Move maps of frequencies uphill in the power they meet; return slots and maps, best first.
+
+    Of maps that come to lie on the same bins one is kept.
+    """
+    slots = constellations(key)
+    frequencies = np.array([slots[peak.slot].frequencies for peak in peaks], np.float64)
+    linear = np.array([peak.linear for peak in peaks])
+    heights = np.zeros(len(peaks))
     moves = _steps()
-    height = 0.0
     for stride in _STRIDES:
         for _ in range(2):
-            tried = (np.eye(2) + stride * moves) @ linear
-            powers = spectrum.power_at(frequencies @ tried.swapaxes(1, 2))
-            heights = np.sqrt(powers).sum(axis=1)
-            best = int(heights.argmax())
-            height = float(heights[best])
-            if heights[len(moves) // 2] == height:
-                break
-            linear = tried[best]
-    return height, linear
+            tried = (np.eye(2) + stride * moves) @ linear[:, np.newaxis]
+            powers = spectrum.power_at(frequencies[:, np.newaxis] @ tried.swapaxes(2, 3))
+            sums = np.sqrt(powers).sum(axis=2)
+            best = sums.argmax(axis=1)
+            stay = sums[:, len(moves) // 2] >= sums[np.arange(len(peaks)), best]
+            best[stay] = len(moves) // 2
+            heights = sums[np.arange(len(peaks)), best]
+            linear = tried[np.arange(len(peaks)), best]
+    kept: list[int] = []
+    for number in np.argsort(-heights):
+        if all(
+            peaks[number].slot != peaks[other].slot
+            or np.abs((linear[number] - linear[other]) @ [[150, 0], [0, 150]]).max() > 1
+            for other in kept
+        ):
+            kept.append(int(number))
+    return [(peaks[number].slot, linear[number]) for number in kept]
 
 
 def with_shift(
@@ -207,7 +172,13 @@ def with_shift(
     np.add.at(sparse, place, np.where(behind, np.conj(waves), waves))
     field = np.fft.irfft2(sparse, s=(_SHIFTS, _SHIFTS))
     return [
-        Guess(slot, _placed(spectrum, linear, peak), np.sign(height), abs(height))
+        Guess(
+            slot,
+            _placed(spectrum, linear, peak),
+            float(np.sign(height)),
+            abs(height),
+            spectrum.centre,
+        )
         for peak, height in _peaks(field * (_SHIFTS**2 / np.sqrt(2 * PILOTS)))
     ]
 

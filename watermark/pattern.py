@@ -21,7 +21,9 @@ RMS: Final = 206.0
 """Root mean square of a pattern, nearly: its signs are random, so it varies little."""
 
 
-def pattern(payload: bytes, *, key: bytes, canvas: tuple[int, int]) -> Pattern:
+def pattern(
+    payload: bytes, *, key: bytes, canvas: tuple[int, int], signs: bytes | None = None
+) -> Pattern:
     """Return the wave of a payload.
 
     Parameters
@@ -32,6 +34,9 @@ def pattern(payload: bytes, *, key: bytes, canvas: tuple[int, int]) -> Pattern:
         The 32-byte mark key.
     canvas : tuple of int
         Rows and columns of the grid in use, multiples of 16.
+    signs : bytes, optional
+        Another key for chips and slots, as frames of a volume have; word and pilots are still
+        those of ``key``.
 
     Returns
     -------
@@ -41,7 +46,7 @@ def pattern(payload: bytes, *, key: bytes, canvas: tuple[int, int]) -> Pattern:
     word = polar.encode(framing.frame(payload, key=key))
     spelt = 1 - 2 * word.astype(np.int32)
     bands = []
-    for number, spread in enumerate(spreads(key)):
+    for number, spread in enumerate(spreads(signs or key)):
         level = LEVELS[number // ORIENTATIONS]
         part = spread.cut(canvas[0] >> level, canvas[1] >> level)
         bands.append(part.chips * (spelt * HEIGHTS[level])[part.slots])

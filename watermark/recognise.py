@@ -61,7 +61,7 @@ def recognise(
     found = asked.read(gathered, Placement.upright(geometry))
     if found is not None:
         return found
-    for placement in placements(image, key=key) if seconds > 0 else ():
+    for placement in placements(image, key=key, agreed=0.0) if seconds > 0 else ():
         if time.monotonic() >= end:
             return None
         grid, inside = warp(image, placement, shown_canvas(image, placement))

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from functools import cached_property
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -14,22 +16,32 @@ from watermark.errors import ArgumentError
 from watermark.evidence import gather, terms
 from watermark.frame_groups import GROUPS, signs_key
 from watermark.grid import SIDE
-from watermark.guess import Guess, guesses
+from watermark.guess import Guess, guesses, strained
 from watermark.pilots import constellations
 from watermark.placement import Placement
 from watermark.region import busy_region
 from watermark.spectrum import Spectrum, flatten
-from watermark.sweep import sweep
 from watermark.warp import shown_canvas, warp
 
 Image = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
 SECONDS: Final = 5.0
+GUESSED: Final = 8
+"""Guesses by the whole of a picture that are sharpened."""
+GUESSED_BY_PART: Final = 4
+"""Guesses by a part of it that are."""
 TRIED: Final = 6
-"""Guesses of one look that are sharpened and read."""
+"""Sharpened guesses by the whole that are read at most."""
+TRIED_BY_PART: Final = 2
+AGREED: Final = 9.5
+"""Agreement of the pilots below which a place is not read: chance reaches it in few pictures."""
 LIKELIEST: Final = 2
 """Guesses that are also read as frames of a volume."""
+PART: Final = 512
+"""Side of a part, in points of the picture's grid: parts overlap by half."""
+_SHOWN: Final = 0.3
+"""Height of a detail, over its local level, that a dead area does not reach."""
 
 
 def search(image: Image, *, key: bytes, seconds: float = SECONDS) -> Reading | None:
@@ -82,46 +94,71 @@ def _read(
     return None
 
 
-def placements(image: Image, *, key: bytes) -> Iterator[Placement]:
+def placements(image: Image, *, key: bytes, agreed: float = AGREED) -> Iterator[Placement]:
     """Yield where the marked image may lie in the picture: the quickest looks first.
 
-    At most ``3 * TRIED`` placements: of the whole picture, of its busy region if that is a part
-    of it, and of the whole with strains.
+    Only places at which the agreement of the pilots is above ``agreed`` are yielded.
+
+    At most ``TRIED`` placements by the whole picture, as many by its busy region if that is a
+    piece of it, and ``TRIED_BY_PART`` by each of the nine or fewer parts of the first of the
+    two, which perspective, shear and stretch have moved in their own way.
     """
     views = [_View(image, (0, 0))]
     box = busy_region(image)
     if box is not None:
         views.insert(0, _View(image[box], (box[1].start, box[0].start)))
     for view in views:
-        yield from view.placements(guesses(view.spectrum, key=key, most=TRIED), key=key)
-    view = views[0]
-    yield from view.placements(sweep(view.flat, view.blocks, key=key, most=TRIED), key=key)
+        found = guesses(Spectrum.of(view.flat), key=key, most=GUESSED)
+        yield from view.placements(found, key=key, most=TRIED, agreed=agreed)
+    for part in views[0].parts():
+        found = strained(part, key=key, most=GUESSED_BY_PART)
+        yield from views[0].placements(found, key=key, most=TRIED_BY_PART, agreed=agreed)
 
 
 class _View:
-    """Part of a picture on a grid of its own, flattened."""
+    """A picture, or a piece of it, on a grid of its own, flattened."""
 
-    def __init__(self, part: Image, corner: tuple[int, int]) -> None:
-        geometry = upright(part)
+    def __init__(self, piece: Image, corner: tuple[int, int]) -> None:
+        geometry = upright(piece)
         self.flat: Floats = (
             np.zeros((SIDE, SIDE), np.float32)
             if geometry is None
-            else flatten(to_canvas(part, geometry))
+            else flatten(to_canvas(piece, geometry))
         )
-        scale = max(part.shape) / SIDE
+        scale = max(piece.shape) / SIDE
         self.to_picture = np.array([[scale, 0, corner[0]], [0, scale, corner[1]], [0, 0, 1.0]])
-        self.blocks = Blocks.of(self.flat)
 
-    @property
-    def spectrum(self) -> Spectrum:
-        return Spectrum.of(self.flat)
+    @cached_property
+    def blocks(self) -> Blocks:
+        return Blocks.of(self.flat)
 
-    def placements(self, found: list[Guess], *, key: bytes) -> Iterator[Placement]:
+    def parts(self) -> Iterator[Spectrum]:
+        """Yield the spectra of overlapping parts, those in which most shows first."""
+        starts = [range(0, max(side - PART, 0) + 1, PART // 2) for side in self.flat.shape]
+        shown = np.abs(self.flat) > _SHOWN
+        corners = sorted(
+            product(*starts),
+            key=lambda corner: -np.count_nonzero(shown[_part(corner)]),
+        )
+        for top, left in corners:
+            yield Spectrum.of(self.flat[_part((top, left))], corner=(left, top))
+
+    def placements(
+        self, found: list[Guess], *, key: bytes, most: int, agreed: float
+    ) -> Iterator[Placement]:
+        """Yield the placements at which the pilots agree best, the best first."""
+        sharp: list[tuple[float, Placement]] = []
         for guess in found:
-            pilots = constellations(key)[guess.slot]
             try:
-                sharp = align(self.blocks, guess.matrix, pilots, guess.sign)
-                placement = Placement.of(self.to_picture @ sharp)
+                matrix, agreement = align(self.blocks, guess, constellations(key)[guess.slot])
+                placement = Placement.of(self.to_picture @ matrix)
             except (ArgumentError, np.linalg.LinAlgError):  # folded flat: no place to look
                 continue
-            yield placement
+            sharp.append((agreement, placement))
+        sharp.sort(key=lambda one: -one[0])
+        yield from (placement for agreement, placement in sharp[:most] if agreement > agreed)
+
+
+def _part(corner: tuple[int, ...]) -> tuple[slice, slice]:
+    top, left = corner
+    return slice(top, top + PART), slice(left, left + PART)

@@ -15,8 +15,6 @@ Waves = npt.NDArray[np.complex64]
 Places = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
 
-BINS: Final = 2 * SIDE
-"""Points of the transform: a bin is half a period over the grid."""
 TOP: Final = 500.0
 """Highest frequency that is looked up, in periods over the grid."""
 _NEIGHBOURS: Final = 8
@@ -73,8 +71,9 @@ class Spectrum:
 
     Attributes
     ----------
-    waves : complex64, shape (2048, 1025)
-        Unit mean power where there is only noise; phases are those at the picture's centre.
+    waves : complex64, shape (bins, bins / 2 + 1)
+        Two bins a period over the part. Unit mean power where there is only noise; phases are
+        those at the picture's centre.
     power : float32, same shape
         Their squared magnitude.
     centre : tuple of float
@@ -90,13 +89,14 @@ class Spectrum:
 
     @classmethod
     def of(cls, flat: Floats, *, corner: tuple[int, int] = (0, 0)) -> Self:
-        """Return the spectrum of (part of) a flattened picture of at most 1024 x 1024 points.
+        """Return the spectrum of (part of) a flattened picture.
 
         ``corner`` is the x and y of the part's first point on the picture's grid.
         """
         rows, columns = flat.shape
+        bins = 2 * max(rows, columns)
         tapered = flat * (_taper(rows)[:, np.newaxis] * _taper(columns))
-        waves: Waves = np.fft.rfft2(tapered, s=(BINS, BINS)).astype(np.complex64, copy=False)
+        waves: Waves = np.fft.rfft2(tapered, s=(bins, bins)).astype(np.complex64, copy=False)
         power = np.square(waves.real) + np.square(waves.imag)
         level = _local_mean(power) + np.float32(np.finfo(np.float32).tiny)
         power /= level
@@ -108,29 +108,43 @@ class Spectrum:
             np.array([columns - 1, rows - 1]) / 2,
         )
 
+    @property
+    def bins(self) -> int:
+        """Points of the transform along either side."""
+        return len(self.waves)
+
+    def places(self, frequencies: Doubles) -> tuple[Places, Flags]:
+        """Return where frequencies (..., 2) lie in the flattened power, and which can be seen.
+
+        Frequencies are x and y, in periods over 1024 points.
+        """
+        place, _, seen = self._nearest(frequencies)
+        return place, seen
+
     def power_at(self, frequencies: Doubles) -> Floats:
-        """Return the power at frequencies (..., 2), x and y in periods over 1024 points."""
-        row, column, _, seen = _bins(frequencies)
-        return np.where(seen, self.power[row, column], np.float32(0))
+        """Return the power at frequencies (..., 2)."""
+        place, _, seen = self._nearest(frequencies)
+        return np.where(seen, self.power.ravel()[place], np.float32(0))
 
     def waves_at(self, frequencies: Doubles) -> Waves:
-        """Return the waves at frequencies (..., 2)."""
-        row, column, mirrored, seen = _bins(frequencies)
-        waves = self.waves[row, column]
+        """Return the waves at frequencies (..., 2), phases taken at the centre."""
+        place, mirrored, seen = self._nearest(frequencies)
+        waves = self.waves.ravel()[place]
         waves = np.where(mirrored, np.conj(waves), waves)
-        turn = np.exp(2j * np.pi / SIDE * (frequencies @ self.middle)).astype(np.complex64)
+        nearest = np.rint(frequencies * (self.bins / SIDE)) / self.bins
+        turn = np.exp(2j * np.pi * (nearest @ self.middle)).astype(np.complex64)
         return np.where(seen, waves * turn, np.complex64(0))
 
-
-def _bins(frequencies: Doubles) -> tuple[Places, Places, Flags, Flags]:
-    """Return row, column, whether the wave is the mirrored one, and whether it can be seen."""
-    nearest = np.rint(frequencies * (BINS / SIDE)).astype(np.intp)
-    mirrored = nearest[..., 0] < 0
-    nearest = np.where(mirrored[..., np.newaxis], -nearest, nearest)
-    seen = (np.abs(nearest) < TOP * BINS / SIDE).all(axis=-1)
-    column = np.where(seen, nearest[..., 0], 0)
-    row = np.where(seen, nearest[..., 1] % BINS, 0)
-    return row, column, np.asarray(mirrored), np.asarray(seen)
+    def _nearest(self, frequencies: Doubles) -> tuple[Places, Flags, Flags]:
+        """Return the place, whether the wave there is the mirrored one, and whether it is seen."""
+        nearest = np.rint(frequencies * (self.bins / SIDE)).astype(np.intp)
+        x, y = nearest[..., 0], nearest[..., 1]
+        top = TOP * self.bins / SIDE
+        seen = (np.abs(x) < top) & (np.abs(y) < top)
+        mirrored = x < 0
+        row = np.where(mirrored, -y, y) % self.bins
+        place = np.where(seen, row * (self.bins // 2 + 1) + np.abs(x), 0)
+        return place, mirrored, seen
 
 
 def _taper(length: int) -> Floats:

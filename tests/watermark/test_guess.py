@@ -1,6 +1,7 @@
-"""From spectral peaks to a placement: guess and align, on one turned and scaled picture."""
+"""From spectral peaks to a placement: guess and align, on turned, scaled and strained pictures."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from watermark.align import BLOCK, Blocks, align
 from watermark.canvas import to_canvas
 from watermark.grid import SIDE, Geometry
-from watermark.guess import Guess, guesses
+from watermark.guess import Guess, guesses, strained
 from watermark.pilots import constellations, slot_of
+from watermark.search import AGREED
 from watermark.spectrum import Spectrum, flatten
 
 Maker = Callable[..., np.ndarray]
@@ -63,12 +65,22 @@ def test_aligning_sharpens_to_a_fraction_of_a_point(
 ) -> None:
     pilots = constellations(key)[best.slot]
     blocks = Blocks.of(flat)
-    assert blocks.points.shape[1:] == (BLOCK, BLOCK)
-    assert _error(align(blocks, best.matrix, pilots, best.sign), truth) < 0.5
+    matrix, agreement = align(blocks, best, pilots)
+    assert _error(matrix, truth) < 0.5
+    assert agreement > AGREED
     off = best.matrix.copy()
     off[:2, 2] += 3.0
     off[0, 0] *= 1.004
-    assert _error(align(blocks, off, pilots, best.sign), truth) < 0.5
+    assert _error(align(blocks, replace(best, matrix=off), pilots)[0], truth) < 0.5
+
+
+def test_other_constellations_agree_far_less(best: Guess, flat: np.ndarray, key: bytes) -> None:
+    blocks = Blocks.of(flat)
+    other = bytes(32)
+    found = guesses(Spectrum.of(flat), key=other, most=8)
+    assert len(found) == 8
+    wrong = [align(blocks, guess, constellations(other)[guess.slot])[1] for guess in found]
+    assert max(wrong) < 0.7 * align(blocks, best, constellations(key)[best.slot])[1]
 
 
 def test_a_turned_grey_scale_turns_the_sign(flat: np.ndarray, best: Guess, key: bytes) -> None:
@@ -77,7 +89,45 @@ def test_a_turned_grey_scale_turns_the_sign(flat: np.ndarray, best: Guess, key: 
     assert np.allclose(turned.matrix, best.matrix)
 
 
-def test_small_parts_are_padded_to_a_block() -> None:
+@pytest.mark.parametrize("corner", [(0, 0), (256, 0)])
+def test_a_part_places_a_strained_picture(
+    corner: tuple[int, int],
+    sealed: np.ndarray,
+    moved: Maker,
+    about: Maker,
+    key: bytes,
+    payload: bytes,
+) -> None:
+    how = {"shear": 0.07, "turn": 20}
+    view = moved(sealed, about(**how))
+    flat = flatten(to_canvas(view, Geometry.of(view.shape)))
+    top, left = corner
+    part = Spectrum.of(flat[top : top + 512, left : left + 512], corner=(left, top))
+    assert part.bins == 1024
+    found = strained(part, key=key, most=4)
+    assert len(found) == 4
+    assert found[0].slot == slot_of(payload, key=key)
+    assert found[0].centre == (left + 256, top + 256)
+    matrix, agreement = align(Blocks.of(flat), found[0], constellations(key)[found[0].slot])
+    unit = np.diag([SIDE / 1200, SIDE / 1200, 1])
+    assert _error(matrix, unit @ about(**how) @ np.linalg.inv(unit)) < 0.5
+    assert agreement > AGREED
+
+
+def test_small_pictures_are_padded_to_a_block() -> None:
     blocks = Blocks.of(np.ones((64, 1024), np.float32))
-    assert blocks.points.shape == (7, BLOCK, BLOCK)
-    assert not blocks.points[:, 64:].any()
+    assert blocks.waves.shape == (7, 2 * BLOCK, BLOCK + 1)
+    assert blocks.centres[:, 1].tolist() == [BLOCK / 2] * 7
+
+
+def test_blocks_tell_the_phase_at_their_centre() -> None:
+    """Also between two bins, which are half a period over the block apart."""
+    x = np.arange(BLOCK)
+    for periods in (40.0, 40.25, 40.37):
+        wave = np.cos(2 * np.pi * periods * (x - (BLOCK - 1) / 2) / BLOCK + 0.7)
+        blocks = Blocks.of(np.tile(wave, (BLOCK, 1)).astype(np.float32))
+        for sign in (1, -1):
+            frequency = np.array([[[sign * periods / BLOCK, 0.0]]])
+            found = blocks.waves_at(frequency)[0, 0]
+            assert abs(np.angle(found) - sign * 0.7) < 0.02
+    assert Blocks.of(np.ones((256, 256), np.float32)).waves_at(np.full((1, 1, 2), 0.49)) == 0
