@@ -25,9 +25,11 @@ PART: Final = LogPolar(side=256, low=44.0, high=400.0, least=0.5, most=1.8)
 """For a part of a picture, which perspective turns, scales and strains in its own way."""
 STRAINS: Final = np.linspace(-0.04, 0.04, 5)
 """Stretch along the axes, and along the diagonals, that are undone for a part."""
+WIDE: Final = np.linspace(-0.08, 0.08, 9)
+"""The same for a picture that was sheared or stretched as a whole."""
 _OF_EACH: Final = 3
-_CLIMBED: Final = 48
-_LEVEL: Final = 64
+_CLIMBED: Final = 96
+_LEVEL: Final = 96
 """Further peaks that are climbed from if they lie level: cameras are seldom held askew."""
 _TILTED: Final = np.radians(8)
 _STRIDES: Final = (0.008, 0.004, 0.002, 0.001, 0.0005)
@@ -73,11 +75,11 @@ def guesses(spectrum: Spectrum, *, key: bytes, most: int) -> list[Guess]:
     )
 
 
-def strained(spectrum: Spectrum, *, key: bytes, most: int) -> list[Guess]:
+def strained(spectrum: Spectrum, strains: Doubles, *, key: bytes, most: int) -> list[Guess]:
     """Return the likeliest placements by a part of a picture, which may be strained, too."""
     peaks: list[Peak] = []
-    for first in STRAINS:
-        for second in STRAINS:
+    for first in strains:
+        for second in strains:
             strain = np.array([[1 + first, second], [second, 1 - first]])
             peaks += PART.peaks(spectrum, strain, key=key, each=1)
     return _sharpened(spectrum, peaks, key=key, most=most)

@@ -16,7 +16,7 @@ from watermark.errors import ArgumentError
 from watermark.evidence import gather, terms
 from watermark.frame_groups import GROUPS, signs_key
 from watermark.grid import SIDE
-from watermark.guess import Guess, guesses, strained
+from watermark.guess import STRAINS, WIDE, Guess, guesses, strained
 from watermark.pilots import constellations
 from watermark.placement import Placement
 from watermark.region import busy_region
@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float32]
 SECONDS: Final = 5.0
 GUESSED: Final = 8
 """Guesses by the whole of a picture that are sharpened."""
-GUESSED_BY_PART: Final = 4
+GUESSED_BY_PART: Final = 6
 """Guesses by a part of it that are."""
 TRIED: Final = 6
 """Sharpened guesses by the whole that are read at most."""
@@ -97,11 +97,10 @@ def _read(
 def placements(image: Image, *, key: bytes, agreed: float = AGREED) -> Iterator[Placement]:
     """Yield where the marked image may lie in the picture: the quickest looks first.
 
-    Only places at which the agreement of the pilots is above ``agreed`` are yielded.
-
-    At most ``TRIED`` placements by the whole picture, as many by its busy region if that is a
+    Only places at which the agreement of the pilots is above ``agreed`` are yielded. At most ``TRIED`` placements by the whole picture, as many by its busy region if that is a
     piece of it, and ``TRIED_BY_PART`` by each of the nine or fewer parts of the first of the
-    two, which perspective, shear and stretch have moved in their own way.
+    two, which perspective, shear and stretch have moved in their own way; the first part once
+    more, for great strains.
     """
     views = [_View(image, (0, 0))]
     box = busy_region(image)
@@ -110,8 +109,9 @@ def placements(image: Image, *, key: bytes, agreed: float = AGREED) -> Iterator[
     for view in views:
         found = guesses(Spectrum.of(view.flat), key=key, most=GUESSED)
         yield from view.placements(found, key=key, most=TRIED, agreed=agreed)
-    for part in views[0].parts():
-        found = strained(part, key=key, most=GUESSED_BY_PART)
+    parts = views[0].parts()
+    for part, strains in [*((part, STRAINS) for part in parts), (parts[0], WIDE)]:
+        found = strained(views[0].spectrum(part), strains, key=key, most=GUESSED_BY_PART)
         yield from views[0].placements(found, key=key, most=TRIED_BY_PART, agreed=agreed)
 
 
@@ -132,16 +132,16 @@ class _View:
     def blocks(self) -> Blocks:
         return Blocks.of(self.flat)
 
-    def parts(self) -> Iterator[Spectrum]:
-        """Yield the spectra of overlapping parts, those in which most shows first."""
-        starts = [range(0, max(side - PART, 0) + 1, PART // 2) for side in self.flat.shape]
+    def parts(self) -> list[tuple[int, int]]:
+        """Return the first points of overlapping parts, those in which most shows first."""
+        down, across = (range(0, max(side - PART, 0) + 1, PART // 2) for side in self.flat.shape)
         shown = np.abs(self.flat) > _SHOWN
-        corners = sorted(
-            product(*starts),
-            key=lambda corner: -np.count_nonzero(shown[_part(corner)]),
-        )
-        for top, left in corners:
-            yield Spectrum.of(self.flat[_part((top, left))], corner=(left, top))
+        corners = list(product(down, across))
+        return sorted(corners, key=lambda corner: -np.count_nonzero(shown[_part(corner)]))
+
+    def spectrum(self, corner: tuple[int, int]) -> Spectrum:
+        """Return the spectrum of a part."""
+        return Spectrum.of(self.flat[_part(corner)], corner=corner[::-1])
 
     def placements(
         self, found: list[Guess], *, key: bytes, most: int, agreed: float
@@ -159,6 +159,6 @@ class _View:
         yield from (placement for agreement, placement in sharp[:most] if agreement > agreed)
 
 
-def _part(corner: tuple[int, ...]) -> tuple[slice, slice]:
+def _part(corner: tuple[int, int]) -> tuple[slice, slice]:
     top, left = corner
     return slice(top, top + PART), slice(left, left + PART)

@@ -9,7 +9,7 @@ import pytest
 from watermark.align import BLOCK, Blocks, align
 from watermark.canvas import to_canvas
 from watermark.grid import SIDE, Geometry
-from watermark.guess import Guess, guesses, strained
+from watermark.guess import STRAINS, Guess, guesses, strained
 from watermark.pilots import constellations, slot_of
 from watermark.search import AGREED
 from watermark.spectrum import Spectrum, flatten
@@ -104,7 +104,7 @@ def test_a_part_places_a_strained_picture(
     top, left = corner
     part = Spectrum.of(flat[top : top + 512, left : left + 512], corner=(left, top))
     assert part.bins == 1024
-    found = strained(part, key=key, most=4)
+    found = strained(part, STRAINS, key=key, most=4)
     assert len(found) == 4
     assert found[0].slot == slot_of(payload, key=key)
     assert found[0].centre == (left + 256, top + 256)
