@@ -97,10 +97,11 @@ def _read(
 def placements(image: Image, *, key: bytes, agreed: float = AGREED) -> Iterator[Placement]:
     """Yield where the marked image may lie in the picture: the quickest looks first.
 
-    Only places at which the agreement of the pilots is above ``agreed`` are yielded. At most ``TRIED`` placements by the whole picture, as many by its busy region if that is a
-    piece of it, and ``TRIED_BY_PART`` by each of the nine or fewer parts of the first of the
-    two, which perspective, shear and stretch have moved in their own way; the first part once
-    more, for great strains.
+    Only places at which the agreement of the pilots is above ``agreed`` are yielded. At most
+    ``TRIED`` placements by the whole picture, as many by its busy region if that is a piece of
+    it, and ``TRIED_BY_PART`` by each of the nine or fewer parts of the first of the two, which
+    perspective, shear and stretch have moved in their own way; the first part once more, for
+    great strains.
     """
     views = [_View(image, (0, 0))]
     box = busy_region(image)
