@@ -69,7 +69,8 @@ class Viewpoint:
         if self.mirrored:
             parts.append("mirrored left to right")
         if self.degrees:
-            parts.append(f"turned {self.degrees:.1f} degrees clockwise")
+            sense = "clockwise" if self.degrees > 0 else "anticlockwise"
+            parts.append(f"turned {abs(self.degrees):.1f} degrees {sense}")
         whole = self.shown >= _WHOLE
         parts.append("all of it is shown" if whole else f"{self.shown:.0%} of it is shown")
         return ", ".join(parts)

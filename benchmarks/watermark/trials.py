@@ -72,7 +72,7 @@ def count_false(paths: Sequence[Path], least: int, attacks: Sequence[str], *, jo
             spent = time.monotonic() - start
             print(
                 f"{counts.images} of {len(paths)} images, {counts.all} readings, "
-                f"{counts.all / spent:.0f} a second, "
+                f"{counts.alarms + counts.wrong} of them false, {counts.all / spent:.0f} a second, "
                 f"{spent / counts.images * (len(paths) - counts.images) / 60:.0f} min left",
                 file=sys.stderr,
             )
