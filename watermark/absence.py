@@ -27,7 +27,7 @@ STEPS: Final = 4
 PATCH: Final = 5.2
 """Deviations below its expectation that a patch has as a whole: 1e-7 by chance."""
 CERTAIN: Final = 8.0
-"""The same for a patch that is held against a copy: of 688 honest copies none had one, 30 at 5.2."""
+"""The same for a patch held against a copy: of 688 honest copies none had one, 30 at 5.2."""
 _ENOUGH: Final = 5.0  # information from which a cell's deviation tells how cells differ
 _BEST: Final = 0.9
 _EMPTY: Final = 0.1
