@@ -185,7 +185,8 @@ def measure(every: int, each: bool) -> tuple[Figures, Figures, list[float]]:
                 continue
             wrong[label] = float((seen.altered & live).sum() / live.sum())
             known = float((seen.known & live).sum() / live.sum())
-            honest.add(label, wrong=wrong[label], known=known)
+            certain = float((seen.certain & live).any())
+            honest.add(label, wrong=wrong[label], known=known, certain=certain)
         shown = view(marked.image)
         kept = []
         for turn, (way, forger) in enumerate(FORGERS.items()):
@@ -210,6 +211,8 @@ def measure(every: int, each: bool) -> tuple[Figures, Figures, list[float]]:
                         iou=union if (found & live).any() else None,
                         hit=float(both / max((found & live).sum(), 1)),
                         wrong=float((altered & false).sum() / live.sum()),
+                        certain=float((seen.certain & live & found).any()),
+                        beside=float((seen.certain & live & false).sum() / live.sum()),
                     )
                 kept.append(f"{row} {union or 0:.2f}")
         other = view(image)
@@ -234,24 +237,31 @@ def main() -> None:
     warnings.simplefilter("ignore")
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     honest, forged, cost = measure(options.every, options.each)
-    print("\n| falsified 5 % | n | AUC | min | IoU | median | found | wrong % | not read |")
-    print("|---" * 9 + "|")
+    print(
+        "\n| falsified 5 % | n | AUC | min | IoU | median | found | wrong %"
+        " | certain in % | certain wrong % | not read |"
+    )
+    print("|---" * 11 + "|")
     for row in (f"{way}, {label}" for way in ("all", *FORGERS) for label in COPIES):
         auc, iou = forged.of(row, "auc"), forged.of(row, "iou")
         lost = forged.lists.get((row, "lost"), [])
         cells = [row, str(auc.size), f"{auc.mean():.3f}", f"{auc.min():.3f}", f"{iou.mean():.2f}"]
         cells += [f"{np.median(iou):.2f}", f"{forged.of(row, 'hit').mean():.2f}"]
-        cells += [f"{100 * forged.of(row, 'wrong').mean():.2f}", str(len(lost))]
+        cells += [f"{100 * forged.of(row, 'wrong').mean():.2f}"]
+        cells += [f"{100 * forged.of(row, 'certain').mean():.0f}"]
+        cells += [f"{100 * forged.of(row, 'beside').mean():.2f}", str(len(lost))]
         print("| " + " | ".join(cells) + " |")
     print(
-        "\n| honest copy | n | wrongly accused % | most % | copies with any | known % | not read |"
+        "\n| honest copy | n | wrongly accused % | most % | copies with any | certain"
+        " | known % | not read |"
     )
-    print("|---" * 7 + "|")
+    print("|---" * 8 + "|")
     for row in HONEST:
         wrong, known = honest.of(row, "wrong"), honest.of(row, "known")
         lost = honest.lists.get((row, "lost"), [])
         cells = [row, str(wrong.size), f"{100 * wrong.mean():.2f}", f"{100 * wrong.max():.1f}"]
-        cells += [str(int((wrong > 0).sum())), f"{100 * known.mean():.0f}", str(len(lost))]
+        cells += [str(int((wrong > 0).sum())), f"{honest.of(row, 'certain').sum():.0f}"]
+        cells += [f"{100 * known.mean():.0f}", str(len(lost))]
         print("| " + " | ".join(cells) + " |")
     print(f"\nReading and map together: {1e3 * float(np.median(cost)):.0f} ms of CPU (median).")
 

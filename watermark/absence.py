@@ -24,15 +24,16 @@ BESIDE: Final = (0.5, 1.0)
 """Share and deviations for cells beside suspected ones."""
 STEPS: Final = 4
 """Cells that a patch can grow by."""
-PATCH: Final = 5.0
-"""Deviations below its expectation that a patch has as a whole: 3e-7 by chance."""
+PATCH: Final = 5.2
+"""Deviations below its expectation that a patch has as a whole: 1e-7 by chance."""
 CERTAIN: Final = 8.0
-"""The same for a patch that is held against a copy: of 56 honest copies none had one, 7 at 5."""
+"""The same for a patch held against a copy: of 688 honest copies none had one, 30 at 5.2."""
 _ENOUGH: Final = 5.0  # information from which a cell's deviation tells how cells differ
 _BEST: Final = 0.9
 _EMPTY: Final = 0.1
 _MANY: Final = 0.3
 _TO_DEVIATION: Final = 1.4826  # median magnitude to standard deviation, if normal
+_TINY: Final = float(np.finfo(np.float32).tiny)
 
 
 def likely(correlation: Reals, information: Reals) -> Flags:
@@ -53,6 +54,30 @@ def likely(correlation: Reals, information: Reals) -> Flags:
     empty = float(correlation[low].sum()) < _EMPTY * best * said
     many = said > _MANY * float(information.sum())
     return ~low if empty and many else np.ones(ample.shape, np.bool_)
+
+
+def lacking(correlation: Reals, information: Reals) -> Flags:
+    """Return cells that show less than half of what they should, by ``SURE`` deviations.
+
+    They are no measure of what a copy left of the mark. Arguments as for ``judge``; bool, same
+    shape.
+    """
+    shown, expected = pooled(correlation, BROAD), pooled(information, BROAD)
+    low: Flags = (shown < expected / 2) & (expected - shown > SURE * np.sqrt(expected))
+    return low
+
+
+def likelihood(correlation: Reals, information: Reals, cells: Flags) -> Reals:
+    """Return how likely the mark is present, if it is as likely as not beforehand.
+
+    The log likelihood ratio of two normal laws with the deviation that cells of this picture
+    have, pooled with the neighbours and put through the logistic function. Arguments as for
+    ``judge``; float64, same shape: with fewer digits many cells would be equally certain.
+    """
+    expected = pooled(information, BROAD)
+    found = pooled(correlation, BROAD)
+    unit = _dispersion(_short(found, expected)[cells & (expected > _ENOUGH)])
+    return 0.5 + 0.5 * np.tanh((found - expected / 2) / (2 * unit * unit))
 
 
 def judge(correlation: Reals, information: Reals, cells: Flags) -> tuple[Flags, Flags, Flags]:
@@ -79,9 +104,10 @@ def judge(correlation: Reals, information: Reals, cells: Flags) -> tuple[Flags, 
     suspected = known = beside = np.zeros(information.shape, np.bool_)
     differ = 1.0
     for width in (BROAD, FINE):
-        expected = np.maximum(pooled(information, width), np.finfo(np.float32).tiny)
-        missing = 1 - pooled(correlation, width) / expected
-        short = missing * np.sqrt(expected)
+        found = pooled(correlation, width)
+        expected = np.maximum(pooled(information, width), _TINY)
+        missing = 1 - found / expected
+        short = _short(found, expected)
         unit = _dispersion(short[cells & (expected > _ENOUGH)])
         differ = max(differ, unit)
         known = known | (expected > (SURE * unit) ** 2)
@@ -101,6 +127,12 @@ def pooled(cells: Reals, width: float) -> Reals:
     """Return sums under a Gaussian, in such units that variances stay comparable to means."""
     total: Reals = blur(cells, width) * (4 * np.pi * width * width)  # sum of weights over squares'
     return total
+
+
+def _short(found: Reals, expected: Reals) -> Reals:
+    """Return the deviations that cells are below their expectation."""
+    short: Reals = (expected - found) / np.sqrt(np.maximum(expected, _TINY))
+    return short
 
 
 def _dispersion(deviations: Reals) -> float:

@@ -6,12 +6,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from watermark.absence import judge, likely, pooled
+from watermark.absence import judge, lacking, likelihood, likely
 from watermark.canvas import to_canvas
 from watermark.detect import Reading
 from watermark.errors import ArgumentError
 from watermark.grid import CELL, Geometry
-from watermark.patches import Flags, Places, patches, shrink
+from watermark.patches import Flags, Places, Reals, patches, shrink
 from watermark.placement import Placement
 from watermark.testimony import testify
 from watermark.warp import shown_canvas, warp
@@ -19,10 +19,6 @@ from watermark.warp import shown_canvas, warp
 Floats = npt.NDArray[np.float32]
 Box = tuple[int, int, int, int]
 
-SHOWN: Final = 1.6
-"""Width in cells of the Gaussian that ``Presence.score`` is pooled with."""
-PRIOR: Final = 5.0
-"""Information on the side of "present" that the score begins with."""
 _STRIP: Final = 1 << 16
 
 
@@ -40,9 +36,9 @@ class Presence:
     known : bool, same shape
         The mark's absence would be noticed here. Cells that are flat, saturated, outside the
         picture, or too weakly marked are not known, and nothing is said of them.
-    score : float32, same shape
-        What shows of the mark over what should, smoothed: near 1 where it is present, near 0
-        where it is absent, and nearer to 1 the less there is to tell from.
+    score : float64, same shape
+        How likely it is that the mark is present, by the neighbourhood: near 1 where it is
+        present, near 0 where it is absent, 0.5 where nothing can be told.
     placement : Placement
         Where the grid lies in the picture.
     """
@@ -50,7 +46,7 @@ class Presence:
     altered: Flags
     certain: Flags
     known: Flags
-    score: Floats
+    score: Reals
     placement: Placement
 
     @property
@@ -129,10 +125,10 @@ def presence(
     sign = -1 if reading.inverted else 1
     testimony = testify(canvas, clear, payload=reading.payload, key=key, sign=sign)
     present = likely(*testimony.weigh(clear, score=reading.score))
-    correlation, information = testimony.weigh(present, score=reading.score)
+    low = lacking(*testimony.weigh(present, score=reading.score))
+    correlation, information = testimony.weigh(present & ~low, score=reading.score)
     altered, certain, known = judge(correlation, information, present)
-    found, expected = (pooled(x, SHOWN) for x in (correlation, information))
-    score = ((found + PRIOR) / (expected + PRIOR)).astype(np.float32)
+    score = likelihood(correlation, information, present)
     return Presence(altered, certain, known, score, reading.placement)
 
 

@@ -36,6 +36,8 @@ FAINT: Final = 0.2
 """Noise of a cell, over the median, near which rounding takes the mark away with the noise."""
 ENDS: Final = 0.005
 """Share of the grey range at either end that may be saturated, where no mark can show."""
+AROUND: Final = 2
+"""Cells on either side that a cell's noise is the mean of."""
 _DEAD: Final = 1000.0  # cells with less than this part of the greatest noise have none
 _SPENT: Final = 4  # power of a cell's live share
 _QUARTER: Final = 0.25  # of the reading's score; a payload that has less is not the picture's
@@ -167,7 +169,7 @@ def testify(canvas: Floats, clear: Flags, *, payload: bytes, key: bytes, sign: i
     counts = _counts(bands, clear)
     levels = np.array(level) / counts
     noise = np.sqrt(_finest(canvas, clear.shape) + COARSE * np.square(levels[ORIENTATIONS - 1]))
-    noise = _without_faint(noise)
+    noise = _without_faint(smoothed(noise))
     heights = np.array([HEIGHTS[LEVELS[n // ORIENTATIONS]] / RMS for n in range(len(bands))])
     ratio = heights[:, np.newaxis, np.newaxis] * noise / levels
     shape = counts * ratio / np.sqrt(1 + SQUEEZE * np.square(ratio))
@@ -203,6 +205,36 @@ def _cubic(image: Floats) -> Floats:
     between = (wide[1:-2] + wide[2:-1]) * np.float32(9 / 16)
     detail: Floats = image[1::2] - between + (wide[:-3] + wide[3:]) * np.float32(1 / 16)
     return detail
+
+
+def smoothed(noise: Reals) -> Reals:
+    """Return the geometric mean of the noise of the cells around, of such as have any.
+
+    A forger's grain, or a lack of it, is not what the mark's height was chosen by.
+
+    Parameters
+    ----------
+    noise : float64, shape (cell rows, cell columns)
+        Noise by cell, in grey levels. What is below a thousandth of the greatest is none.
+
+    Returns
+    -------
+    float64, same shape
+        Zero where the cell itself has no noise.
+    """
+    some = noise > noise.max() / _DEAD
+    logs = np.log(noise, where=some, out=np.zeros_like(noise))
+    mean = _around(logs) / np.maximum(_around(some.astype(np.float64)), 1)
+    smooth: Reals = np.where(some, np.exp(mean), 0)
+    return smooth
+
+
+def _around(cells: Reals) -> Reals:
+    """Return sums over squares of cells; nothing lies outside."""
+    side = 2 * AROUND + 1
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(cells, AROUND), (side, side))
+    total: Reals = windows.sum(axis=(2, 3))
+    return total
 
 
 def _without_faint(noise: Reals) -> Reals:

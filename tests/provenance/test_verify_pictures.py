@@ -304,7 +304,7 @@ def test_a_crop_too_small_to_compare_is_not_checked(
 
     def everywhere(image: object, reading: Reading, **_: object) -> object:
         cells = np.zeros((64, 56), np.bool_)
-        return watermark.Presence(cells, cells, ~cells, cells.astype(np.float32), reading.placement)
+        return watermark.Presence(cells, cells, ~cells, cells.astype(np.float64), reading.placement)
 
     monkeypatch.setattr(watermark, "search", corner)
     monkeypatch.setattr(watermark, "presence", everywhere)

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import watermark
-from watermark.absence import PATCH, judge
+from watermark.absence import PATCH, judge, lacking, likelihood
 from watermark.detect import Reading
 from watermark.grid import CELL, Geometry
 from watermark.patches import grow, patches, rid, shrink
 from watermark.placement import Placement
 from watermark.presence import Presence, presence
+from watermark.testimony import smoothed
 from watermark.testimony import testify as tell  # pytest takes its own name for a test
 
 Maker = Callable[..., np.ndarray]
@@ -76,8 +77,8 @@ def test_an_honest_copy_is_not_accused(
     assert found.share == 0
     assert found.regions(copy.shape) == []
     assert not found.mask(*copy.shape).any()
-    assert found.score.dtype == np.float32
-    assert 0.8 < float(np.median(found.score)) < 1.2
+    assert found.score.dtype == np.float64
+    assert float(np.median(found.score[found.known])) > 0.99
 
 
 def test_another_payload_is_absent_everywhere(
@@ -115,7 +116,7 @@ def test_a_painted_square_is_found_where_it_is(
     inside[y : y + side, x : x + side] = True
     assert (mask & inside).sum() > 0.6 * (mask | inside).sum()
     middle = found.score[int((y + side / 2) / 1400 * 64), int((x + side / 2) / 1400 * 64)]
-    assert middle < 0.5
+    assert middle < 0.1
 
 
 def test_a_piece_of_the_same_picture_is_found(marked: np.ndarray, key: bytes) -> None:
@@ -146,6 +147,7 @@ def test_dead_ground_is_not_known(radiograph: Maker, key: bytes, payload: bytes)
     assert reading is not None
     found = presence(made.image, reading, key=key)
     assert not found.known[:, :12].any()
+    assert found.score[:, :9] == pytest.approx(0.5, abs=0.01)
     assert not found.altered.any()
 
 
@@ -256,6 +258,37 @@ def test_a_patch_must_fall_short_as_a_whole() -> None:
     assert PATCH > 3.2
 
 
+def test_a_lost_area_is_lacking_and_unlikely_and_the_rest_is_not() -> None:
+    everywhere = np.ones((40, 40), np.bool_)
+    information = np.full((40, 40), 2.0)
+    information[:, 32:] = 0
+    correlation = information.copy()
+    correlation[10:20, 10:20] = 0
+    low = lacking(correlation, information)
+    assert low[12:18, 12:18].all()
+    assert not low[24:].any()
+    assert not low[:, 24:].any()
+    assert not lacking(correlation / 99, information / 99).any()  # nothing is told for sure
+    chance = likelihood(correlation, information, everywhere)
+    assert chance[12:18, 12:18].max() < 1e-3
+    assert chance[24:, :30].min() > 0.999
+    assert chance[:, 39] == pytest.approx(0.5, abs=0.05)
+    milder = correlation + np.sqrt(2) * np.random.default_rng(1).normal(0, 3, (40, 40))
+    assert likelihood(milder, information, everywhere)[15, 15] > chance[15, 15]
+
+
+def test_noise_is_the_geometric_mean_of_living_cells_around() -> None:
+    noise = np.full((9, 9), 4.0)
+    noise[4, 4] = 1.0
+    noise[:, 8] = 0.001
+    smooth = smoothed(noise)
+    assert smooth[0, 0] == pytest.approx(4)
+    assert smooth[2, 2] == smooth[4, 4] == pytest.approx(4 * 0.25 ** (1 / 25))
+    assert smooth[4, 6] == pytest.approx(4 * 0.25 ** (1 / 20))
+    assert (smooth[:, 8] == 0).all()
+    assert (smoothed(np.zeros((3, 2))) == 0).all()
+
+
 def test_cells_that_differ_by_themselves_are_judged_more_mildly() -> None:
     generator = np.random.default_rng(1)
     everywhere = np.ones((40, 40), np.bool_)
@@ -266,9 +299,7 @@ def test_cells_that_differ_by_themselves_are_judged_more_mildly() -> None:
 
 
 def _presence(altered: np.ndarray, placement: Placement) -> Presence:
-    return Presence(
-        altered, altered, np.ones_like(altered), np.ones(altered.shape, np.float32), placement
-    )
+    return Presence(altered, altered, np.ones_like(altered), np.ones(altered.shape), placement)
 
 
 def test_regions_follow_the_placement() -> None:
