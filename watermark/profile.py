@@ -33,13 +33,15 @@ class Profile:
     plenty: float
     least: float
     resort: float
+    median: float = 0.485
+    top: float = 0.9
 
 
 PROFILES: Final = MappingProxyType(
     {
-        "radiograph": Profile(0.44, 0.0008, 50.3, 16.0, 4.0, 0.7),
-        "mammogram": Profile(0.44, 0.0008, 50.3, 16.0, 4.0, 0.7),
-        "cross-section": Profile(0.4, 0.0006, 51.0, 10.0, 3.5, 0.5),
+        "radiograph": Profile(0.44, 0.0008, 50.1, 16.0, 3.0, 2.0),
+        "mammogram": Profile(0.44, 0.0008, 50.1, 16.0, 3.0, 2.0),
+        "cross-section": Profile(0.4, 0.0006, 51.0, 10.0, 3.0, 1.5),
         "none": None,
     }
 )

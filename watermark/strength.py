@@ -1,6 +1,7 @@
 """How high the mark stands in each cell."""
 
 import math
+import os
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from watermark.bands import LEVELS, ORIENTATIONS, analyse
 from watermark.evidence import local_level, mean_square
 from watermark.grid import CELL, SIDE, Geometry
+from watermark.harm import ROUNDING, Harm, after_rounding
 from watermark.imprint import MASK, STEPS, TOP_SHIFT, Mask
 from watermark.noise import SPARSE, Noise
 from watermark.pattern import HEIGHTS, RMS
@@ -23,28 +25,18 @@ STILL: Final = 0.04
 """Grey levels of noise below which a cell counts as flat and stays as it is."""
 REHEARSED_NOISE: Final = 0.04
 """White noise of the rehearsed attack, over the span of grey levels that a viewer shows."""
-LEAST: Final = np.float32(0.6)
-"""Ceiling of a cell at least, in grey levels, in a clean image: less would round to nothing."""
-CLEAN: Final = 0.7
-"""Median noise, in grey levels, below which an image is clean: rounding is most of its noise."""
-HEARD: Final = np.float32(0.35)
-"""Height, in grey levels, at which rounding leaves most of the mark."""
-AUDIBLE: Final = np.float32(0.8)
-"""Mark-to-noise ratio up to which a cell is given that height: no cell is left without."""
-COARSE_BITS: Final = 8
 ATTAINED: Final = 0.57
 """Score that is left of a rehearsed one after interpolation, rounding and pilots (measured)."""
-WINDOW: Final = 7
-"""Pixels along a window of SSIM."""
-_ROUNDING: Final = 1 / 12
 LOUD: Final = 2.5
 """Noise of a cell over the image's median, above which it counts no more."""
 STEEP: Final = 4.0
 """Noise of a cell over that of its quietest neighbour, above which it counts no more."""
 _STEP: Final = 2**0.125
-_MOST: Final = 3.0
-_HALVINGS: Final = 12
-_FAINTEST: Final = _MOST / 2**_HALVINGS
+_HALVINGS: Final = 7
+FAV=float(os.environ.get("FAV","0.333"))
+LOW=float(os.environ.get("LOW","0.44"))
+HIGH=float(os.environ.get("HIGH","0.70"))
+MODE=os.environ.get("MODE","flat")
 _GAIN: Final = (0.69, 0.68, 1.35, 0.36, 0.37, 0.75, 0.18, 0.18, 0.38)
 
 
@@ -76,37 +68,76 @@ def choose_mask(
     level = _usable(noise)
     if not level.any():
         return Mask(np.zeros(geometry.cells, np.uint8), 0), 0.0
-    floor = LEAST if float(np.median(level[level > 0])) < CLEAN else np.float32(0)
-    least = np.where(level > 0, floor, 0)
-    heard = np.minimum(HEARD, level * AUDIBLE)
-    cost = _Cost(noise, level, geometry, bits_stored=bits_stored, profile=profile)
+    harm = Harm(canvas, noise, geometry, bits_stored=bits_stored, profile=profile)
     rehearsal = _Rehearsal(canvas, geometry)
+    value = rehearsal.value(level) * (level > 0)
+    bar = np.quantile(value[level > 0], 1 - FAV)
+    favoured = value >= bar
+    price = harm.worth / np.median(harm.worth[level > 0])
+    if MODE == "value":
+        v = value / np.maximum(level, 1e-6)
+        price = price / (v / np.median(v[level > 0])).clip(0.25, 4)
 
-    def height(factor: float, ceiling: float) -> Floats:
-        most = np.maximum(level * np.float32(ceiling), least)
-        heights: Floats = np.maximum(np.minimum(level * np.float32(factor), most), heard)
-        return heights
+    def cap(strength: float) -> Floats:
+        low = LOW * min(strength, 1)
+        high = LOW * strength if strength < 1 else LOW + (HIGH - LOW) * (strength - 1)
+        return level * np.where(favoured, high, low).astype(np.float32)
 
-    factor = _affordable(lambda factor: cost.of(height(factor, profile.ceiling)))
-    heights = height(factor, profile.ceiling)
-    expected = rehearsal.worst(heights)
-    while expected > profile.plenty * THRESHOLD and factor > _FAINTEST:
-        factor /= _STEP
-        before, heights = heights, height(factor, profile.ceiling)
-        if not np.array_equal(before, heights):
-            expected = rehearsal.worst(heights)
-    factor, ceiling = max(factor, _FAINTEST), profile.ceiling
-    while expected < profile.least * THRESHOLD and min(factor, ceiling) < profile.resort:
-        factor *= _STEP
-        ceiling = max(ceiling, min(factor, ceiling * _STEP, profile.resort))
-        expected = rehearsal.worst(height(factor, ceiling))
-    chosen = height(factor, ceiling)
-    return _encode(chosen), expected
+    def limited(most: Floats, k: float=1.0) -> Mask:
+        top = float((most * price).max())
+        def made(t: float) -> Mask:
+            return _encode(k * np.minimum(most, np.float32(t) / price))
+        def made1(t: float) -> Mask:
+            return _encode(np.minimum(most, np.float32(t) / price))
+        if harm.of(_decode(made1(top)))[0] <= 1:
+            return made(top)
+        low, high = 0.0, top
+        for _ in range(9):
+            middle = (low + high) / 2
+            low, high = (middle, high) if harm.of(_decode(made1(middle)))[0] <= 1 else (low, middle)
+        return made(low)
+
+    def allowed(strength: float) -> bool:
+        return harm.of(_decode(limited(cap(strength))))[1] <= 1
+
+    strength = _greatest(allowed, 2.0)
+    mask = limited(cap(strength))
+    expected = rehearsal.worst(_decode(mask))
+    if expected > profile.plenty * THRESHOLD:
+        strength = _greatest(
+            lambda s: rehearsal.worst(_decode(limited(cap(s)))) <= profile.plenty * THRESHOLD,
+            strength,
+        )
+        mask = limited(cap(strength))
+        expected = rehearsal.worst(_decode(mask))
+    beyond = 1.0
+    while expected < profile.least * THRESHOLD and beyond < profile.resort:
+        beyond *= _STEP
+        mask = limited(np.maximum(cap(strength), level * np.float32(min(LOW, .26))), beyond)
+        expected = rehearsal.worst(_decode(mask))
+    if os.environ.get("DEBUG"): print("   strength %.2f beyond %.2f exp %.2f cost %.2f ratio %.2f"%(strength,beyond,expected/THRESHOLD,*harm.of(_decode(mask))))
+    return mask, expected
+
+
+def _greatest(good: Callable[[float], bool], most: float) -> float:
+    """Return the greatest argument up to ``most`` that is good, nearly; the least are."""
+    if good(most):
+        return most
+    low, high = 0.0, most
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if good(middle) else (low, middle)
+    return low
+
+
+def _decode(mask: Mask) -> Floats:
+    """Return the root mean square heights of a mask, in grey levels."""
+    return np.ldexp(MASK[mask.codes].astype(np.float32) * np.float32(RMS), -mask.shift)
 
 
 def _usable(noise: Noise) -> Floats:
     """Return the noise by cell, rounding included; zero where the image must stay as it is."""
-    level = np.sqrt(np.square(noise.deviation) + np.float32(_ROUNDING))
+    level = np.sqrt(np.square(noise.deviation) + np.float32(ROUNDING))
     occupied = noise.alive >= SPARSE
     quiet = np.pad(np.where(occupied, level, np.inf), 1, constant_values=np.inf)
     for _ in range(2):  # least of 3 x 3 cells: the mask is interpolated between them
@@ -122,64 +153,14 @@ def _usable(noise: Noise) -> Floats:
 def _encode(height: Floats) -> Mask:
     """Return the codes nearest to root mean square heights in grey levels."""
     factor = height / np.float32(RMS)
+    if not factor.any():
+        return Mask(np.zeros(height.shape, np.uint8), 0)
     shift = math.floor(math.log2(int(MASK[-1]) / float(factor.max())))
     shift = min(max(shift, 0), TOP_SHIFT)
     scaled = np.ldexp(factor, shift)
     octaves = np.log2(np.maximum(scaled, 1) / MASK[1])
     codes = np.clip(np.rint(octaves * STEPS) + 1, 1, len(MASK) - 1)
     return Mask(np.where(scaled < MASK[1] / 2, 0, codes).astype(np.uint8), shift)
-
-
-def _affordable(cost: Callable[[float], float]) -> float:
-    """Return the greatest factor up to ``_MOST`` whose cost is at most 1."""
-    low, high = 0.0, _MOST
-    if cost(high) <= 1:
-        return high
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if cost(middle) <= 1 else (low, middle)
-    return low
-
-
-class _Cost:
-    """What a mark of some height does to the whole picture, over what the profile allows."""
-
-    def __init__(
-        self,
-        noise: Noise,
-        level: Floats,
-        geometry: Geometry,
-        *,
-        bits_stored: int,
-        profile: Profile,
-    ) -> None:
-        peak = (1 << bits_stored) - 1
-        self.alive = np.where(level > 0, noise.alive, 0)
-        if bits_stored <= COARSE_BITS:
-            self.worth = np.full_like(level, 1 / peak**2 * 10 ** (profile.coarse_fidelity_db / 10))
-            self.rounding = _ROUNDING
-        else:
-            c2 = (0.03 * peak) ** 2  # Wang et al. 2004
-            variance = 2 * np.square(noise.deviation) + c2
-            seen = _seen_by_ssim(geometry) / profile.dissimilarity
-            self.worth = (seen / variance).astype(np.float32)
-            self.rounding = 0.0
-
-    def of(self, height: Floats) -> float:
-        """Return mean square error or 1 - SSIM as a share of what is allowed."""
-        square = np.square(height) + np.float32(self.rounding)
-        return float(np.mean(square * self.alive * self.worth))
-
-
-def _seen_by_ssim(geometry: Geometry) -> float:
-    """Return the share of a mark's power that varies within a window of SSIM."""
-    total = seen = 0.0
-    for level in LEVELS:
-        power = (HEIGHTS[level] / (1 << level)) ** 2
-        middle = 0.75 * SIDE / (1 << level) / geometry.longer  # cycles a pixel
-        total += power
-        seen += power * (1 - float(np.sinc(WINDOW * middle)) ** 2)
-    return seen / total
 
 
 class _Rehearsal:
@@ -200,9 +181,21 @@ class _Rehearsal:
             )
         ]
 
+    def value(self, level: Floats) -> Floats:
+        """Return what a cell's noise is worth to the noisy score."""
+        rows, columns = level.shape
+        total = np.zeros_like(level)
+        for number, (host, (_, hum)) in enumerate(zip(self.bands, self.coins, strict=True)):
+            kind = LEVELS[number // ORIENTATIONS]
+            side = CELL >> kind
+            worth = (HEIGHTS[kind] / RMS) ** 2 / local_level(mean_square(host + hum))
+            total += worth.reshape(rows, side, columns, side).sum(axis=(1, 3))
+        return total * level
+
     def worst(self, height: Floats) -> float:
         """Return the expected score without noise, or four times that with it, if less."""
         quiet, noisy = _Sum(), _Sum()
+        height = after_rounding(height)[1]
         for number, (host, (signs, hum)) in enumerate(zip(self.bands, self.coins, strict=True)):
             level = LEVELS[number // ORIENTATIONS]
             weight = HEIGHTS[level] / RMS
