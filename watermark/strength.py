@@ -1,8 +1,8 @@
 """How high the mark stands in each cell."""
 
 import math
-import os
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -12,11 +12,12 @@ import numpy.typing as npt
 from watermark.bands import LEVELS, ORIENTATIONS, analyse
 from watermark.evidence import local_level, mean_square
 from watermark.grid import CELL, SIDE, Geometry
-from watermark.harm import ROUNDING, Harm, after_rounding
+from watermark.harm import COARSE_BITS, Harm
 from watermark.imprint import MASK, STEPS, TOP_SHIFT, Mask
 from watermark.noise import SPARSE, Noise
 from watermark.pattern import HEIGHTS, RMS
 from watermark.profile import Profile
+from watermark.rounding import ROUNDING, height_after
 from watermark.threshold import THRESHOLD
 
 Floats = npt.NDArray[np.float32]
@@ -31,12 +32,15 @@ LOUD: Final = 2.5
 """Noise of a cell over the image's median, above which it counts no more."""
 STEEP: Final = 4.0
 """Noise of a cell over that of its quietest neighbour, above which it counts no more."""
-_STEP: Final = 2**0.125
-_HALVINGS: Final = 7
-FAV=float(os.environ.get("FAV","0.333"))
-LOW=float(os.environ.get("LOW","0.44"))
-HIGH=float(os.environ.get("HIGH","0.70"))
-MODE=os.environ.get("MODE","flat")
+FAVOURED: Final = 0.4
+"""Share of the cells that may be given more than the others, where height counts most."""
+FAVOUR: Final = np.float32(1.6)
+"""How much more."""
+_TURNS: Final = (0.7548776662, 0.5698402910)
+"""Parts of a turn from row to row and from column to column: cells round evenly up and down."""
+_STEP: Final = 2**0.0625
+_CHEAPEST: Final = 1e-3
+_HALVINGS: Final = 9
 _GAIN: Final = (0.69, 0.68, 1.35, 0.36, 0.37, 0.75, 0.18, 0.18, 0.38)
 
 
@@ -69,70 +73,30 @@ def choose_mask(
     if not level.any():
         return Mask(np.zeros(geometry.cells, np.uint8), 0), 0.0
     harm = Harm(canvas, noise, geometry, bits_stored=bits_stored, profile=profile)
-    rehearsal = _Rehearsal(canvas, geometry)
-    value = rehearsal.value(level) * (level > 0)
-    bar = np.quantile(value[level > 0], 1 - FAV)
-    favoured = value >= bar
-    price = harm.worth / np.median(harm.worth[level > 0])
-    if MODE == "value":
-        v = value / np.maximum(level, 1e-6)
-        price = price / (v / np.median(v[level > 0])).clip(0.25, 4)
+    rehearsal = _Rehearsal(canvas, geometry, bits_stored=bits_stored)
+    gain = rehearsal.gain(geometry.cells)
+    price = harm.worth / gain
 
-    def cap(strength: float) -> Floats:
-        low = LOW * min(strength, 1)
-        high = LOW * strength if strength < 1 else LOW + (HIGH - LOW) * (strength - 1)
-        return level * np.where(favoured, high, low).astype(np.float32)
+    def score(plan: _Plan) -> float:
+        return rehearsal.worst(height_after(plan.heights()) * noise.alive)
 
-    def limited(most: Floats, k: float=1.0) -> Mask:
-        top = float((most * price).max())
-        def made(t: float) -> Mask:
-            return _encode(k * np.minimum(most, np.float32(t) / price))
-        def made1(t: float) -> Mask:
-            return _encode(np.minimum(most, np.float32(t) / price))
-        if harm.of(_decode(made1(top)))[0] <= 1:
-            return made(top)
-        low, high = 0.0, top
-        for _ in range(9):
-            middle = (low + high) / 2
-            low, high = (middle, high) if harm.of(_decode(made1(middle)))[0] <= 1 else (low, middle)
-        return made(low)
-
-    def allowed(strength: float) -> bool:
-        return harm.of(_decode(limited(cap(strength))))[1] <= 1
-
-    strength = _greatest(allowed, 2.0)
-    mask = limited(cap(strength))
-    expected = rehearsal.worst(_decode(mask))
+    plan = _greatest_allowed(_Plan(level, price), harm)
+    expected = score(plan)
+    if expected < profile.plenty * THRESHOLD and math.isinf(plan.dearest):
+        uneven = _greatest_allowed(_Plan(_favoured(level, gain), price), harm)
+        plan, expected = max((plan, expected), (uneven, score(uneven)), key=lambda pair: pair[1])
     if expected > profile.plenty * THRESHOLD:
-        strength = _greatest(
-            lambda s: rehearsal.worst(_decode(limited(cap(s)))) <= profile.plenty * THRESHOLD,
-            strength,
-        )
-        mask = limited(cap(strength))
-        expected = rehearsal.worst(_decode(mask))
-    beyond = 1.0
-    while expected < profile.least * THRESHOLD and beyond < profile.resort:
-        beyond *= _STEP
-        mask = limited(np.maximum(cap(strength), level * np.float32(min(LOW, .26))), beyond)
-        expected = rehearsal.worst(_decode(mask))
-    if os.environ.get("DEBUG"): print("   strength %.2f beyond %.2f exp %.2f cost %.2f ratio %.2f"%(strength,beyond,expected/THRESHOLD,*harm.of(_decode(mask))))
-    return mask, expected
-
-
-def _greatest(good: Callable[[float], bool], most: float) -> float:
-    """Return the greatest argument up to ``most`` that is good, nearly; the least are."""
-    if good(most):
-        return most
-    low, high = 0.0, most
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if good(middle) else (low, middle)
-    return low
-
-
-def _decode(mask: Mask) -> Floats:
-    """Return the root mean square heights of a mask, in grey levels."""
-    return np.ldexp(MASK[mask.codes].astype(np.float32) * np.float32(RMS), -mask.shift)
+        enough = profile.plenty * THRESHOLD
+        share = _greatest(lambda share: score(plan.scaled(share)) <= enough)
+        plan = plan.scaled(share)
+        expected = score(plan)
+    if expected < profile.least * THRESHOLD:
+        beyond = 1.0
+        while expected < profile.rescued * THRESHOLD and beyond < profile.resort:
+            beyond *= _STEP
+            expected = score(plan.scaled(beyond))
+        plan = plan.scaled(beyond)
+    return plan.mask(), expected
 
 
 def _usable(noise: Noise) -> Floats:
@@ -150,8 +114,87 @@ def _usable(noise: Noise) -> Floats:
     return np.where(usable, level, 0).astype(np.float32)
 
 
+def _favoured(level: Floats, gain: Floats) -> Floats:
+    """Return the noise, more of it where as much mark, by the noise, brings most."""
+    value = level * gain
+    least = np.quantile(value[level > 0], 1 - FAVOURED)
+    more: Floats = np.where(value >= least, level * FAVOUR, level)
+    return more
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Heights by cell: a share of the noise, as far as that is worth its price.
+
+    Attributes
+    ----------
+    shape : float32, shape of ``Geometry.cells``
+        Heights for a share of 1.
+    price : float32, same shape
+        Cost of a cell's mark over what it brings.
+    share : float
+        Height over ``shape`` at most.
+    dearest : float
+        Height times ``price`` at most.
+    """
+
+    shape: Floats
+    price: Floats
+    share: float = 1.0
+    dearest: float = math.inf
+
+    def mask(self) -> Mask:
+        """Return the codes of the heights."""
+        height = self.shape * np.float32(self.share)
+        return _encode(np.minimum(height, np.float32(self.dearest) / self.price))
+
+    def heights(self) -> Floats:
+        """Return the heights that the codes stand for, in grey levels."""
+        mask = self.mask()
+        return (MASK[mask.codes] * (RMS / 2.0**mask.shift)).astype(np.float32)
+
+    def scaled(self, factor: float) -> "_Plan":
+        """Return the plan with all heights this much greater."""
+        return replace(self, share=self.share * factor, dearest=self.dearest * factor)
+
+
+def _greatest_allowed(plan: _Plan, harm: Harm) -> _Plan:
+    """Return the plan with the greatest heights that stay within all limits."""
+
+    def hidden(share: float) -> bool:
+        return harm.prominence(replace(plan, share=share).heights()) <= 1
+
+    def cheap(part: float) -> bool:
+        return harm.cost(replace(plan, dearest=dearest(part)).heights()) <= 1
+
+    def dearest(part: float) -> float:
+        top = float((plan.shape * plan.price).max()) * plan.share
+        return top * math.pow(_CHEAPEST, 1 - part)
+
+    for _ in range(2):  # the budget keeps the heights of some cells low, others can have more
+        plan = replace(plan, share=_greatest(hidden))
+        if harm.cost(plan.heights()) <= 1:
+            break
+        plan = replace(plan, dearest=dearest(_greatest(cheap)))
+    return plan
+
+
+def _greatest(good: Callable[[float], bool]) -> float:
+    """Return the greatest number up to 1 that is good, nearly; lesser ones are too."""
+    if good(1.0):
+        return 1.0
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if good(middle) else (low, middle)
+    return low
+
+
 def _encode(height: Floats) -> Mask:
-    """Return the codes nearest to root mean square heights in grey levels."""
+    """Return codes for root mean square heights in grey levels; right in the mean of many cells.
+
+    The codes are half an octave apart, so cells between two of them take turns.
+    """
     factor = height / np.float32(RMS)
     if not factor.any():
         return Mask(np.zeros(height.shape, np.uint8), 0)
@@ -159,8 +202,10 @@ def _encode(height: Floats) -> Mask:
     shift = min(max(shift, 0), TOP_SHIFT)
     scaled = np.ldexp(factor, shift)
     octaves = np.log2(np.maximum(scaled, 1) / MASK[1])
-    codes = np.clip(np.rint(octaves * STEPS) + 1, 1, len(MASK) - 1)
-    return Mask(np.where(scaled < MASK[1] / 2, 0, codes).astype(np.uint8), shift)
+    down, across = (turn * np.arange(side) for turn, side in zip(_TURNS, height.shape, strict=True))
+    turns = (down[:, np.newaxis] + across) % 1
+    codes = np.clip(np.floor(octaves * STEPS + turns) + 1, 0, len(MASK) - 1)
+    return Mask(codes.astype(np.uint8), shift)
 
 
 class _Rehearsal:
@@ -169,9 +214,12 @@ class _Rehearsal:
     The signs are those of no key: any coins give nearly the same score.
     """
 
-    def __init__(self, canvas: Floats, geometry: Geometry) -> None:
-        low, high = np.percentile(canvas[::4, ::4], (0.1, 99.9))
-        spread = REHEARSED_NOISE * float(high - low) * SIDE / geometry.longer
+    def __init__(self, canvas: Floats, geometry: Geometry, *, bits_stored: int) -> None:
+        span = float((1 << bits_stored) - 1)
+        if bits_stored > COARSE_BITS:
+            low, high = np.percentile(canvas[::4, ::4], (0.1, 99.9))
+            span = float(high - low)
+        spread = REHEARSED_NOISE * span * SIDE / geometry.longer
         self.bands = analyse(canvas)
         shapes = [band.shape for band in self.bands]
         self.coins = [
@@ -181,21 +229,21 @@ class _Rehearsal:
             )
         ]
 
-    def value(self, level: Floats) -> Floats:
-        """Return what a cell's noise is worth to the noisy score."""
-        rows, columns = level.shape
-        total = np.zeros_like(level)
+    def gain(self, cells: tuple[int, int]) -> Floats:
+        """Return by cell what a little height adds to the signed sum, under the white noise."""
+        rows, columns = cells
+        total = np.zeros(cells, np.float32)
         for number, (host, (_, hum)) in enumerate(zip(self.bands, self.coins, strict=True)):
-            kind = LEVELS[number // ORIENTATIONS]
-            side = CELL >> kind
-            worth = (HEIGHTS[kind] / RMS) ** 2 / local_level(mean_square(host + hum))
-            total += worth.reshape(rows, side, columns, side).sum(axis=(1, 3))
-        return total * level
+            level = LEVELS[number // ORIENTATIONS]
+            weight = np.float32((HEIGHTS[level] / RMS) ** 2)
+            side = CELL >> level
+            term = weight / local_level(mean_square(host + hum))
+            total += term.reshape(rows, side, columns, side).sum(axis=(1, 3))
+        return total
 
     def worst(self, height: Floats) -> float:
         """Return the expected score without noise, or four times that with it, if less."""
         quiet, noisy = _Sum(), _Sum()
-        height = after_rounding(height)[1]
         for number, (host, (signs, hum)) in enumerate(zip(self.bands, self.coins, strict=True)):
             level = LEVELS[number // ORIENTATIONS]
             weight = HEIGHTS[level] / RMS
