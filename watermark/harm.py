@@ -92,8 +92,7 @@ class Harm:
         total = np.zeros_like(height)
         for part in quarters(height):
             total += power_after(part * uneven)
-        power: Floats = total * self._alive * np.float32(0.25)
-        return power
+        return np.multiply(total, self._alive * np.float32(0.25), out=total)
 
 
 def _unlikeness(canvas: Floats, noise: Noise, geometry: Geometry, *, peak: int) -> Floats:

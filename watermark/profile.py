@@ -29,7 +29,7 @@ class Profile:
     rescued : float
         Expected score up to which they are passed then.
     resort : float
-        How much greater heights may become in this at most.
+        Mark-to-noise ratios then at most, over ``median`` and ``top``.
     """
 
     median: float

@@ -91,11 +91,11 @@ def choose_mask(
         plan = plan.scaled(share)
         expected = score(plan)
     if expected < profile.least * THRESHOLD:
-        beyond = 1.0
-        while expected < profile.rescued * THRESHOLD and beyond < profile.resort:
-            beyond *= _STEP
-            expected = score(plan.scaled(beyond))
-        plan = plan.scaled(beyond)
+        while expected < profile.rescued * THRESHOLD:
+            raised = plan.scaled(_STEP)
+            if harm.prominence(raised.heights()) > profile.resort:
+                break
+            plan, expected = raised, score(raised)
     return plan.mask(), expected
 
 
