@@ -89,10 +89,11 @@ class Harm:
         """Return the mean square change by cell."""
         rows, columns = height.shape
         uneven = _unevenness()[:rows, :columns]
-        total = np.zeros_like(height)
+        total: Floats = np.zeros_like(height)
         for part in quarters(height):
             total += power_after(part * uneven)
-        return np.multiply(total, self._alive * np.float32(0.25), out=total)
+        total *= self._alive * np.float32(0.25)
+        return total
 
 
 def _unlikeness(canvas: Floats, noise: Noise, geometry: Geometry, *, peak: int) -> Floats:
@@ -107,7 +108,8 @@ def _unlikeness(canvas: Floats, noise: Noise, geometry: Geometry, *, peak: int) 
     variance = structure + np.square(noise.deviation)[:, np.newaxis, :, np.newaxis]
     varied = np.mean(seen / (2 * variance + c2), axis=(1, 3))
     moved = (1 - seen) / (2 * np.square(noise.mean) + c1)
-    return (varied + moved).astype(np.float32)
+    unlike: Floats = np.asarray(varied + moved, np.float32)
+    return unlike
 
 
 def _seen_by_ssim(geometry: Geometry) -> float:
