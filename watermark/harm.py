@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from watermark.bands import LEVELS
-from watermark.grid import CELL, SIDE, Geometry
+from watermark.grid import CELL, SIDE, Geometry, block_sums
 from watermark.noise import SPARSE, Noise
 from watermark.pattern import HEIGHTS
 from watermark.profile import Profile
@@ -89,9 +89,7 @@ class Harm:
         """Return the mean square change by cell."""
         rows, columns = height.shape
         uneven = _unevenness()[:rows, :columns]
-        total: Floats = np.zeros_like(height)
-        for part in quarters(height):
-            total += power_after(part * uneven)
+        total: Floats = power_after(quarters(height) * uneven).sum(axis=0)
         total *= self._alive * np.float32(0.25)
         return total
 
@@ -102,9 +100,12 @@ def _unlikeness(canvas: Floats, noise: Noise, geometry: Geometry, *, peak: int) 
     seen = _seen_by_ssim(geometry)
     rows, columns = geometry.cells
     share = CELL // _BLOCK
-    blocks = canvas.reshape(rows * share, _BLOCK, columns * share, _BLOCK)
     smaller = min(1.0, (WINDOW * SIDE / (_BLOCK * geometry.longer)) ** 2)  # a slope's variance
-    structure = np.var(blocks, axis=(1, 3)).reshape(rows, share, columns, share) * smaller
+    centred = canvas - canvas.mean()
+    mean = block_sums(centred, _BLOCK) / _BLOCK**2
+    square = block_sums(np.square(centred), _BLOCK) / _BLOCK**2
+    varying = np.maximum(square - np.square(mean), 0)
+    structure = varying.reshape(rows, share, columns, share) * np.float32(smaller)
     variance = structure + np.square(noise.deviation)[:, np.newaxis, :, np.newaxis]
     varied = np.mean(seen / (2 * variance + c2), axis=(1, 3))
     moved = (1 - seen) / (2 * np.square(noise.mean) + c1)

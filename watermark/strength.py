@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from watermark.bands import LEVELS, ORIENTATIONS, analyse
 from watermark.evidence import local_level, mean_square
-from watermark.grid import CELL, SIDE, Geometry
+from watermark.grid import CELL, SIDE, Geometry, block_sums
 from watermark.harm import COARSE_BITS, Harm
 from watermark.imprint import MASK, STEPS, TOP_SHIFT, Mask
 from watermark.noise import SPARSE, Noise
@@ -26,6 +26,8 @@ STILL: Final = 0.04
 """Grey levels of noise below which a cell counts as flat and stays as it is."""
 REHEARSED_NOISE: Final = 0.04
 """White noise of the rehearsed attack, over the span of grey levels that a viewer shows."""
+NOISY_COUNTS: Final = 2.5
+"""What the score under that noise counts: it may be less than the fresh mark's by so much."""
 ATTAINED: Final = 0.57
 """Score that is left of a rehearsed one after interpolation, rounding and pilots (measured)."""
 LOUD: Final = 2.5
@@ -38,9 +40,11 @@ FAVOUR: Final = np.float32(1.6)
 """How much more."""
 _TURNS: Final = (0.7548776662, 0.5698402910)
 """Parts of a turn from row to row and from column to column: cells round evenly up and down."""
-_STEP: Final = 2**0.0625
-_CHEAPEST: Final = 1e-3
-_HALVINGS: Final = 9
+_TRIES: Final = 8
+_AIM: Final = 0.996
+_NEAR: Final = 0.992
+_SMALLEST: Final = 1e-4
+_FLATTEST: Final = 0.1
 _GAIN: Final = (0.69, 0.68, 1.35, 0.36, 0.37, 0.75, 0.18, 0.18, 0.38)
 
 
@@ -87,15 +91,11 @@ def choose_mask(
         plan, expected = max((plan, expected), (uneven, score(uneven)), key=lambda pair: pair[1])
     if expected > profile.plenty * THRESHOLD:
         enough = profile.plenty * THRESHOLD
-        share = _greatest(lambda share: score(plan.scaled(share)) <= enough)
-        plan = plan.scaled(share)
+        plan = plan.scaled(_greatest(lambda share: score(plan.scaled(share)) / enough))
         expected = score(plan)
     if expected < profile.least * THRESHOLD:
-        while expected < profile.rescued * THRESHOLD:
-            raised = plan.scaled(_STEP)
-            if harm.prominence(raised.heights()) > profile.resort:
-                break
-            plan, expected = raised, score(raised)
+        plan = _rescued(plan, harm, score, profile)
+        expected = score(plan)
     return plan.mask(), expected
 
 
@@ -161,33 +161,52 @@ class _Plan:
 def _greatest_allowed(plan: _Plan, harm: Harm) -> _Plan:
     """Return the plan with the greatest heights that stay within all limits."""
 
-    def hidden(share: float) -> bool:
-        return harm.prominence(replace(plan, share=share).heights()) <= 1
+    def prominence(share: float) -> float:
+        return harm.prominence(replace(plan, share=share).heights())
 
-    def cheap(part: float) -> bool:
-        return harm.cost(replace(plan, dearest=dearest(part)).heights()) <= 1
-
-    def dearest(part: float) -> float:
-        top = float((plan.shape * plan.price).max()) * plan.share
-        return top * math.pow(_CHEAPEST, 1 - part)
+    def cost(part: float) -> float:
+        return harm.cost(replace(plan, dearest=top * part).heights())
 
     for _ in range(2):  # the budget keeps the heights of some cells low, others can have more
-        plan = replace(plan, share=_greatest(hidden))
-        if harm.cost(plan.heights()) <= 1:
-            break
-        plan = replace(plan, dearest=dearest(_greatest(cheap)))
-    return plan
+        plan = replace(plan, share=_greatest(prominence))
+        top = float((plan.shape * plan.price).max()) * plan.share
+        part = _greatest(cost)
+        if part == 1.0:
+            return plan
+        plan = replace(plan, dearest=top * part)
+    most = plan.share  # cells that the bound took the mark from are no longer among the marked
+    return replace(plan, share=most * _greatest(lambda part: prominence(most * part)))
 
 
-def _greatest(good: Callable[[float], bool]) -> float:
-    """Return the greatest number up to 1 that is good, nearly; lesser ones are too."""
-    if good(1.0):
+def _rescued(plan: _Plan, harm: Harm, score: Callable[[_Plan], float], profile: Profile) -> _Plan:
+    """Return the plan raised until its score will do, or its ratios are what is borne at most."""
+    bold = plan.scaled(profile.resort)
+    borne = _greatest(lambda x: harm.prominence(bold.scaled(x).heights()) / profile.resort)
+    bold = bold.scaled(borne)
+    return bold.scaled(_greatest(lambda x: score(bold.scaled(x)) / THRESHOLD / profile.rescued))
+
+
+def _greatest(measure: Callable[[float], float]) -> float:
+    """Return the greatest number up to 1 whose measure, which rises, is at most 1, nearly.
+
+    The measure is taken as a power of the number between those known, a secant of logarithms.
+    """
+    value = measure(1.0)
+    if value <= 1:
         return 1.0
-    low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if good(middle) else (low, middle)
-    return low
+    good, bad, number, power = _SMALLEST, 1.0, 1.0, 1.0
+    for _ in range(_TRIES):
+        before, last = number, value
+        number = before * (_AIM / max(last, _SMALLEST)) ** (1 / power)
+        if not good < number < bad:
+            number = math.sqrt(good * bad) if good > _SMALLEST else bad / 2
+        value = measure(number)
+        good, bad = (number, bad) if value <= 1 else (good, number)
+        if _NEAR <= value <= 1:
+            break
+        rise = math.log(max(value, _SMALLEST) / max(last, _SMALLEST))
+        power = max(rise / math.log(number / before), _FLATTEST)
+    return good
 
 
 def _encode(height: Floats) -> Mask:
@@ -202,10 +221,15 @@ def _encode(height: Floats) -> Mask:
     shift = min(max(shift, 0), TOP_SHIFT)
     scaled = np.ldexp(factor, shift)
     octaves = np.log2(np.maximum(scaled, 1) / MASK[1])
-    down, across = (turn * np.arange(side) for turn, side in zip(_TURNS, height.shape, strict=True))
-    turns = (down[:, np.newaxis] + across) % 1
-    codes = np.clip(np.floor(octaves * STEPS + turns) + 1, 0, len(MASK) - 1)
+    codes = np.clip(np.floor(octaves * STEPS + _turns(height.shape)) + 1, 0, len(MASK) - 1)
     return Mask(codes.astype(np.uint8), shift)
+
+
+@lru_cache(maxsize=4)
+def _turns(cells: tuple[int, int]) -> Floats:
+    """Return by cell how far it rounds up, in steps of the codes."""
+    down, across = (turn * np.arange(side) for turn, side in zip(_TURNS, cells, strict=True))
+    return ((down[:, np.newaxis] + across) % 1).astype(np.float32)
 
 
 class _Rehearsal:
@@ -231,18 +255,16 @@ class _Rehearsal:
 
     def gain(self, cells: tuple[int, int]) -> Floats:
         """Return by cell what a little height adds to the signed sum, under the white noise."""
-        rows, columns = cells
         total = np.zeros(cells, np.float32)
         for number, (host, (_, hum)) in enumerate(zip(self.bands, self.coins, strict=True)):
             level = LEVELS[number // ORIENTATIONS]
             weight = np.float32((HEIGHTS[level] / RMS) ** 2)
             side = CELL >> level
-            term = weight / local_level(mean_square(host + hum))
-            total += term.reshape(rows, side, columns, side).sum(axis=(1, 3))
+            total += block_sums(weight / local_level(mean_square(host + hum)), side)
         return total
 
     def worst(self, height: Floats) -> float:
-        """Return the expected score without noise, or four times that with it, if less."""
+        """Return the lesser of the expected score and ``NOISY_COUNTS`` times that under noise."""
         quiet, noisy = _Sum(), _Sum()
         for number, (host, (signs, hum)) in enumerate(zip(self.bands, self.coins, strict=True)):
             level = LEVELS[number // ORIENTATIONS]
@@ -255,7 +277,7 @@ class _Rehearsal:
             quiet.add(band, signs, weight)
             band += hum
             noisy.add(band, signs, weight)
-        return min(quiet.score, 4 * noisy.score)
+        return min(quiet.score, NOISY_COUNTS * noisy.score)
 
 
 class _Sum:
