@@ -44,9 +44,9 @@ class Profile:
 
 PROFILES: Final = MappingProxyType(
     {
-        "radiograph": Profile(0.485, 0.9, 0.0008, 50.2, 10.0, 1.9, 2.6, 2.0),
-        "mammogram": Profile(0.485, 0.9, 0.0008, 50.2, 10.0, 1.9, 2.6, 2.0),
-        "cross-section": Profile(0.4, 0.75, 0.0006, 51.0, 8.0, 1.9, 2.6, 1.5),
+        "radiograph": Profile(0.485, 0.9, 0.0008, 50.2, 10.0, 2.15, 2.6, 2.0),
+        "mammogram": Profile(0.485, 0.9, 0.0008, 50.2, 10.0, 2.15, 2.6, 2.0),
+        "cross-section": Profile(0.4, 0.75, 0.0006, 51.0, 8.0, 2.15, 2.6, 1.5),
         "none": None,
     }
 )

@@ -180,7 +180,7 @@ def _greatest_allowed(plan: _Plan, harm: Harm) -> _Plan:
 
 def _rescued(plan: _Plan, harm: Harm, score: Callable[[_Plan], float], profile: Profile) -> _Plan:
     """Return the plan raised until its score will do, or its ratios are what is borne at most."""
-    bold = plan.scaled(profile.resort)
+    bold = plan.scaled(2 * profile.resort / max(harm.prominence(plan.heights()), _SMALLEST))
     borne = _greatest(lambda x: harm.prominence(bold.scaled(x).heights()) / profile.resort)
     bold = bold.scaled(borne)
     return bold.scaled(_greatest(lambda x: score(bold.scaled(x)) / THRESHOLD / profile.rescued))
