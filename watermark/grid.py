@@ -149,6 +149,14 @@ def area_taps(outputs: int, inputs: int, *, scale: tuple[int, int]) -> Taps:
     return Taps(first, weights, inputs)
 
 
+def block_sums(values: Floats, side: int) -> Floats:
+    """Return sums over blocks of side x side values."""
+    rows, columns = (length // side for length in values.shape)
+    tall = values.reshape(rows, side, -1).sum(axis=1)
+    sums: Floats = tall.reshape(rows, columns, side).sum(axis=2)
+    return sums
+
+
 def to_grid(pixels: int, points: int, *, longer: int) -> Taps:
     """Return the taps from an image axis to a grid axis."""
     taps = area_taps if longer >= SIDE else linear_taps

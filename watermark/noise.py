@@ -32,10 +32,13 @@ class Noise:
         Standard deviation of the local noise, in grey levels.
     alive : float32, same shape
         Share of the cell's pixels that are neither the darkest nor the brightest of the image.
+    mean : float32, same shape
+        Mean grey level.
     """
 
     deviation: Floats
     alive: Floats
+    mean: Floats
 
 
 def estimate_noise(image: Image, geometry: Geometry, *, ends: tuple[int, int]) -> Noise:
@@ -59,7 +62,7 @@ def estimate_noise(image: Image, geometry: Geometry, *, ends: tuple[int, int]) -
     Noise
         Deviations and live shares by cell.
     """
-    alive, fine, coarse = (Blocks(geometry, step) for step in (2, 2, 4))
+    alive, fine, coarse, grey = (Blocks(geometry, step) for step in (2, 2, 4, 4))
     span = ends[1] - ends[0]
     for strip in strips(geometry):
         part = _above(image[strip], ends)
@@ -67,11 +70,14 @@ def estimate_noise(image: Image, geometry: Geometry, *, ends: tuple[int, int]) -
         alive.add(((corner > 0) & (corner < span)).astype(np.float32))
         mean, diagonal = _haar(part)
         fine.add(diagonal)
-        coarse.add(_haar(mean)[1])
+        mean, diagonal = _haar(mean)
+        coarse.add(diagonal)
+        grey.add(mean)
     live = alive.blocks()
     power: Floats = (_power(fine.blocks(), live) + _power(coarse.blocks(), live)) * np.float32(0.5)
     quiet = np.sort(_by_cell(power), axis=-1)[..., : BLOCKS * BLOCKS // 2].mean(axis=-1)
-    return Noise(np.sqrt(_smooth(quiet)), _by_cell(live).mean(axis=-1))
+    grey_level = _by_cell(grey.blocks()).mean(axis=-1) * np.float32(0.25) + np.float32(ends[0])
+    return Noise(np.sqrt(_smooth(quiet)), _by_cell(live).mean(axis=-1), grey_level)
 
 
 def _above(part: Image, ends: tuple[int, int]) -> Floats:

@@ -11,35 +11,42 @@ from watermark.errors import ArgumentError
 class Profile:
     """Limits of the mark for a kind of image.
 
+    The first four are foretold, and so lie below what the finished image is to keep: 0.5, 1,
+    0.001 and 50 dB for radiographs.
+
     Attributes
     ----------
-    ceiling : float
-        Greatest mark-to-noise ratio of a cell, both as root mean square.
+    median, top : float
+        Mark-to-noise ratio of the cells, both as root mean square: median and 99th percentile.
     dissimilarity : float
-        1 - SSIM that images of more than 8 bits bear.
+        1 - SSIM of images of more than 8 bits.
     coarse_fidelity_db : float
-        Peak signal-to-noise ratio that images of at most 8 bits keep, over their full range.
+        Peak signal-to-noise ratio of images of at most 8 bits, over their full range.
     plenty : float
         Expected score at which the mark is not made stronger, in units of the threshold.
     least : float
-        Expected score below which these limits are passed, up to the last resort.
+        Expected score below which these limits are passed: the mark would not survive.
+    rescued : float
+        Expected score up to which they are passed then.
     resort : float
-        Greatest mark-to-noise ratio of a cell then.
+        Mark-to-noise ratios then at most, over ``median`` and ``top``.
     """
 
-    ceiling: float
+    median: float
+    top: float
     dissimilarity: float
     coarse_fidelity_db: float
     plenty: float
     least: float
+    rescued: float
     resort: float
 
 
 PROFILES: Final = MappingProxyType(
     {
-        "radiograph": Profile(0.44, 0.0008, 50.3, 16.0, 4.0, 0.7),
-        "mammogram": Profile(0.44, 0.0008, 50.3, 16.0, 4.0, 0.7),
-        "cross-section": Profile(0.4, 0.0006, 51.0, 10.0, 3.5, 0.5),
+        "radiograph": Profile(0.485, 0.9, 0.0008, 50.2, 10.0, 2.15, 2.6, 2.0),
+        "mammogram": Profile(0.485, 0.9, 0.0008, 50.2, 10.0, 2.15, 2.6, 2.0),
+        "cross-section": Profile(0.4, 0.75, 0.0006, 51.0, 8.0, 2.15, 2.6, 1.5),
         "none": None,
     }
 )

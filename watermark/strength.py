@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -10,11 +11,13 @@ import numpy.typing as npt
 
 from watermark.bands import LEVELS, ORIENTATIONS, analyse
 from watermark.evidence import local_level, mean_square
-from watermark.grid import CELL, SIDE, Geometry
+from watermark.grid import CELL, SIDE, Geometry, block_sums
+from watermark.harm import COARSE_BITS, Harm
 from watermark.imprint import MASK, STEPS, TOP_SHIFT, Mask
 from watermark.noise import SPARSE, Noise
 from watermark.pattern import HEIGHTS, RMS
 from watermark.profile import Profile
+from watermark.rounding import ROUNDING, height_after
 from watermark.threshold import THRESHOLD
 
 Floats = npt.NDArray[np.float32]
@@ -23,28 +26,25 @@ STILL: Final = 0.04
 """Grey levels of noise below which a cell counts as flat and stays as it is."""
 REHEARSED_NOISE: Final = 0.04
 """White noise of the rehearsed attack, over the span of grey levels that a viewer shows."""
-LEAST: Final = np.float32(0.6)
-"""Ceiling of a cell at least, in grey levels, in a clean image: less would round to nothing."""
-CLEAN: Final = 0.7
-"""Median noise, in grey levels, below which an image is clean: rounding is most of its noise."""
-HEARD: Final = np.float32(0.35)
-"""Height, in grey levels, at which rounding leaves most of the mark."""
-AUDIBLE: Final = np.float32(0.8)
-"""Mark-to-noise ratio up to which a cell is given that height: no cell is left without."""
-COARSE_BITS: Final = 8
+NOISY_COUNTS: Final = 2.5
+"""What the score under that noise counts: it may be less than the fresh mark's by so much."""
 ATTAINED: Final = 0.57
 """Score that is left of a rehearsed one after interpolation, rounding and pilots (measured)."""
-WINDOW: Final = 7
-"""Pixels along a window of SSIM."""
-_ROUNDING: Final = 1 / 12
 LOUD: Final = 2.5
 """Noise of a cell over the image's median, above which it counts no more."""
 STEEP: Final = 4.0
 """Noise of a cell over that of its quietest neighbour, above which it counts no more."""
-_STEP: Final = 2**0.125
-_MOST: Final = 3.0
-_HALVINGS: Final = 12
-_FAINTEST: Final = _MOST / 2**_HALVINGS
+FAVOURED: Final = 0.4
+"""Share of the cells that may be given more than the others, where height counts most."""
+FAVOUR: Final = np.float32(1.6)
+"""How much more."""
+_TURNS: Final = (0.7548776662, 0.5698402910)
+"""Parts of a turn from row to row and from column to column: cells round evenly up and down."""
+_TRIES: Final = 8
+_AIM: Final = 0.996
+_NEAR: Final = 0.992
+_SMALLEST: Final = 1e-4
+_FLATTEST: Final = 0.1
 _GAIN: Final = (0.69, 0.68, 1.35, 0.36, 0.37, 0.75, 0.18, 0.18, 0.38)
 
 
@@ -76,37 +76,32 @@ def choose_mask(
     level = _usable(noise)
     if not level.any():
         return Mask(np.zeros(geometry.cells, np.uint8), 0), 0.0
-    floor = LEAST if float(np.median(level[level > 0])) < CLEAN else np.float32(0)
-    least = np.where(level > 0, floor, 0)
-    heard = np.minimum(HEARD, level * AUDIBLE)
-    cost = _Cost(noise, level, geometry, bits_stored=bits_stored, profile=profile)
-    rehearsal = _Rehearsal(canvas, geometry)
+    harm = Harm(canvas, noise, geometry, bits_stored=bits_stored, profile=profile)
+    rehearsal = _Rehearsal(canvas, geometry, bits_stored=bits_stored)
+    gain = rehearsal.gain(geometry.cells)
+    price = harm.worth / gain
 
-    def height(factor: float, ceiling: float) -> Floats:
-        most = np.maximum(level * np.float32(ceiling), least)
-        heights: Floats = np.maximum(np.minimum(level * np.float32(factor), most), heard)
-        return heights
+    def score(plan: _Plan) -> float:
+        return rehearsal.worst(height_after(plan.heights()) * noise.alive)
 
-    factor = _affordable(lambda factor: cost.of(height(factor, profile.ceiling)))
-    heights = height(factor, profile.ceiling)
-    expected = rehearsal.worst(heights)
-    while expected > profile.plenty * THRESHOLD and factor > _FAINTEST:
-        factor /= _STEP
-        before, heights = heights, height(factor, profile.ceiling)
-        if not np.array_equal(before, heights):
-            expected = rehearsal.worst(heights)
-    factor, ceiling = max(factor, _FAINTEST), profile.ceiling
-    while expected < profile.least * THRESHOLD and min(factor, ceiling) < profile.resort:
-        factor *= _STEP
-        ceiling = max(ceiling, min(factor, ceiling * _STEP, profile.resort))
-        expected = rehearsal.worst(height(factor, ceiling))
-    chosen = height(factor, ceiling)
-    return _encode(chosen), expected
+    plan = _greatest_allowed(_Plan(level, price), harm)
+    expected = score(plan)
+    if expected < profile.plenty * THRESHOLD and math.isinf(plan.dearest):
+        uneven = _greatest_allowed(_Plan(_favoured(level, gain), price), harm)
+        plan, expected = max((plan, expected), (uneven, score(uneven)), key=lambda pair: pair[1])
+    if expected > profile.plenty * THRESHOLD:
+        enough = profile.plenty * THRESHOLD
+        plan = plan.scaled(_greatest(lambda share: score(plan.scaled(share)) / enough))
+        expected = score(plan)
+    if expected < profile.least * THRESHOLD:
+        plan = _rescued(plan, harm, score, profile)
+        expected = score(plan)
+    return plan.mask(), expected
 
 
 def _usable(noise: Noise) -> Floats:
     """Return the noise by cell, rounding included; zero where the image must stay as it is."""
-    level = np.sqrt(np.square(noise.deviation) + np.float32(_ROUNDING))
+    level = np.sqrt(np.square(noise.deviation) + np.float32(ROUNDING))
     occupied = noise.alive >= SPARSE
     quiet = np.pad(np.where(occupied, level, np.inf), 1, constant_values=np.inf)
     for _ in range(2):  # least of 3 x 3 cells: the mask is interpolated between them
@@ -119,67 +114,122 @@ def _usable(noise: Noise) -> Floats:
     return np.where(usable, level, 0).astype(np.float32)
 
 
+def _favoured(level: Floats, gain: Floats) -> Floats:
+    """Return the noise, more of it where as much mark, by the noise, brings most."""
+    value = level * gain
+    least = np.quantile(value[level > 0], 1 - FAVOURED)
+    more: Floats = np.where(value >= least, level * FAVOUR, level)
+    return more
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Heights by cell: a share of the noise, as far as that is worth its price.
+
+    Attributes
+    ----------
+    shape : float32, shape of ``Geometry.cells``
+        Heights for a share of 1.
+    price : float32, same shape
+        Cost of a cell's mark over what it brings.
+    share : float
+        Height over ``shape`` at most.
+    dearest : float
+        Height times ``price`` at most.
+    """
+
+    shape: Floats
+    price: Floats
+    share: float = 1.0
+    dearest: float = math.inf
+
+    def mask(self) -> Mask:
+        """Return the codes of the heights."""
+        height = self.shape * np.float32(self.share)
+        return _encode(np.minimum(height, np.float32(self.dearest) / self.price))
+
+    def heights(self) -> Floats:
+        """Return the heights that the codes stand for, in grey levels."""
+        mask = self.mask()
+        return (MASK[mask.codes] * (RMS / 2.0**mask.shift)).astype(np.float32)
+
+    def scaled(self, factor: float) -> "_Plan":
+        """Return the plan with all heights this much greater."""
+        return replace(self, share=self.share * factor, dearest=self.dearest * factor)
+
+
+def _greatest_allowed(plan: _Plan, harm: Harm) -> _Plan:
+    """Return the plan with the greatest heights that stay within all limits."""
+
+    def prominence(share: float) -> float:
+        return harm.prominence(replace(plan, share=share).heights())
+
+    def cost(part: float) -> float:
+        return harm.cost(replace(plan, dearest=top * part).heights())
+
+    for _ in range(2):  # the budget keeps the heights of some cells low, others can have more
+        plan = replace(plan, share=_greatest(prominence))
+        top = float((plan.shape * plan.price).max()) * plan.share
+        part = _greatest(cost)
+        if part == 1.0:
+            return plan
+        plan = replace(plan, dearest=top * part)
+    most = plan.share  # cells that the bound took the mark from are no longer among the marked
+    return replace(plan, share=most * _greatest(lambda part: prominence(most * part)))
+
+
+def _rescued(plan: _Plan, harm: Harm, score: Callable[[_Plan], float], profile: Profile) -> _Plan:
+    """Return the plan raised until its score will do, or its ratios are what is borne at most."""
+    bold = plan.scaled(2 * profile.resort / max(harm.prominence(plan.heights()), _SMALLEST))
+    borne = _greatest(lambda x: harm.prominence(bold.scaled(x).heights()) / profile.resort)
+    bold = bold.scaled(borne)
+    return bold.scaled(_greatest(lambda x: score(bold.scaled(x)) / THRESHOLD / profile.rescued))
+
+
+def _greatest(measure: Callable[[float], float]) -> float:
+    """Return the greatest number up to 1 whose measure, which rises, is at most 1, nearly.
+
+    The measure is taken as a power of the number between those known, a secant of logarithms.
+    """
+    value = measure(1.0)
+    if value <= 1:
+        return 1.0
+    good, bad, number, power = _SMALLEST, 1.0, 1.0, 1.0
+    for _ in range(_TRIES):
+        before, last = number, value
+        number = before * (_AIM / max(last, _SMALLEST)) ** (1 / power)
+        if not good < number < bad:
+            number = math.sqrt(good * bad) if good > _SMALLEST else bad / 2
+        value = measure(number)
+        good, bad = (number, bad) if value <= 1 else (good, number)
+        if _NEAR <= value <= 1:
+            break
+        rise = math.log(max(value, _SMALLEST) / max(last, _SMALLEST))
+        power = max(rise / math.log(number / before), _FLATTEST)
+    return good
+
+
 def _encode(height: Floats) -> Mask:
-    """Return the codes nearest to root mean square heights in grey levels."""
+    """Return codes for root mean square heights in grey levels; right in the mean of many cells.
+
+    The codes are half an octave apart, so cells between two of them take turns.
+    """
     factor = height / np.float32(RMS)
+    if not factor.any():
+        return Mask(np.zeros(height.shape, np.uint8), 0)
     shift = math.floor(math.log2(int(MASK[-1]) / float(factor.max())))
     shift = min(max(shift, 0), TOP_SHIFT)
     scaled = np.ldexp(factor, shift)
     octaves = np.log2(np.maximum(scaled, 1) / MASK[1])
-    codes = np.clip(np.rint(octaves * STEPS) + 1, 1, len(MASK) - 1)
-    return Mask(np.where(scaled < MASK[1] / 2, 0, codes).astype(np.uint8), shift)
+    codes = np.clip(np.floor(octaves * STEPS + _turns(height.shape)) + 1, 0, len(MASK) - 1)
+    return Mask(codes.astype(np.uint8), shift)
 
 
-def _affordable(cost: Callable[[float], float]) -> float:
-    """Return the greatest factor up to ``_MOST`` whose cost is at most 1."""
-    low, high = 0.0, _MOST
-    if cost(high) <= 1:
-        return high
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if cost(middle) <= 1 else (low, middle)
-    return low
-
-
-class _Cost:
-    """What a mark of some height does to the whole picture, over what the profile allows."""
-
-    def __init__(
-        self,
-        noise: Noise,
-        level: Floats,
-        geometry: Geometry,
-        *,
-        bits_stored: int,
-        profile: Profile,
-    ) -> None:
-        peak = (1 << bits_stored) - 1
-        self.alive = np.where(level > 0, noise.alive, 0)
-        if bits_stored <= COARSE_BITS:
-            self.worth = np.full_like(level, 1 / peak**2 * 10 ** (profile.coarse_fidelity_db / 10))
-            self.rounding = _ROUNDING
-        else:
-            c2 = (0.03 * peak) ** 2  # Wang et al. 2004
-            variance = 2 * np.square(noise.deviation) + c2
-            seen = _seen_by_ssim(geometry) / profile.dissimilarity
-            self.worth = (seen / variance).astype(np.float32)
-            self.rounding = 0.0
-
-    def of(self, height: Floats) -> float:
-        """Return mean square error or 1 - SSIM as a share of what is allowed."""
-        square = np.square(height) + np.float32(self.rounding)
-        return float(np.mean(square * self.alive * self.worth))
-
-
-def _seen_by_ssim(geometry: Geometry) -> float:
-    """Return the share of a mark's power that varies within a window of SSIM."""
-    total = seen = 0.0
-    for level in LEVELS:
-        power = (HEIGHTS[level] / (1 << level)) ** 2
-        middle = 0.75 * SIDE / (1 << level) / geometry.longer  # cycles a pixel
-        total += power
-        seen += power * (1 - float(np.sinc(WINDOW * middle)) ** 2)
-    return seen / total
+@lru_cache(maxsize=4)
+def _turns(cells: tuple[int, int]) -> Floats:
+    """Return by cell how far it rounds up, in steps of the codes."""
+    down, across = (turn * np.arange(side) for turn, side in zip(_TURNS, cells, strict=True))
+    return ((down[:, np.newaxis] + across) % 1).astype(np.float32)
 
 
 class _Rehearsal:
@@ -188,9 +238,12 @@ class _Rehearsal:
     The signs are those of no key: any coins give nearly the same score.
     """
 
-    def __init__(self, canvas: Floats, geometry: Geometry) -> None:
-        low, high = np.percentile(canvas[::4, ::4], (0.1, 99.9))
-        spread = REHEARSED_NOISE * float(high - low) * SIDE / geometry.longer
+    def __init__(self, canvas: Floats, geometry: Geometry, *, bits_stored: int) -> None:
+        span = float((1 << bits_stored) - 1)
+        if bits_stored > COARSE_BITS:
+            low, high = np.percentile(canvas[::4, ::4], (0.1, 99.9))
+            span = float(high - low)
+        spread = REHEARSED_NOISE * span * SIDE / geometry.longer
         self.bands = analyse(canvas)
         shapes = [band.shape for band in self.bands]
         self.coins = [
@@ -200,8 +253,18 @@ class _Rehearsal:
             )
         ]
 
+    def gain(self, cells: tuple[int, int]) -> Floats:
+        """Return by cell what a little height adds to the signed sum, under the white noise."""
+        total = np.zeros(cells, np.float32)
+        for number, (host, (_, hum)) in enumerate(zip(self.bands, self.coins, strict=True)):
+            level = LEVELS[number // ORIENTATIONS]
+            weight = np.float32((HEIGHTS[level] / RMS) ** 2)
+            side = CELL >> level
+            total += block_sums(weight / local_level(mean_square(host + hum)), side)
+        return total
+
     def worst(self, height: Floats) -> float:
-        """Return the expected score without noise, or four times that with it, if less."""
+        """Return the lesser of the expected score and ``NOISY_COUNTS`` times that under noise."""
         quiet, noisy = _Sum(), _Sum()
         for number, (host, (signs, hum)) in enumerate(zip(self.bands, self.coins, strict=True)):
             level = LEVELS[number // ORIENTATIONS]
@@ -214,7 +277,7 @@ class _Rehearsal:
             quiet.add(band, signs, weight)
             band += hum
             noisy.add(band, signs, weight)
-        return min(quiet.score, 4 * noisy.score)
+        return min(quiet.score, NOISY_COUNTS * noisy.score)
 
 
 class _Sum:
