@@ -36,6 +36,8 @@ TRIED: Final = 6
 TRIED_BY_PART: Final = 2
 AGREED: Final = 9.5
 """Agreement of the pilots below which a place is not read: chance reaches it in few pictures."""
+STRONG: Final = 8.5
+"""Strength of a guess that is read even so: in a mammogram most blocks show no pilots."""
 LIKELIEST: Final = 2
 """Guesses that are also read as frames of a volume."""
 PART: Final = 512
@@ -97,11 +99,11 @@ def _read(
 def placements(image: Image, *, key: bytes, agreed: float = AGREED) -> Iterator[Placement]:
     """Yield where the marked image may lie in the picture: the quickest looks first.
 
-    Only places at which the agreement of the pilots is above ``agreed`` are yielded. At most
-    ``TRIED`` placements by the whole picture, as many by its busy region if that is a piece of
-    it, and ``TRIED_BY_PART`` by each of the nine or fewer parts of the first of the two, which
-    perspective, shear and stretch have moved in their own way; the first part once more, for
-    great strains.
+    Only places at which the agreement of the pilots is above ``agreed``, or the guess as strong
+    in proportion to ``STRONG``, are yielded. At most ``TRIED`` placements by the whole picture,
+    as many by its busy region if that is a piece of it, and ``TRIED_BY_PART`` by each of the
+    nine or fewer parts of the first of the two, which perspective, shear and stretch have moved
+    in their own way; the first part once more, for great strains.
     """
     views = [_View(image, (0, 0))]
     box = busy_region(image)
@@ -155,9 +157,9 @@ class _View:
                 placement = Placement.of(self.to_picture @ matrix)
             except (ArgumentError, np.linalg.LinAlgError):  # folded flat: no place to look
                 continue
-            sharp.append((agreement, placement))
+            sharp.append((max(agreement, guess.strength * AGREED / STRONG), placement))
         sharp.sort(key=lambda one: -one[0])
-        yield from (placement for agreement, placement in sharp[:most] if agreement > agreed)
+        yield from (placement for likely, placement in sharp[:most] if likely > agreed)
 
 
 def _part(corner: tuple[int, int]) -> tuple[slice, slice]:
