@@ -5,6 +5,7 @@ Statements in, proofs out. Knows neither images nor DICOM, and reads no clock.
 
 from ledger.cbor import decode_cbor, encode_cbor
 from ledger.checkpoint import Checkpoint
+from ledger.cose_receipt import CoseInclusion, CoseReceipt, open_cose_receipt, parse_cose_receipt
 from ledger.entries import Entry, LoggedKey, Submission
 from ledger.errors import (
     BusyError,
@@ -61,6 +62,8 @@ __all__ = [
     "BusyError",
     "Checkpoint",
     "ConflictError",
+    "CoseInclusion",
+    "CoseReceipt",
     "Entry",
     "Event",
     "Finding",
@@ -106,8 +109,10 @@ __all__ = [
     "make_genesis",
     "merkle_root",
     "open_checkpoint",
+    "open_cose_receipt",
     "open_log",
     "open_receipt",
+    "parse_cose_receipt",
     "parse_note",
     "parse_receipt",
     "parse_statement",

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from ledger import store
 from ledger.annexes import open_annex
 from ledger.audit import audit_log
+from ledger.cose_receipt import sign_cose_receipt
 from ledger.database import Database
 from ledger.entries import Entry, LoggedKey
 from ledger.errors import NotFoundError, UsageError
@@ -18,6 +19,7 @@ from ledger.export import export_tiles
 from ledger.findings import AuditReport
 from ledger.keyring import KeyRecord
 from ledger.links import FIRST, Link
+from ledger.log_keys import LogKeys
 from ledger.receipt import Receipt
 from ledger.tiles import consistency_path, inclusion_path
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
@@ -72,6 +74,18 @@ class LogView:
         ``size`` asks for the stored checkpoint of exactly that size. NotFoundError if the
         checkpoint is not there or does not reach the entry.
         """
+        note, _, path = self._place(index, size)
+        return bytes(Receipt(index, path, note))
+
+    def prove_cose(self, index: int, *, keys: LogKeys, size: int | None = None) -> bytes:
+        """Return the same proof as a COSE receipt, which ``keys`` sign anew (RFC 9942)."""
+        if (keys.origin, keys.vkeys) != (self._row.origin, self._row.vkeys):
+            raise UsageError(f"these are not the keys of the log {self.origin}")
+        _, head, path = self._place(index, size)
+        return sign_cose_receipt(keys, index=index, size=head.size, path=path, root=head.root)
+
+    def _place(self, index: int, size: int | None) -> tuple[bytes, TrustedHead, tuple[bytes, ...]]:
+        """Return a signed checkpoint, what it says, and the path from an entry to its root."""
         newest = self.checkpoint() if size is None else None
         with self._database.read() as connection:
             note = newest or store.read_checkpoint(connection, size or 0)
@@ -80,8 +94,7 @@ class LogView:
             head = self._open(note)
             if not 0 <= index < head.size:
                 raise NotFoundError(f"no entry {index} under the checkpoint of {head.size}")
-            path = inclusion_path(index, head.size, store.tile_reader(connection))
-        return bytes(Receipt(index, path, note))
+            return note, head, inclusion_path(index, head.size, store.tile_reader(connection))
 
     def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
         """Return the hashes that join the roots at two sizes (RFC 9162, section 2.1.4)."""

@@ -1,11 +1,18 @@
 """`radseal log`: questions to the transparency log."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from provenance.cli.failure import ALTERED, UNREADABLE, CommandError, Failure
+from provenance.cli.failure import (
+    ALTERED,
+    NOTHING_MATCHED,
+    UNREADABLE,
+    CommandError,
+    Failure,
+)
 from provenance.cli.options import common, force_option, open_site, site_option
 from provenance.cli.output import (
     document,
@@ -21,7 +28,7 @@ from provenance.progress import stderr_progress
 from provenance.whole_file import write_whole
 
 if TYPE_CHECKING:
-    from ledger import AuditReport
+    from ledger import AuditReport, Log
 
 MAX_CHECKPOINT = 1 << 18
 
@@ -78,7 +85,14 @@ def head(session: Session, site: Path | None) -> int:
 
 
 @log.command(short_help="Make the receipt of an entry.")
-@click.argument("index", type=click.IntRange(min=0))
+@click.argument("entry", metavar="INDEX|OBJECT")
+@click.option(
+    "--form",
+    type=click.Choice(["tlog-proof", "cose"]),
+    default="tlog-proof",
+    show_default=True,
+    help="C2SP tlog-proof, or COSE receipt (RFC 9942) for SCITT verifiers.",
+)
 @click.option(
     "-o",
     "--output",
@@ -93,28 +107,42 @@ def head(session: Session, site: Path | None) -> int:
 @click.pass_obj
 def prove(
     session: Session,
-    index: int,
+    entry: str,
+    form: str,
     output: Path | None,
     size: int | None,
     site: Path | None,
     force: bool,
 ) -> int:
-    """Make the receipt of entry INDEX: a C2SP tlog-proof that anyone can check offline.
+    """Make the receipt of an entry, which anyone can check offline.
+
+    The entry is named by its number, or by an object's seal id of 24 hexadecimal digits: then it
+    is the first about that object. A COSE receipt is signed anew with the keys of the log, and is
+    bytes, not text: give -o.
 
     \b
     Examples
       radseal log prove 12 --site /srv/radseal
       radseal log prove 12 -o entry-12.tlog-proof --site /srv/radseal
+      radseal log prove 12 --form cose -o entry-12.cose --site /srv/radseal
     """
-    records = open_site(site).records()
+    if form == "cose" and output is None and not session.as_json:
+        raise click.UsageError("a COSE receipt is not text: give -o FILE, or --json")
+    opened_site = open_site(site)
+    records = opened_site.records()
     with records.log as opened:
-        proof = opened.prove(index, size=size)
+        index = _index_of(entry, opened)
+        if form == "cose":
+            proof = opened.prove_cose(index, keys=opened_site.log_keys(), size=size)
+        else:
+            proof = opened.prove(index, size=size)
     if output is not None:
         write_whole(output, proof, overwrite=force)
     if session.as_json:
         fields: dict[str, object] = {
             "index": index,
-            "proof": proof.decode("utf-8"),
+            "form": form,
+            "proof": proof.hex() if form == "cose" else proof.decode("utf-8"),
             "output": path_text(output) if output else None,
         }
         print_json(document("log-prove", fields, exit_code=0))
@@ -198,6 +226,25 @@ def export(session: Session, folder: Path, site: Path | None) -> int:
     else:
         say(f"exported {trusted.size} entries of {plain(trusted.origin)} to {plain(folder)}")
     return 0
+
+
+def _index_of(entry: str, opened: "Log") -> int:
+    """Return the index a user means: a number, or the first entry about an object."""
+    if re.fullmatch("[0-9a-fA-F]{24}", entry):
+        events = opened.events(bytes.fromhex(entry))
+        if not events:
+            raise CommandError(
+                Failure(
+                    f"the log has no entry about the object {entry}",
+                    why="nothing was ever logged under that seal id",
+                    do="see radseal trace for the seal id of a file",
+                    exit_code=NOTHING_MATCHED,
+                )
+            )
+        return events[0].index
+    if not re.fullmatch("[0-9]{1,18}", entry):
+        raise click.UsageError(f"{entry!r} is neither an index nor a seal id of 24 hex digits")
+    return int(entry)
 
 
 def _print_audit(report: "AuditReport", held: int) -> None:

@@ -14,7 +14,7 @@ import pydicom.data
 import pytest
 from click.testing import CliRunner, Result
 
-from ledger import open_receipt, parse_receipt
+from ledger import open_cose_receipt, open_receipt, parse_receipt, parse_statement
 from provenance import Site, UnreadableError
 from provenance.cli.root import cli
 from provenance.dicom.carrier import read_carrier
@@ -253,6 +253,24 @@ def test_log_prove(site: Path, sealed: Path, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["p"]
     assert answer("log", "prove", "5", "--size", "6", "--site", site)["index"] == 5
     answer("log", "prove", "5", "--size", "5", "--site", site, code=16)
+
+
+def test_log_prove_in_the_form_of_cose(site: Path, sealed: Path, tmp_path: Path) -> None:
+    carrier = read_carrier(read_instance(sealed).dataset)
+    assert carrier is not None
+    seal_id = parse_statement(carrier.statement).object_id
+    assert seal_id is not None
+    out = tmp_path / "r.cose"
+    made = run("log", "prove", seal_id.hex(), "--form", "cose", "-o", out, "--site", site)
+    assert made.exit_code == 0, made.output
+    logs = Site.open(site).trust.logs
+    assert open_cose_receipt(carrier.statement, out.read_bytes(), logs=logs).index == 5
+    found = answer("log", "prove", "5", "--form", "cose", "--site", site)
+    assert bytes.fromhex(found["proof"]) == out.read_bytes()  # Ed25519 draws nothing
+    assert run("log", "prove", "5", "--form", "cose", "--site", site).exit_code == 2
+    assert answer("log", "prove", seal_id.hex(), "--site", site)["index"] == 5
+    answer("log", "prove", "00" * 12, "--site", site, code=16)
+    assert run("log", "prove", "five", "--site", site).exit_code == 2
 
 
 def test_log_audit(site: Path, sealed: Path, tmp_path: Path) -> None:
