@@ -43,6 +43,7 @@ from ledger.merkle import (
 )
 from ledger.note import Note, VerifiedNote, parse_note, verify_note
 from ledger.note_keys import NoteKey
+from ledger.query import Query
 from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
 from ledger.roles import MAY_SIGN, Event, Role
 from ledger.statement import (
@@ -83,6 +84,7 @@ __all__ = [
     "NoteKey",
     "PrivateKeySigner",
     "ProofError",
+    "Query",
     "Receipt",
     "RefusedError",
     "Role",

@@ -87,6 +87,8 @@ def _pages(connection: Connection) -> Iterator[list[StatementRow]]:
         columns.actor_seq,
         columns.object_id,
         columns.object_seq,
+        columns.event,
+        columns.claimed_at,
     ).order_by(columns.idx)
     after = -(2**63)
     while page := connection.execute(ordered.where(columns.idx > after).limit(_PAGE)).all():

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 from ledger import rules, schema, store
 from ledger.errors import LedgerError, MalformedError, RefusedError, StoreError
 from ledger.findings import FindingCode, Findings
+from ledger.instants import to_milliseconds
 from ledger.keyring import Keyring
 from ledger.links import FIRST, Link
 from ledger.roles import ABOUT_THE_LOG, Event
@@ -27,6 +28,8 @@ class StatementRow:
     actor_seq: int
     object_id: bytes | None
     object_seq: int | None
+    event: int
+    claimed_at: int
 
 
 _S = schema.statement.c
@@ -161,13 +164,24 @@ class ChainAudit:
     def _check_index(self, row: StatementRow, statement: UnverifiedStatement) -> None:
         record = self._keyring.records.get(statement.kid)
         link = statement.object_link
-        indexed = (row.leaf_hash, row.actor_seq, row.object_id, row.object_seq)
+        indexed = (
+            row.leaf_hash,
+            row.actor_seq,
+            row.object_id,
+            row.object_seq,
+            row.event,
+            row.claimed_at,
+        )
         said = (
             statement.leaf_hash,
             statement.actor_link.seq,
             statement.object_id,
             None if link is None else link.seq,
+            schema.EVENT_NUMBERS[statement.event],
+            to_milliseconds(statement.claimed_at),
         )
         if indexed != said or (record is not None and record.number != row.actor):
-            words = "the query index names another hash, signer or object than the statement"
+            words = (
+                "the query index differs from the statement: hash, signer, object, event or time"
+            )
             self._findings.add(row.index, FindingCode.INDEX, words)

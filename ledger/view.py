@@ -20,6 +20,7 @@ from ledger.findings import AuditReport
 from ledger.keyring import KeyRecord
 from ledger.links import FIRST, Link
 from ledger.log_keys import LogKeys
+from ledger.query import Query, find_page
 from ledger.receipt import Receipt
 from ledger.tiles import consistency_path, inclusion_path
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
@@ -125,6 +126,17 @@ class LogView:
     def events(self, object_id: bytes) -> tuple[Entry, ...]:
         """Return the history of an object, oldest first; empty if the log has none."""
         return self._ask(store.entries_of_object, object_id)
+
+    def query(self, query: Query, *, after: int = -1) -> Iterator[Entry]:
+        """Yield the entries above the index ``after`` that answer a question, in their order.
+
+        Page by page, each from its own snapshot: memory does not grow with the answer.
+        """
+        following: int | None = after
+        while following is not None:
+            with self._database.read() as connection:
+                found, following = find_page(connection, query, after=following, count=_PAGE)
+            yield from found
 
     def find(self, pseudonym: bytes) -> tuple[bytes, ...]:
         """Return the ids of the objects logged under a pseudonym, oldest first."""

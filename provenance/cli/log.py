@@ -13,6 +13,7 @@ from provenance.cli.failure import (
     CommandError,
     Failure,
 )
+from provenance.cli.log_query import query
 from provenance.cli.options import common, force_option, open_site, site_option
 from provenance.cli.output import (
     document,
@@ -285,3 +286,6 @@ def _read_checkpoint(path: Path) -> bytes:
             Failure(f"{path} is no checkpoint", "it is too large", "check the path", UNREADABLE)
         )
     return note
+
+
+log.add_command(query)

@@ -273,6 +273,31 @@ def test_log_prove_in_the_form_of_cose(site: Path, sealed: Path, tmp_path: Path)
     assert run("log", "prove", "five", "--site", site).exit_code == 2
 
 
+def test_log_query(site: Path, sealed: Path, seal_id: str) -> None:
+    found = answer("log", "query", "--event", "sealed", "--site", site)
+    assert [entry["index"] for entry in found["entries"]] == [5, 6]
+    assert found["next"] is None
+    first = found["entries"][0]
+    assert (first["object"], first["role"], first["actor"]) == (seal_id, "device", "north device")
+    one = answer("log", "query", "--event", "sealed", "--limit", "1", "--site", site)
+    assert (len(one["entries"]), one["next"]) == (1, 5)
+    rest = answer("log", "query", "--event", "sealed", "--after", "5", "--site", site)
+    assert [entry["index"] for entry in rest["entries"]] == [6]
+    for words in (
+        *(("--object", seal_id), ("--device", "north device", "--until", "2100-01-01")),
+        *(("--actor", first["key"][:8]), ("--actor", "device", "--since", "2020-01-01")),
+    ):
+        entries = answer("log", "query", *words, "--site", site)["entries"]
+        assert entries[0] == first, words
+    assert answer("log", "query", "--since", "2100-01-01", "--site", site)["entries"] == []
+    assert answer("log", "query", "--verdict", "ALTERED", "--site", site)["entries"] == []
+    answer("log", "query", "--actor", "nobody", "--site", site, code=16)
+    for words in (("--object", "5"), ("--event", "sealed", "--verdict", "X"), ("--event", "no")):
+        assert run("log", "query", *words, "--site", site).exit_code == 2
+    shown = run("log", "query", "--limit", "2", "--site", site).stdout
+    assert shown.splitlines()[-1] == "2 entries; there are more: go on with --after 1"
+
+
 def test_log_audit(site: Path, sealed: Path, tmp_path: Path) -> None:
     found = answer("log", "audit", "--site", site)
     assert (found["ok"], found["size"], found["held_checkpoints"]) == (True, 7, 0)
