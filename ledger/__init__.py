@@ -3,6 +3,7 @@
 Statements in, proofs out. Knows neither images nor DICOM, and reads no clock.
 """
 
+from ledger.audit_state import AuditState, parse_audit_state
 from ledger.cbor import decode_cbor, encode_cbor
 from ledger.checkpoint import Checkpoint
 from ledger.cose_receipt import CoseInclusion, CoseReceipt, open_cose_receipt, parse_cose_receipt
@@ -60,6 +61,7 @@ __all__ = [
     "MAY_SIGN",
     "Algorithm",
     "AuditReport",
+    "AuditState",
     "BusyError",
     "Checkpoint",
     "ConflictError",
@@ -114,6 +116,7 @@ __all__ = [
     "open_cose_receipt",
     "open_log",
     "open_receipt",
+    "parse_audit_state",
     "parse_cose_receipt",
     "parse_note",
     "parse_receipt",

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from ledger import store
 from ledger.annexes import open_annex
-from ledger.audit import audit_log
+from ledger.audit import audit_log, audit_since
+from ledger.audit_state import AuditState
 from ledger.cose_receipt import sign_cose_receipt
 from ledger.database import Database
 from ledger.entries import Entry, LoggedKey
@@ -191,6 +192,28 @@ class LogView:
                 self._row,
                 trusted=self._trusted,
                 site_key=self._site_key,
+                held=held,
+                progress=progress,
+            )
+
+    def audit_since(
+        self,
+        remembered: AuditState,
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        held: Sequence[bytes] = (),
+    ) -> AuditReport:
+        """Check what is new since an audit that found nothing, and that the log grew from there.
+
+        What was changed in rows read before is found by ``audit`` alone, unless it shows in the
+        tree; so is what lies beside the statements.
+        """
+        with self._database.read() as connection:
+            return audit_since(
+                connection,
+                self._row,
+                trusted=self._trusted,
+                remembered=remembered,
                 held=held,
                 progress=progress,
             )

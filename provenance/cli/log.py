@@ -162,22 +162,42 @@ def prove(
     metavar="FILE",
     help="A checkpoint that was kept elsewhere; the log must go on from it. Repeatable.",
 )
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="What the auditor remembers: read if there, written after an audit without findings.",
+)
+@click.option("--full", is_flag=True, help="Read everything, although --state remembers an audit.")
 @site_option
 @common
 @click.pass_obj
-def audit(session: Session, held: tuple[Path, ...], site: Path | None) -> int:
+def audit(
+    session: Session, held: tuple[Path, ...], state: Path | None, full: bool, site: Path | None
+) -> int:
     """Check the whole log again: every hash, signature, link, role, tile, checkpoint.
 
     An operator's own audit proves nothing against the operator: give --held with a checkpoint
     that a witness or an auditor has kept.
 
+    With --state the next audit reads only what is new, and finds out if the log does not go on
+    from what the last audit saw. What was changed in the rows of older entries, while their
+    hashes stay as they were, and what lies beside the statements, is found with --full alone. The
+    file is the auditor's: keep it where the operator cannot write.
+
     \b
     Examples
       radseal log audit --site /srv/radseal
       radseal log audit --site /srv/radseal --held checkpoint-2026-06-01
+      radseal log audit --site /srv/radseal --state ~/radseal.audit
     """
+    from ledger import parse_audit_state
+
     records = open_site(site).records()
-    notes = [_read_checkpoint(path) for path in held]
+    notes = [_read_note(path) for path in held]
+    before = None
+    if state is not None and state.exists():
+        before = parse_audit_state(_read_note(state))
     with records.log as opened:
         total = opened.size
         with stderr_progress(
@@ -190,12 +210,20 @@ def audit(session: Session, held: tuple[Path, ...], site: Path | None) -> int:
                 progress.advance(checked - done)
                 done = checked
 
-            report = opened.audit(heard, held=notes)
+            if before is None:
+                report = opened.audit(heard, held=notes)
+            elif full:
+                report = opened.audit(heard, held=[*notes, before.checkpoint])
+            else:
+                report = opened.audit_since(before, heard, held=notes)
+    if state is not None and report.state is not None:
+        write_whole(state, bytes(report.state), overwrite=True)
+    checkpoints = len(notes) + (before is not None)
     code = 0 if report.ok else ALTERED
     if session.as_json:
-        print_json(document("log-audit", _audit_answer(report, len(notes)), exit_code=code))
+        print_json(document("log-audit", _audit_answer(report, checkpoints), exit_code=code))
     else:
-        _print_audit(report, len(notes))
+        _print_audit(report, checkpoints)
     return code
 
 
@@ -254,6 +282,7 @@ def _print_audit(report: "AuditReport", held: int) -> None:
     facts(
         [
             ("entries", f"{report.size}, {report.covered} of them under a checkpoint"),
+            ("read", _extent(report)),
             ("root", report.root.hex()),
             ("held checkpoints", held or "none: this audit proves nothing against the operator"),
         ]
@@ -265,11 +294,19 @@ def _print_audit(report: "AuditReport", held: int) -> None:
         say("  do: keep the database as it is, restore a backup beside it, and compare")
 
 
+def _extent(report: "AuditReport") -> str:
+    if not report.start:
+        return "everything"
+    new = max(report.size - report.start, 0)
+    return f"{new} new entries; of the {report.start} before, that their tree is the one seen last"
+
+
 def _audit_answer(report: "AuditReport", held: int) -> dict[str, object]:
     return {
         "ok": report.ok,
         "size": report.size,
         "covered": report.covered,
+        "start": report.start,
         "root": report.root.hex(),
         "held_checkpoints": held,
         "findings": [
@@ -278,7 +315,7 @@ def _audit_answer(report: "AuditReport", held: int) -> dict[str, object]:
     }
 
 
-def _read_checkpoint(path: Path) -> bytes:
+def _read_note(path: Path) -> bytes:
     with path.open("rb") as file:
         note = file.read(MAX_CHECKPOINT + 1)
     if len(note) > MAX_CHECKPOINT:

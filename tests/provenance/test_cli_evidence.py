@@ -310,6 +310,33 @@ def test_log_audit(site: Path, sealed: Path, tmp_path: Path) -> None:
     assert run("log", "audit", "--held", held, "--site", site).exit_code == 2
 
 
+def test_log_audit_goes_on_from_its_state(site: Path, sealed: Path, tmp_path: Path) -> None:
+    state, copy = tmp_path / "state", tmp_path / "site"
+    with Site.open(site).records().log:
+        pass
+    shutil.copytree(site, copy)
+    assert answer("log", "audit", "--state", state, "--site", copy)["start"] == 0
+    before = state.read_bytes()
+    assert run("seal", CT, "-o", tmp_path / "out", "--site", copy).exit_code == 0
+    found = answer("log", "audit", "--state", state, "--site", copy)
+    assert (found["start"], found["size"], found["held_checkpoints"]) == (7, 8, 1)
+    assert state.read_bytes() != before
+    shown = run("log", "audit", "--state", state, "--site", copy).stdout
+    assert "0 new entries; of the 8 before, that their tree is the one seen last" in shown
+    assert answer("log", "audit", "--state", state, "--full", "--site", copy)["start"] == 0
+    newest = state.read_bytes()
+    # the site goes back to what it was, with all its keys: only the auditor notices
+    shutil.rmtree(copy)
+    shutil.copytree(site, copy)
+    assert answer("log", "audit", "--site", copy)["ok"]
+    for words in ((), ("--full",)):
+        found = answer("log", "audit", "--state", state, *words, "--site", copy, code=10)
+        assert [f["code"] for f in found["findings"]] == ["held-checkpoint"]
+    assert state.read_bytes() == newest
+    state.write_bytes(b"none")
+    assert run("log", "audit", "--state", state, "--site", copy).exit_code == 2
+
+
 def test_log_audit_finds_what_was_changed(site: Path, sealed: Path, tmp_path: Path) -> None:
     with Site.open(site).records().log:
         pass
