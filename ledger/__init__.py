@@ -42,6 +42,7 @@ from ledger.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from ledger.monitor import Followed, LogSource, Monitor
 from ledger.note import Note, VerifiedNote, parse_note, verify_note
 from ledger.note_keys import NoteKey
 from ledger.query import Query
@@ -54,6 +55,7 @@ from ledger.statement import (
     sign_statement,
     verify_statement,
 )
+from ledger.tile_folder import TileFolder
 from ledger.trusted_logs import TrustedHead, TrustedLog, TrustedLogs, open_checkpoint
 
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "Event",
     "Finding",
     "FindingCode",
+    "Followed",
     "Head",
     "Inclusion",
     "KeyAdded",
@@ -79,8 +82,10 @@ __all__ = [
     "Link",
     "Log",
     "LogKeys",
+    "LogSource",
     "LoggedKey",
     "MalformedError",
+    "Monitor",
     "NotFoundError",
     "Note",
     "NoteKey",
@@ -95,6 +100,7 @@ __all__ = [
     "Statement",
     "StoreError",
     "Submission",
+    "TileFolder",
     "TrustedHead",
     "TrustedLog",
     "TrustedLogs",

@@ -124,6 +124,10 @@ class LogView:
             yield from page
             start = page[-1].index + 1
 
+    def statements(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the bytes of the entries of a range, as a monitor copies them."""
+        return (entry.statement for entry in self.entries(start, stop))
+
     def events(self, object_id: bytes) -> tuple[Entry, ...]:
         """Return the history of an object, oldest first; empty if the log has none."""
         return self._ask(store.entries_of_object, object_id)

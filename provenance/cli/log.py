@@ -13,6 +13,7 @@ from provenance.cli.failure import (
     CommandError,
     Failure,
 )
+from provenance.cli.log_monitor import monitor
 from provenance.cli.log_query import query
 from provenance.cli.options import common, force_option, open_site, site_option
 from provenance.cli.output import (
@@ -326,3 +327,4 @@ def _read_note(path: Path) -> bytes:
 
 
 log.add_command(query)
+log.add_command(monitor)

@@ -358,6 +358,26 @@ def test_log_audit_finds_what_was_changed(site: Path, sealed: Path, tmp_path: Pa
     assert "  do: " in shown
 
 
+def test_log_monitor(site: Path, sealed: Path, tmp_path: Path) -> None:
+    exported, copy, trust = tmp_path / "log", tmp_path / "copy", site / "trust"
+    follow = ("log", "monitor", "--copy", copy, "--trust", trust)
+    assert run("log", "export", exported, "--site", site).exit_code == 0
+    found = answer(*follow, exported)
+    assert (found["before"], found["size"], found["alarm"]) == (0, 7, None)
+    assert answer(*follow, site)["before"] == 7
+    other = tmp_path / "other"
+    shutil.copytree(site, other)
+    assert run("seal", CT, "-o", tmp_path / "out", "--site", other).exit_code == 0
+    assert answer(*follow, other / "ledger.sqlite")["size"] == 8
+    assert "goes on from what was seen" in run(*follow, other).stdout
+    found = answer(*follow, site, code=10)  # the site without what the other one added
+    assert found["alarm"] == "the log shows 7 entries, and 8 were seen"
+    shown = run(*follow, exported)
+    assert (shown.exit_code, shown.stdout.split()[:2]) == (10, ["FAIL", "ALARM:"])
+    assert len(list((copy / "alarms").iterdir())) == 1
+    assert run(*follow, tmp_path).exit_code == 16  # no checkpoint there
+
+
 def test_log_export(site: Path, sealed: Path, tmp_path: Path) -> None:
     out = tmp_path / "log"
     assert answer("log", "export", out, "--site", site)["size"] == 7
