@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, exists, false, func, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, false, func, select
 
 from ledger import schema
 from ledger.entries import Entry
@@ -43,18 +43,44 @@ class Query:
             raise UsageError(f"{self.event} has no verdict, only verified has")
 
 
-def find_page(
-    connection: Connection, query: Query, *, after: int, count: int
-) -> tuple[list[Entry], int | None]:
-    """Look at up to ``count`` entries above the index ``after``; return what answers the question.
+@dataclass(frozen=True, slots=True)
+class BoundQuery:
+    """A query with what the tables say once and for all pages: numbers of keys, bounds of times."""
 
-    The second value is from where to go on, None at the end. A page may be empty and yet not the
-    last: verdicts are read from the statements.
-    """
-    asked = select(_S.idx, _S.encoded, _S.leaf_hash).where(_S.idx > after)
-    order: ColumnElement[int] = _S.idx
+    verdict: str | None
+    _asked: Select[int, bytes, bytes]
+    _first: int  # no answer has a smaller index; one lower bound, as SQLite seeks by one only
+    _leader: int | None  # the number of the signer whose own numbers give the order
+
+    def page(
+        self, connection: Connection, *, after: int, count: int
+    ) -> tuple[list[Entry], int | None]:
+        """Look at up to ``count`` entries above the index ``after``; return those that answer.
+
+        The second value is from where to go on, None at the end. A page may be empty and yet not
+        the last: verdicts are read from the statements.
+        """
+        after = max(after, self._first - 1)
+        asked = self._asked.where(_S.idx > after)
+        order: ColumnElement[int] = _S.idx
+        if self._leader is not None:
+            asked = asked.where(_S.actor_seq > _seq_at(connection, self._leader, after))
+            order = _S.actor_seq
+        rows = connection.execute(asked.order_by(order).limit(count))
+        entries = [Entry(*row) for row in rows]
+        following = entries[-1].index if len(entries) == count else None
+        if self.verdict is not None:
+            entries = [each for each in entries if _verdict(each) == self.verdict]
+        return entries, following
+
+
+def bind_query(connection: Connection, query: Query) -> BoundQuery:
+    """Resolve what need not be asked again for every page."""
+    asked = select(_S.idx, _S.encoded, _S.leaf_hash)
+    first, leader = 0, None
     if query.claimed_from is not None or query.claimed_before is not None:
-        asked = asked.where(*_between(connection, query))
+        first, conditions = _between(connection, query)
+        asked = asked.where(*conditions)
     if query.object_id is not None:
         asked = asked.where(_S.object_id == query.object_id)
     event = Event.VERIFIED if query.verdict is not None else query.event
@@ -63,19 +89,14 @@ def find_page(
     if query.actor is not None:
         number = _number(connection, query.actor)
         asked = asked.where(_S.actor == number)
-        if event is None and query.object_id is None:  # the actor's own numbers lead
-            asked = asked.where(_S.actor_seq > _seq_at(connection, number, after))
-            order = _S.actor_seq
+        if event is None and query.object_id is None:
+            leader = number
     if query.device is not None:
         asked = asked.where(_sealed_by(_number(connection, query.device)))
-    entries = [Entry(*row) for row in connection.execute(asked.order_by(order).limit(count))]
-    following = entries[-1].index if len(entries) == count else None
-    if query.verdict is not None:
-        entries = [each for each in entries if _verdict(each) == query.verdict]
-    return entries, following
+    return BoundQuery(query.verdict, asked, first, leader)
 
 
-def _between(connection: Connection, query: Query) -> list[ColumnElement[bool]]:
+def _between(connection: Connection, query: Query) -> tuple[int, list[ColumnElement[bool]]]:
     """Bound the indices by the index over time; the condition itself must then not use it.
 
     Else every page would sort all that lies between the times.
@@ -93,8 +114,8 @@ def _between(connection: Connection, query: Query) -> list[ColumnElement[bool]]:
     bounds = select(func.min(_S.idx), func.max(_S.idx)).where(*indexed)
     first, last = connection.execute(bounds).one()
     if first is None:
-        return [false()]
-    return [*conditions, _S.idx >= first, _S.idx <= last]
+        return 0, [false()]
+    return first, [*conditions, _S.idx <= last]
 
 
 def _number(connection: Connection, kid: bytes) -> int:

@@ -21,7 +21,7 @@ from ledger.findings import AuditReport
 from ledger.keyring import KeyRecord
 from ledger.links import FIRST, Link
 from ledger.log_keys import LogKeys
-from ledger.query import Query, find_page
+from ledger.query import Query, bind_query
 from ledger.receipt import Receipt
 from ledger.tiles import consistency_path, inclusion_path
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
@@ -137,10 +137,12 @@ class LogView:
 
         Page by page, each from its own snapshot: memory does not grow with the answer.
         """
+        with self._database.read() as connection:
+            bound = bind_query(connection, query)
         following: int | None = after
         while following is not None:
             with self._database.read() as connection:
-                found, following = find_page(connection, query, after=following, count=_PAGE)
+                found, following = bound.page(connection, after=following, count=_PAGE)
             yield from found
 
     def find(self, pseudonym: bytes) -> tuple[bytes, ...]:
