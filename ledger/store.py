@@ -53,8 +53,8 @@ def read_log(connection: Connection) -> LogRow:
     if row is None:
         raise StoreError("the log was never finished: it has no configuration")
     if row.format in EARLIER_FORMATS:
-        words = f"the log has format {row.format}: opening it once with its keys makes it"
-        raise StoreError(f"{words} {schema.FORMAT}, which this release reads")
+        words = f"the log has format {row.format}; this release reads {schema.FORMAT}"
+        raise StoreError(f"{words}: open it once with its keys (radseal log upgrade)")
     if row.format != schema.FORMAT:
         raise StoreError(f"the log has format {row.format}; this release knows {schema.FORMAT}")
     return LogRow(row.origin, row.genesis_kid, tuple(row.vkeys.split("\n")), row.annex_key_check)

@@ -258,6 +258,28 @@ def export(session: Session, folder: Path, site: Path | None) -> int:
     return 0
 
 
+@log.command(short_help="Bring the log to the format of this release.")
+@site_option
+@common
+@click.pass_obj
+def upgrade(session: Session, site: Path | None) -> int:
+    """Bring a log that an earlier release made to the format of this one, in place.
+
+    Statements, tree, checkpoints and receipts stay as they are. The earlier release refuses the
+    log afterwards: keep a backup for it. Sealing does the same; a log that is only read does not.
+
+    \b
+    Example
+      radseal log upgrade --site /srv/radseal
+    """
+    size = open_site(site).upgrade()
+    if session.as_json:
+        print_json(document("log-upgrade", {"size": size}, exit_code=0))
+    else:
+        say(f"the log of {size} entries has the format of this release")
+    return 0
+
+
 def _index_of(entry: str, opened: "Log") -> int:
     """Return the index a user means: a number, or the first entry about an object."""
     if re.fullmatch("[0-9a-fA-F]{24}", entry):

@@ -273,6 +273,25 @@ def test_log_prove_in_the_form_of_cose(site: Path, sealed: Path, tmp_path: Path)
     assert run("log", "prove", "five", "--site", site).exit_code == 2
 
 
+def test_log_upgrade(site: Path, sealed: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "site"
+    shutil.copytree(site, copy)
+    database = sqlite3.connect(copy / "ledger.sqlite")
+    for statement in (
+        *(f"DROP INDEX radseal_statement_by_{name}" for name in ("event", "time")),
+        *(f"ALTER TABLE radseal_statement DROP COLUMN {n}" for n in ("event", "claimed_at")),
+        "UPDATE radseal_log SET format = 1",
+    ):
+        database.execute(statement)
+    database.commit()
+    database.close()
+    error = answer("log", "head", "--site", copy, code=15)["error"]
+    assert "radseal log upgrade" in error["why"]
+    assert answer("log", "upgrade", "--site", copy)["size"] == 7
+    assert answer("log", "upgrade", "--site", copy)["size"] == 7
+    assert answer("log", "audit", "--site", copy)["ok"]
+
+
 def test_log_query(site: Path, sealed: Path, seal_id: str) -> None:
     found = answer("log", "query", "--event", "sealed", "--site", site)
     assert [entry["index"] for entry in found["entries"]] == [5, 6]
