@@ -3,8 +3,10 @@
 Statements in, proofs out. Knows neither images nor DICOM, and reads no clock.
 """
 
+from ledger.audit_state import AuditState, parse_audit_state
 from ledger.cbor import decode_cbor, encode_cbor
 from ledger.checkpoint import Checkpoint
+from ledger.cose_receipt import CoseInclusion, CoseReceipt, open_cose_receipt, parse_cose_receipt
 from ledger.entries import Entry, LoggedKey, Submission
 from ledger.errors import (
     BusyError,
@@ -40,8 +42,10 @@ from ledger.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from ledger.monitor import Followed, LogSource, Monitor
 from ledger.note import Note, VerifiedNote, parse_note, verify_note
 from ledger.note_keys import NoteKey
+from ledger.query import Query
 from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
 from ledger.roles import MAY_SIGN, Event, Role
 from ledger.statement import (
@@ -51,6 +55,7 @@ from ledger.statement import (
     sign_statement,
     verify_statement,
 )
+from ledger.tile_folder import TileFolder
 from ledger.trusted_logs import TrustedHead, TrustedLog, TrustedLogs, open_checkpoint
 
 __all__ = [
@@ -58,13 +63,17 @@ __all__ = [
     "MAY_SIGN",
     "Algorithm",
     "AuditReport",
+    "AuditState",
     "BusyError",
     "Checkpoint",
     "ConflictError",
+    "CoseInclusion",
+    "CoseReceipt",
     "Entry",
     "Event",
     "Finding",
     "FindingCode",
+    "Followed",
     "Head",
     "Inclusion",
     "KeyAdded",
@@ -73,13 +82,16 @@ __all__ = [
     "Link",
     "Log",
     "LogKeys",
+    "LogSource",
     "LoggedKey",
     "MalformedError",
+    "Monitor",
     "NotFoundError",
     "Note",
     "NoteKey",
     "PrivateKeySigner",
     "ProofError",
+    "Query",
     "Receipt",
     "RefusedError",
     "Role",
@@ -88,6 +100,7 @@ __all__ = [
     "Statement",
     "StoreError",
     "Submission",
+    "TileFolder",
     "TrustedHead",
     "TrustedLog",
     "TrustedLogs",
@@ -106,8 +119,11 @@ __all__ = [
     "make_genesis",
     "merkle_root",
     "open_checkpoint",
+    "open_cose_receipt",
     "open_log",
     "open_receipt",
+    "parse_audit_state",
+    "parse_cose_receipt",
     "parse_note",
     "parse_receipt",
     "parse_statement",

@@ -7,15 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from sqlalchemy import Connection, select
 
 from ledger import schema, store
-from ledger.audit_aside import check_aside, check_database, check_types
+from ledger.audit_aside import check_aside, check_database, check_types, check_types_from
 from ledger.audit_chains import ChainAudit, StatementRow
+from ledger.audit_start import check_earlier, grown_from, replay_keys
+from ledger.audit_state import AuditState
 from ledger.audit_tree import TreeAudit
 from ledger.errors import StoreError, UsageError
 from ledger.findings import AuditReport, FindingCode, Findings
 from ledger.links import HASH_SIZE
 from ledger.merkle import EMPTY_ROOT, hash_leaf
-from ledger.tiles import TILE_WIDTH
+from ledger.tiles import TILE_WIDTH, TreeBuilder
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
+
+Progress = Callable[[int, int], None]
 
 _PAGE = 512
 
@@ -27,12 +31,10 @@ def audit_log(
     trusted: TrustedLogs,
     site_key: bytes | None,
     held: Sequence[bytes],
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> AuditReport:
     """Return what is not as it must be; the connection holds one snapshot throughout."""
-    heads = [open_checkpoint(note, trusted) for note in held]
-    if any(head.origin != row.origin for head in heads):
-        raise UsageError("a held checkpoint is of another log")
+    roots = _by_size([_open(note, row, trusted) for note in held])
     findings = Findings()
     check_types(connection, findings)
     if findings.all():  # what is not of its type cannot be read, let alone judged
@@ -40,9 +42,63 @@ def audit_log(
     head = store.read_head(connection)
     check_database(connection, findings)
     chains = ChainAudit(connection, findings, row.genesis_kid)
-    tree = TreeAudit(connection, findings, trusted, _by_size(heads))
-    expected = 0
-    for page in _pages(connection):
+    tree = TreeAudit(connection, findings, trusted, roots, TreeBuilder())
+    covered = _read(connection, findings, chains, tree, head, start=0, progress=progress)
+    check_aside(connection, findings, site_key=site_key, erased=chains.erased)
+    state = _state(connection, findings, chains, covered)
+    return AuditReport(head.size, tree.root, covered, findings.all(), state=state)
+
+
+def audit_since(
+    connection: Connection,
+    row: store.LogRow,
+    *,
+    trusted: TrustedLogs,
+    remembered: AuditState,
+    held: Sequence[bytes],
+    progress: Progress | None,
+) -> AuditReport:
+    """Go on from an earlier audit: read what is new, and see that the log grew from what it was.
+
+    Rows of entries that were read before, and what lies beside the statements, are not read again.
+    """
+    seen = _open(remembered.checkpoint, row, trusted)
+    roots = _by_size([_open(note, row, trusted) for note in held])
+    findings = Findings()
+    check_types_from(connection, findings, seen.size)
+    if findings.all():
+        return AuditReport(0, EMPTY_ROOT, 0, findings.all(), seen.size)
+    head = store.read_head(connection)
+    tree = grown_from(connection, findings, seen, size=head.size)
+    if tree is None:  # nothing that follows could be judged
+        return AuditReport(head.size, head.root, 0, findings.all(), seen.size)
+    try:
+        chains = ChainAudit(connection, findings, row.genesis_kid, start=seen.size)
+        replay_keys(connection, findings, chains, seen, key_events=remembered.key_events)
+        later = check_earlier(connection, findings, seen, roots)
+        grown = TreeAudit(connection, findings, trusted, later, tree)
+        start = seen.size
+        covered = _read(connection, findings, chains, grown, head, start=start, progress=progress)
+    except StoreError as error:  # an older row of a wrong type
+        findings.add(None, FindingCode.DATABASE, str(error))
+        return AuditReport(head.size, head.root, 0, findings.all(), seen.size)
+    state = _state(connection, findings, chains, covered)
+    return AuditReport(head.size, grown.root, covered, findings.all(), start, state)
+
+
+def _read(
+    connection: Connection,
+    findings: Findings,
+    chains: ChainAudit,
+    tree: TreeAudit,
+    head: store.HeadRow,
+    *,
+    start: int,
+    progress: Progress | None,
+) -> int:
+    """Check all statements from ``start`` on; return how many entries are under a checkpoint."""
+    expected = start
+    for page in _pages(connection, start):
         leaves: list[bytes] = []
         for each in page:
             if each.index >= head.size:
@@ -62,12 +118,28 @@ def audit_log(
     if expected < head.size:
         words = f"the statements up to {head.size - 1} are missing"
         findings.add(expected, FindingCode.STATEMENT_MISSING, words)
-        for start in range(expected, head.size, _PAGE):
-            tree.extend(_stored_leaves(connection, start, min(start + _PAGE, head.size)))
+        for at in range(expected, head.size, _PAGE):
+            tree.extend(_stored_leaves(connection, at, min(at + _PAGE, head.size)))
     covered = tree.finish(head)
     chains.finish(head)
-    check_aside(connection, findings, site_key=site_key, erased=chains.erased)
-    return AuditReport(head.size, tree.root, covered, findings.all())
+    return covered
+
+
+def _open(note: bytes, row: store.LogRow, trusted: TrustedLogs) -> TrustedHead:
+    head = open_checkpoint(note, trusted)
+    if head.origin != row.origin:
+        raise UsageError("a held checkpoint is of another log")
+    return head
+
+
+def _state(
+    connection: Connection, findings: Findings, chains: ChainAudit, covered: int
+) -> AuditState | None:
+    """Return what the next audit can go on from, if there is nothing to be found before."""
+    note = store.read_checkpoint(connection, covered)
+    if findings.all() or note is None:
+        return None
+    return AuditState(chains.key_events_below(covered), note)
 
 
 def _by_size(heads: Sequence[TrustedHead]) -> dict[int, list[bytes]]:
@@ -77,7 +149,7 @@ def _by_size(heads: Sequence[TrustedHead]) -> dict[int, list[bytes]]:
     return roots
 
 
-def _pages(connection: Connection) -> Iterator[list[StatementRow]]:
+def _pages(connection: Connection, start: int) -> Iterator[list[StatementRow]]:
     columns = schema.statement.c
     ordered = select(
         columns.idx,
@@ -87,8 +159,10 @@ def _pages(connection: Connection) -> Iterator[list[StatementRow]]:
         columns.actor_seq,
         columns.object_id,
         columns.object_seq,
+        columns.event,
+        columns.claimed_at,
     ).order_by(columns.idx)
-    after = -(2**63)
+    after = start - 1 if start else -(2**63)
     while page := connection.execute(ordered.where(columns.idx > after).limit(_PAGE)).all():
         yield [StatementRow(*row) for row in page]
         after = page[-1].idx

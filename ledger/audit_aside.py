@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, Integer, String, func, literal, or_, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    String,
+    Table,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    type_coerce,
+)
 
 from ledger import schema, store
 from ledger.annexes import open_annex
@@ -30,17 +42,35 @@ def check_database(connection: Connection, findings: Findings) -> None:
 def check_types(connection: Connection, findings: Findings) -> None:
     """Find values of another type than their column's: SQLite lets any value into any column."""
     for table in schema.metadata.sorted_tables:
-        by_entry = "idx" in table.c
-        for column in table.c:
-            kind = _STORAGE[column.type.__class__]
-            wrong = func.typeof(column).not_in(("null", kind))
-            place = table.c.idx if by_entry else literal(None)
-            for index, found in connection.execute(
-                select(type_coerce(place, Integer), func.typeof(column)).where(wrong).limit(_MOST)
-            ):
-                words = f"{table.name}.{column.name} holds {found} where {kind} must be"
-                number = index if isinstance(index, int) else None
-                findings.add(number, FindingCode.DATABASE, words)
+        _check_types_of(connection, findings, table, true())
+
+
+def check_types_from(connection: Connection, findings: Findings, start: int) -> None:
+    """Do the same where an audit reads that goes on from entry ``start``."""
+    for table, where in (
+        (schema.log, true()),
+        (schema.head, true()),
+        (schema.key, true()),
+        (schema.checkpoint, schema.checkpoint.c.size > start),
+        (schema.statement, _STATEMENT.idx >= start),
+    ):
+        _check_types_of(connection, findings, table, where)
+
+
+def _check_types_of(
+    connection: Connection, findings: Findings, table: Table, rows: ColumnElement[bool]
+) -> None:
+    by_entry = "idx" in table.c
+    for column in table.c:
+        kind = _STORAGE[column.type.__class__]
+        wrong = func.typeof(column).not_in(("null", kind))
+        place = table.c.idx if by_entry else literal(None)
+        for index, found in connection.execute(
+            select(type_coerce(place, Integer), func.typeof(column)).where(wrong, rows).limit(_MOST)
+        ):
+            words = f"{table.name}.{column.name} holds {found} where {kind} must be"
+            number = index if isinstance(index, int) else None
+            findings.add(number, FindingCode.DATABASE, words)
 
 
 def check_aside(

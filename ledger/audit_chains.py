@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 from ledger import rules, schema, store
 from ledger.errors import LedgerError, MalformedError, RefusedError, StoreError
 from ledger.findings import FindingCode, Findings
+from ledger.instants import to_milliseconds
 from ledger.keyring import Keyring
 from ledger.links import FIRST, Link
 from ledger.roles import ABOUT_THE_LOG, Event
@@ -27,6 +28,8 @@ class StatementRow:
     actor_seq: int
     object_id: bytes | None
     object_seq: int | None
+    event: int
+    claimed_at: int
 
 
 _S = schema.statement.c
@@ -34,18 +37,34 @@ _BY_LEAF = select(_S.leaf_hash, _S.idx, _S.object_id, _S.object_seq).where(
     _S.leaf_hash.in_(bindparam("leaves", expanding=True))
 )
 
+_LAST_OF_ACTOR = select(_S.actor_seq, _S.leaf_hash).order_by(_S.actor_seq.desc()).limit(1)
+
 
 class ChainAudit:
-    """Replays the log statement by statement, with the rules of the append."""
+    """Replays the log statement by statement, with the rules of the append.
 
-    def __init__(self, connection: Connection, findings: Findings, genesis_kid: bytes) -> None:
+    It reads from entry ``start`` on; of the entries before, it is given those about keys.
+    """
+
+    def __init__(
+        self, connection: Connection, findings: Findings, genesis_kid: bytes, *, start: int = 0
+    ) -> None:
         self._connection = connection
         self._findings = findings
         self._genesis_kid = genesis_kid
         self._keyring = Keyring()
-        self._key_events = 0
+        self._key_events: list[int] = []
+        self._start = start
         self._actors: dict[bytes, Link] = {}
         self.erased: dict[int, bytes] = {}
+
+    def replay(self, index: int, statement: UnverifiedStatement) -> None:
+        """Take over a statement about keys from before the start."""
+        self._check_rules(index, statement)
+
+    def key_events_below(self, size: int) -> int:
+        """Return how many of the first ``size`` entries change keys."""
+        return sum(1 for index in self._key_events if index < size)
 
     def check(self, rows: Sequence[StatementRow]) -> None:
         """Check a page of statements, in their order."""
@@ -72,8 +91,10 @@ class ChainAudit:
             if stored.records.get(kid) != self._keyring.records.get(kid):
                 words = f"the table of keys differs from the statements about {kid.hex()}"
                 self._findings.add(None, FindingCode.KEYS, words)
-        if head.key_events != self._key_events:
-            words = f"{self._key_events} statements change keys; the head says {head.key_events}"
+        if head.key_events != len(self._key_events):
+            words = (
+                f"{len(self._key_events)} statements change keys; the head says {head.key_events}"
+            )
             self._findings.add(None, FindingCode.KEYS, words)
 
     def _parse(self, row: StatementRow) -> UnverifiedStatement | None:
@@ -121,24 +142,34 @@ class ChainAudit:
             self._keyring = rules.follow_keys(statement, self._keyring, index=index)
         except RefusedError as error:
             add(index, FindingCode.EVENT, str(error))
-        self._key_events += statement.event in ABOUT_THE_LOG
+        if statement.event in ABOUT_THE_LOG:
+            self._key_events.append(index)
 
     def _check_genesis(self, statement: UnverifiedStatement) -> None:
         try:
             _, self._keyring = rules.open_genesis(statement)
         except LedgerError as error:
             self._findings.add(0, FindingCode.GENESIS, str(error))
-        self._key_events += 1
+        self._key_events.append(0)
         if statement.kid != self._genesis_kid:
             words = "the log does not begin with the key its configuration names"
             self._findings.add(0, FindingCode.GENESIS, words)
 
     def _check_actor_link(self, index: int, statement: UnverifiedStatement) -> None:
-        expected = self._actors.get(statement.kid, FIRST)
+        expected = self._actors.get(statement.kid) or self._actor_before(statement.kid)
         if statement.actor_link != expected:
             words = f"the signer's statement number {expected.seq} was due, not this one"
             self._findings.add(index, FindingCode.ACTOR_LINK, words)
         self._actors[statement.kid] = statement.actor_link.next(statement.leaf_hash)
+
+    def _actor_before(self, kid: bytes) -> Link:
+        """Return the link a signer's first statement from the start on must have."""
+        record = self._keyring.records.get(kid)
+        if not self._start or record is None:
+            return FIRST
+        asked = _LAST_OF_ACTOR.where(_S.actor == record.number, _S.idx < self._start)
+        row = self._connection.execute(asked).one_or_none()
+        return FIRST if row is None else Link(row.actor_seq + 1, row.leaf_hash)
 
     def _check_object_link(
         self,
@@ -161,13 +192,24 @@ class ChainAudit:
     def _check_index(self, row: StatementRow, statement: UnverifiedStatement) -> None:
         record = self._keyring.records.get(statement.kid)
         link = statement.object_link
-        indexed = (row.leaf_hash, row.actor_seq, row.object_id, row.object_seq)
+        indexed = (
+            row.leaf_hash,
+            row.actor_seq,
+            row.object_id,
+            row.object_seq,
+            row.event,
+            row.claimed_at,
+        )
         said = (
             statement.leaf_hash,
             statement.actor_link.seq,
             statement.object_id,
             None if link is None else link.seq,
+            schema.EVENT_NUMBERS[statement.event],
+            to_milliseconds(statement.claimed_at),
         )
         if indexed != said or (record is not None and record.number != row.actor):
-            words = "the query index names another hash, signer or object than the statement"
+            words = (
+                "the query index differs from the statement: hash, signer, object, event or time"
+            )
             self._findings.add(row.index, FindingCode.INDEX, words)

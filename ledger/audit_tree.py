@@ -17,7 +17,10 @@ _C = schema.checkpoint.c
 
 
 class TreeAudit:
-    """Grows a second tree from re-hashed statements beside the stored one."""
+    """Grows a second tree from re-hashed statements beside the stored one.
+
+    It starts from ``tree``, which is empty or was covered by a checkpoint that is known to be good.
+    """
 
     def __init__(
         self,
@@ -25,14 +28,15 @@ class TreeAudit:
         findings: Findings,
         trusted: TrustedLogs,
         held: Mapping[int, list[bytes]],
+        tree: TreeBuilder,
     ) -> None:
         self._connection = connection
         self._findings = findings
         self._trusted = trusted
         self._held = dict(held)
-        self._tree = TreeBuilder()
-        self._covered = 0
-        self._next = self._checkpoint_after(-1)
+        self._tree = tree
+        self._covered = tree.size
+        self._next = self._checkpoint_after(tree.size or -1)
 
     @property
     def root(self) -> bytes:

@@ -13,7 +13,9 @@ from ledger.errors import MalformedError, UsageError
 
 MAX_DEPTH = 8
 
-_UNSIGNED, _BYTES, _TEXT, _ARRAY, _TAG, _SIMPLE = 0, 2, 3, 4, 6, 7
+_UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _TAG, _SIMPLE = 0, 1, 2, 3, 4, 6, 7
+_OUR_KEYS = (_UNSIGNED, _TEXT)  # of one kind in one map
+_COSE_KEYS = (_UNSIGNED, _NEGATIVE, _TEXT)
 
 
 def _steps() -> bytes:
@@ -59,16 +61,35 @@ def decode_cbor(data: bytes, *, max_size: int, max_depth: int = MAX_DEPTH) -> ob
     return value
 
 
-def _check_shape(data: bytes, max_depth: int) -> None:
+def decode_cose_cbor(data: bytes, *, max_size: int, max_depth: int = MAX_DEPTH) -> object:
+    """Return the value of ``data`` as others write it: the keys of a map come in any order.
+
+    They may also be negative. Everything else is as in ``decode_cbor``: no tags, definite lengths,
+    shortest forms, no key twice; floats are of 64 bits.
+    """
+    if len(data) > max_size:
+        raise MalformedError(f"{len(data)} bytes of CBOR where {max_size} are allowed")
+    _check_shape(data, max_depth, _COSE_KEYS)
     try:
-        end = _skip(data, 0, max_depth)
+        value: object = cbor2.loads(data, max_depth=max_depth + 1, allow_duplicate_keys=False)
+        again = cbor2.dumps(value)
+    except (cbor2.CBORDecodeError, cbor2.CBOREncodeError, UnicodeError) as error:
+        raise MalformedError(f"not CBOR: {error}") from error
+    if again != data:
+        raise MalformedError("CBOR that is not in its shortest encoding")
+    return value
+
+
+def _check_shape(data: bytes, max_depth: int, keys: tuple[int, ...] = _OUR_KEYS) -> None:
+    try:
+        end = _skip(data, 0, max_depth, keys)
     except IndexError as error:
         raise MalformedError("CBOR that ends too early") from error
     if end != len(data):
         raise MalformedError("CBOR that is cut short or followed by more bytes")
 
 
-def _skip(data: bytes, at: int, depth: int) -> int:
+def _skip(data: bytes, at: int, depth: int, keys: tuple[int, ...]) -> int:
     """Return where the item at ``at`` ends (RFC 8949, appendix C, less what we refuse)."""
     if step := _STEPS[data[at]]:
         return at + step
@@ -91,15 +112,17 @@ def _skip(data: bytes, at: int, depth: int) -> int:
     if major == _ARRAY:
         for _ in range(value):
             step = _STEPS[data[at]]
-            at = at + step if step else _skip(data, at, depth - 1)
+            at = at + step if step else _skip(data, at, depth - 1, keys)
         return at
-    kind = data[at] >> 5 if value else _UNSIGNED
-    if kind not in (_UNSIGNED, _TEXT):
-        raise MalformedError("a CBOR map with keys that are neither unsigned integers nor text")
+    allowed = keys
+    if value and data[at] >> 5 not in keys:
+        raise MalformedError("a CBOR map with keys that are neither integers nor text")
+    if value and keys is _OUR_KEYS:
+        allowed = (data[at] >> 5,)
     for _ in range(value):
-        if data[at] >> 5 != kind:
+        if data[at] >> 5 not in allowed:
             raise MalformedError("a CBOR map with keys of two kinds")
         for _ in range(2):
             step = _STEPS[data[at]]
-            at = at + step if step else _skip(data, at, depth - 1)
+            at = at + step if step else _skip(data, at, depth - 1, keys)
     return at

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from ledger import persist, rules, store
+from ledger import persist, rules, schema, store
 from ledger.annexes import KEY_SIZE, NONCE_SIZE, SealedAnnex, seal_annex, unwrap_key
 from ledger.entries import Entry, Submission
 from ledger.errors import ConflictError, RefusedError, StoreError, UsageError
+from ledger.instants import to_milliseconds
 from ledger.keyring import Keyring
 from ledger.links import FIRST, Link
 from ledger.roles import ABOUT_THE_LOG, Event
@@ -161,6 +162,8 @@ class Draft:
                 "object_id": object_id,
                 "object_seq": None if link is None else link.seq,
                 "annexed": int(submission.annex is not None),
+                "event": schema.EVENT_NUMBERS[statement.event],
+                "claimed_at": to_milliseconds(statement.claimed_at),
             }
         )
         self._entries[entry.leaf_hash] = entry

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ledger.audit_state import AuditState
+
 
 class FindingCode(StrEnum):
     """Kinds of findings; the codes are stable."""
@@ -43,12 +45,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What an audit looked at, and what it found."""
+    """What an audit looked at, and what it found.
+
+    ``start`` is the first entry it read: entries before were read by the audit it goes on from.
+    ``state`` is what the next audit can go on from; None if anything was found.
+    """
 
     size: int
     root: bytes
     covered: int
     findings: tuple[Finding, ...]
+    start: int = 0
+    state: AuditState | None = None
 
     @property
     def ok(self) -> bool:

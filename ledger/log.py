@@ -25,6 +25,7 @@ from ledger.roles import Event
 from ledger.statement import parse_statement
 from ledger.tiles import TreeBuilder, root_at
 from ledger.trusted_logs import open_checkpoint
+from ledger.upgrade import bring_up_to_date
 from ledger.view import LogView
 
 CHECKPOINT_EVERY = 256  # entries an append may leave without a signed checkpoint
@@ -188,10 +189,13 @@ def create_log(
 def open_log(path: Path | str, *, keys: LogKeys | None, annex_key: bytes | None) -> Log:
     """Open a log. Without ``keys`` it can be read only, without ``annex_key`` no annex can be.
 
-    A head that was committed but not signed, because of a crash, is signed now.
+    A head that was committed but not signed, because of a crash, is signed now, and a log of an
+    earlier format is brought up to this one.
     """
     database = Database.open(Path(path), writable=keys is not None)
     try:
+        if keys is not None:
+            bring_up_to_date(database)
         with database.read() as connection:
             row = store.read_log(connection)
         if keys is not None and (keys.origin, keys.vkeys) != (row.origin, row.vkeys):

@@ -46,11 +46,9 @@ def merkle_root(leaf_hashes: Iterable[bytes]) -> bytes:
     return fold_peaks(peaks)
 
 
-def verify_inclusion(
-    leaf_hash: bytes, *, index: int, size: int, path: Sequence[bytes], root: bytes
-) -> None:
-    """Return only if ``leaf_hash`` is number ``index`` of the ``size`` entries under ``root``."""
-    _require_hashes(leaf_hash, root, *path)
+def inclusion_root(leaf_hash: bytes, *, index: int, size: int, path: Sequence[bytes]) -> bytes:
+    """Return the root that ``path`` leads to; ProofError unless it fits index and size exactly."""
+    _require_hashes(leaf_hash, *path)
     if not 0 <= index < size:
         raise ProofError(f"index {index} is outside a tree of {size} entries")
     here, last, digest = index, size - 1, leaf_hash
@@ -64,7 +62,17 @@ def verify_inclusion(
         else:
             digest = hash_node(digest, sibling)
         here, last = here >> 1, last >> 1
-    if last or digest != root:
+    if last:
+        raise ProofError("the path does not lead to the root")
+    return digest
+
+
+def verify_inclusion(
+    leaf_hash: bytes, *, index: int, size: int, path: Sequence[bytes], root: bytes
+) -> None:
+    """Return only if ``leaf_hash`` is number ``index`` of the ``size`` entries under ``root``."""
+    _require_hashes(root)
+    if inclusion_root(leaf_hash, index=index, size=size, path=path) != root:
         raise ProofError("the path does not lead to the root")
 
 

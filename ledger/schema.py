@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import (
     BLOB,
     CheckConstraint,
@@ -18,8 +20,11 @@ from sqlalchemy import (
 )
 
 from ledger.errors import StoreError
+from ledger.roles import Event
 
-FORMAT = 1
+FORMAT = 2  # 1 had neither event nor claimed_at of a statement
+# How the query index spells events; a new event gets the next number (docs/spec/log.md).
+EVENT_NUMBERS: Mapping[Event, int] = {event: number for number, event in enumerate(Event, 1)}
 
 
 class Bytes(TypeDecorator[bytes]):
@@ -78,7 +83,7 @@ key = Table(
     Column("revoked_index", Integer),
 )
 
-# A statement, and the query index over it: by leaf hash, by signer, by object.
+# A statement, and the query index over it: by leaf hash, signer, object, event and claimed time.
 statement = Table(
     "radseal_statement",
     metadata,
@@ -90,8 +95,15 @@ statement = Table(
     Column("object_id", Bytes),
     Column("object_seq", Integer),
     Column("annexed", Integer, nullable=False),
+    Column("event", Integer, nullable=False, server_default="0"),
+    Column("claimed_at", Integer, nullable=False, server_default="0"),
     UniqueConstraint("actor", "actor_seq"),
     UniqueConstraint("object_id", "object_seq"),
+)
+# Each holds the index of the entry as well, so that answers come in the order of the log.
+QUERY_INDEXES = (
+    Index("radseal_statement_by_event", statement.c.event),
+    Index("radseal_statement_by_time", statement.c.claimed_at),
 )
 
 tile = Table(

@@ -18,6 +18,7 @@ from ledger.links import FIRST, Link
 from ledger.roles import Role
 from ledger.tiles import TileReader
 
+EARLIER_FORMATS = frozenset({1})  # that ``upgrade`` reads
 IN_LIMIT = 500  # values in one IN (...); SQLite binds at most 32,766
 
 _S = schema.statement.c
@@ -51,6 +52,9 @@ def read_log(connection: Connection) -> LogRow:
     row = connection.execute(select(schema.log)).one_or_none()
     if row is None:
         raise StoreError("the log was never finished: it has no configuration")
+    if row.format in EARLIER_FORMATS:
+        words = f"the log has format {row.format}; this release reads {schema.FORMAT}"
+        raise StoreError(f"{words}: open it once with its keys (radseal log upgrade)")
     if row.format != schema.FORMAT:
         raise StoreError(f"the log has format {row.format}; this release knows {schema.FORMAT}")
     return LogRow(row.origin, row.genesis_kid, tuple(row.vkeys.split("\n")), row.annex_key_check)

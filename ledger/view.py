@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 
 from ledger import store
 from ledger.annexes import open_annex
-from ledger.audit import audit_log
+from ledger.audit import audit_log, audit_since
+from ledger.audit_state import AuditState
+from ledger.cose_receipt import sign_cose_receipt
 from ledger.database import Database
 from ledger.entries import Entry, LoggedKey
 from ledger.errors import NotFoundError, UsageError
@@ -18,6 +20,8 @@ from ledger.export import export_tiles
 from ledger.findings import AuditReport
 from ledger.keyring import KeyRecord
 from ledger.links import FIRST, Link
+from ledger.log_keys import LogKeys
+from ledger.query import Query, bind_query
 from ledger.receipt import Receipt
 from ledger.tiles import consistency_path, inclusion_path
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
@@ -72,6 +76,18 @@ class LogView:
         ``size`` asks for the stored checkpoint of exactly that size. NotFoundError if the
         checkpoint is not there or does not reach the entry.
         """
+        note, _, path = self._place(index, size)
+        return bytes(Receipt(index, path, note))
+
+    def prove_cose(self, index: int, *, keys: LogKeys, size: int | None = None) -> bytes:
+        """Return the same proof as a COSE receipt, which ``keys`` sign anew (RFC 9942)."""
+        if (keys.origin, keys.vkeys) != (self._row.origin, self._row.vkeys):
+            raise UsageError(f"these are not the keys of the log {self.origin}")
+        _, head, path = self._place(index, size)
+        return sign_cose_receipt(keys, index=index, size=head.size, path=path, root=head.root)
+
+    def _place(self, index: int, size: int | None) -> tuple[bytes, TrustedHead, tuple[bytes, ...]]:
+        """Return a signed checkpoint, what it says, and the path from an entry to its root."""
         newest = self.checkpoint() if size is None else None
         with self._database.read() as connection:
             note = newest or store.read_checkpoint(connection, size or 0)
@@ -80,8 +96,7 @@ class LogView:
             head = self._open(note)
             if not 0 <= index < head.size:
                 raise NotFoundError(f"no entry {index} under the checkpoint of {head.size}")
-            path = inclusion_path(index, head.size, store.tile_reader(connection))
-        return bytes(Receipt(index, path, note))
+            return note, head, inclusion_path(index, head.size, store.tile_reader(connection))
 
     def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
         """Return the hashes that join the roots at two sizes (RFC 9162, section 2.1.4)."""
@@ -109,9 +124,26 @@ class LogView:
             yield from page
             start = page[-1].index + 1
 
+    def statements(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the bytes of the entries of a range, as a monitor copies them."""
+        return (entry.statement for entry in self.entries(start, stop))
+
     def events(self, object_id: bytes) -> tuple[Entry, ...]:
         """Return the history of an object, oldest first; empty if the log has none."""
         return self._ask(store.entries_of_object, object_id)
+
+    def query(self, query: Query, *, after: int = -1) -> Iterator[Entry]:
+        """Yield the entries above the index ``after`` that answer a question, in their order.
+
+        Page by page, each from its own snapshot: memory does not grow with the answer.
+        """
+        with self._database.read() as connection:
+            bound = bind_query(connection, query)
+        following: int | None = after
+        while following is not None:
+            with self._database.read() as connection:
+                found, following = bound.page(connection, after=following, count=_PAGE)
+            yield from found
 
     def find(self, pseudonym: bytes) -> tuple[bytes, ...]:
         """Return the ids of the objects logged under a pseudonym, oldest first."""
@@ -166,6 +198,28 @@ class LogView:
                 self._row,
                 trusted=self._trusted,
                 site_key=self._site_key,
+                held=held,
+                progress=progress,
+            )
+
+    def audit_since(
+        self,
+        remembered: AuditState,
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        held: Sequence[bytes] = (),
+    ) -> AuditReport:
+        """Check what is new since an audit that found nothing, and that the log grew from there.
+
+        What was changed in rows read before is found by ``audit`` alone, unless it shows in the
+        tree; so is what lies beside the statements.
+        """
+        with self._database.read() as connection:
+            return audit_since(
+                connection,
+                self._row,
+                trusted=self._trusted,
+                remembered=remembered,
                 held=held,
                 progress=progress,
             )

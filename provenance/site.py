@@ -152,10 +152,18 @@ class Site:
             self._secret("lookup"),
         )
 
+    def log_keys(self) -> LogKeys:
+        """The keys the log signs with."""
+        return LogKeys.from_bytes(_read_file(self.folder / "keys" / "log.keys"))
+
+    def upgrade(self) -> int:
+        """Bring a ledger of an earlier release to the format of this one; return its size."""
+        with open_log(self._ledger, keys=self.log_keys(), annex_key=None) as log:
+            return log.size
+
     def device(self, role: Role = Role.DEVICE) -> Device:
         """Open the ledger to write, with the keys of the site's actor in ``role``."""
-        keys = LogKeys.from_bytes(_read_file(self.folder / "keys" / "log.keys"))
-        log = open_log(self._ledger, keys=keys, annex_key=self._secret("annex"))
+        log = open_log(self._ledger, keys=self.log_keys(), annex_key=self._secret("annex"))
         certificate = self.certificate(role)
         return Device(
             signer=load_signer(self._key_file(role)),

@@ -25,7 +25,8 @@ EXIT_CODES: Mapping[int, str] = {
     0: "AUTHENTIC; or the command did what it was asked to",
     1: "radseal itself failed: a defect, please report it",
     USAGE: "usage or set-up is wrong; for seal: an object could not be sealed",
-    ALTERED: "ALTERED; restore: the pixels are not those that were sealed; log audit: findings",
+    ALTERED: "ALTERED; restore: the pixels are not those that were sealed; log audit: findings; "
+    "log monitor: alarm",
     UNSEALED: "UNSEALED; inspect, restore: no seal; watermark read: no mark",
     UNTRUSTED: "UNTRUSTED; trace: the chain of custody has a gap",
     13: "DERIVED",

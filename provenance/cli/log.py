@@ -1,11 +1,20 @@
 """`radseal log`: questions to the transparency log."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from provenance.cli.failure import ALTERED, UNREADABLE, CommandError, Failure
+from provenance.cli.failure import (
+    ALTERED,
+    NOTHING_MATCHED,
+    UNREADABLE,
+    CommandError,
+    Failure,
+)
+from provenance.cli.log_monitor import monitor
+from provenance.cli.log_query import query
 from provenance.cli.options import common, force_option, open_site, site_option
 from provenance.cli.output import (
     document,
@@ -21,7 +30,7 @@ from provenance.progress import stderr_progress
 from provenance.whole_file import write_whole
 
 if TYPE_CHECKING:
-    from ledger import AuditReport
+    from ledger import AuditReport, Log
 
 MAX_CHECKPOINT = 1 << 18
 
@@ -78,7 +87,14 @@ def head(session: Session, site: Path | None) -> int:
 
 
 @log.command(short_help="Make the receipt of an entry.")
-@click.argument("index", type=click.IntRange(min=0))
+@click.argument("entry", metavar="INDEX|OBJECT")
+@click.option(
+    "--form",
+    type=click.Choice(["tlog-proof", "cose"]),
+    default="tlog-proof",
+    show_default=True,
+    help="C2SP tlog-proof, or COSE receipt (RFC 9942) for SCITT verifiers.",
+)
 @click.option(
     "-o",
     "--output",
@@ -93,28 +109,42 @@ def head(session: Session, site: Path | None) -> int:
 @click.pass_obj
 def prove(
     session: Session,
-    index: int,
+    entry: str,
+    form: str,
     output: Path | None,
     size: int | None,
     site: Path | None,
     force: bool,
 ) -> int:
-    """Make the receipt of entry INDEX: a C2SP tlog-proof that anyone can check offline.
+    """Make the receipt of an entry, which anyone can check offline.
+
+    The entry is named by its number, or by an object's seal id of 24 hexadecimal digits: then it
+    is the first about that object. A COSE receipt is signed anew with the keys of the log, and is
+    bytes, not text: give -o.
 
     \b
     Examples
       radseal log prove 12 --site /srv/radseal
       radseal log prove 12 -o entry-12.tlog-proof --site /srv/radseal
+      radseal log prove 12 --form cose -o entry-12.cose --site /srv/radseal
     """
-    records = open_site(site).records()
+    if form == "cose" and output is None and not session.as_json:
+        raise click.UsageError("a COSE receipt is not text: give -o FILE, or --json")
+    opened_site = open_site(site)
+    records = opened_site.records()
     with records.log as opened:
-        proof = opened.prove(index, size=size)
+        index = _index_of(entry, opened)
+        if form == "cose":
+            proof = opened.prove_cose(index, keys=opened_site.log_keys(), size=size)
+        else:
+            proof = opened.prove(index, size=size)
     if output is not None:
         write_whole(output, proof, overwrite=force)
     if session.as_json:
         fields: dict[str, object] = {
             "index": index,
-            "proof": proof.decode("utf-8"),
+            "form": form,
+            "proof": proof.hex() if form == "cose" else proof.decode("utf-8"),
             "output": path_text(output) if output else None,
         }
         print_json(document("log-prove", fields, exit_code=0))
@@ -133,22 +163,42 @@ def prove(
     metavar="FILE",
     help="A checkpoint that was kept elsewhere; the log must go on from it. Repeatable.",
 )
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="What the auditor remembers: read if there, written after an audit without findings.",
+)
+@click.option("--full", is_flag=True, help="Read everything, although --state remembers an audit.")
 @site_option
 @common
 @click.pass_obj
-def audit(session: Session, held: tuple[Path, ...], site: Path | None) -> int:
+def audit(
+    session: Session, held: tuple[Path, ...], state: Path | None, full: bool, site: Path | None
+) -> int:
     """Check the whole log again: every hash, signature, link, role, tile, checkpoint.
 
     An operator's own audit proves nothing against the operator: give --held with a checkpoint
     that a witness or an auditor has kept.
 
+    With --state the next audit reads only what is new, and finds out if the log does not go on
+    from what the last audit saw. What was changed in the rows of older entries, while their
+    hashes stay as they were, and what lies beside the statements, is found with --full alone. The
+    file is the auditor's: keep it where the operator cannot write.
+
     \b
     Examples
       radseal log audit --site /srv/radseal
       radseal log audit --site /srv/radseal --held checkpoint-2026-06-01
+      radseal log audit --site /srv/radseal --state ~/radseal.audit
     """
+    from ledger import parse_audit_state
+
     records = open_site(site).records()
-    notes = [_read_checkpoint(path) for path in held]
+    notes = [_read_note(path) for path in held]
+    before = None
+    if state is not None and state.exists():
+        before = parse_audit_state(_read_note(state))
     with records.log as opened:
         total = opened.size
         with stderr_progress(
@@ -161,12 +211,20 @@ def audit(session: Session, held: tuple[Path, ...], site: Path | None) -> int:
                 progress.advance(checked - done)
                 done = checked
 
-            report = opened.audit(heard, held=notes)
+            if before is None:
+                report = opened.audit(heard, held=notes)
+            elif full:
+                report = opened.audit(heard, held=[*notes, before.checkpoint])
+            else:
+                report = opened.audit_since(before, heard, held=notes)
+    if state is not None and report.state is not None:
+        write_whole(state, bytes(report.state), overwrite=True)
+    checkpoints = len(notes) + (before is not None)
     code = 0 if report.ok else ALTERED
     if session.as_json:
-        print_json(document("log-audit", _audit_answer(report, len(notes)), exit_code=code))
+        print_json(document("log-audit", _audit_answer(report, checkpoints), exit_code=code))
     else:
-        _print_audit(report, len(notes))
+        _print_audit(report, checkpoints)
     return code
 
 
@@ -200,12 +258,54 @@ def export(session: Session, folder: Path, site: Path | None) -> int:
     return 0
 
 
+@log.command(short_help="Bring the log to the format of this release.")
+@site_option
+@common
+@click.pass_obj
+def upgrade(session: Session, site: Path | None) -> int:
+    """Bring a log that an earlier release made to the format of this one, in place.
+
+    Statements, tree, checkpoints and receipts stay as they are. The earlier release refuses the
+    log afterwards: keep a backup for it. Sealing does the same; a log that is only read does not.
+
+    \b
+    Example
+      radseal log upgrade --site /srv/radseal
+    """
+    size = open_site(site).upgrade()
+    if session.as_json:
+        print_json(document("log-upgrade", {"size": size}, exit_code=0))
+    else:
+        say(f"the log of {size} entries has the format of this release")
+    return 0
+
+
+def _index_of(entry: str, opened: "Log") -> int:
+    """Return the index a user means: a number, or the first entry about an object."""
+    if re.fullmatch("[0-9a-fA-F]{24}", entry):
+        events = opened.events(bytes.fromhex(entry))
+        if not events:
+            raise CommandError(
+                Failure(
+                    f"the log has no entry about the object {entry}",
+                    why="nothing was ever logged under that seal id",
+                    do="see radseal trace for the seal id of a file",
+                    exit_code=NOTHING_MATCHED,
+                )
+            )
+        return events[0].index
+    if not re.fullmatch("[0-9]{1,18}", entry):
+        raise click.UsageError(f"{entry!r} is neither an index nor a seal id of 24 hex digits")
+    return int(entry)
+
+
 def _print_audit(report: "AuditReport", held: int) -> None:
     words = "log audit: no findings" if report.ok else "log audit: FINDINGS"
     say(coloured("pass" if report.ok else "FAIL") + f"  {words}")
     facts(
         [
             ("entries", f"{report.size}, {report.covered} of them under a checkpoint"),
+            ("read", _extent(report)),
             ("root", report.root.hex()),
             ("held checkpoints", held or "none: this audit proves nothing against the operator"),
         ]
@@ -217,11 +317,19 @@ def _print_audit(report: "AuditReport", held: int) -> None:
         say("  do: keep the database as it is, restore a backup beside it, and compare")
 
 
+def _extent(report: "AuditReport") -> str:
+    if not report.start:
+        return "everything"
+    new = max(report.size - report.start, 0)
+    return f"{new} new entries; of the {report.start} before, that their tree is the one seen last"
+
+
 def _audit_answer(report: "AuditReport", held: int) -> dict[str, object]:
     return {
         "ok": report.ok,
         "size": report.size,
         "covered": report.covered,
+        "start": report.start,
         "root": report.root.hex(),
         "held_checkpoints": held,
         "findings": [
@@ -230,7 +338,7 @@ def _audit_answer(report: "AuditReport", held: int) -> dict[str, object]:
     }
 
 
-def _read_checkpoint(path: Path) -> bytes:
+def _read_note(path: Path) -> bytes:
     with path.open("rb") as file:
         note = file.read(MAX_CHECKPOINT + 1)
     if len(note) > MAX_CHECKPOINT:
@@ -238,3 +346,7 @@ def _read_checkpoint(path: Path) -> bytes:
             Failure(f"{path} is no checkpoint", "it is too large", "check the path", UNREADABLE)
         )
     return note
+
+
+log.add_command(query)
+log.add_command(monitor)

@@ -1,4 +1,4 @@
-"""Makes the frozen vectors below tests/vectors/{statement,receipt,log}. Run once per format.
+"""Makes the frozen vectors below tests/vectors/{statement,receipt,cose-receipt,log}.
 
 ECDSA and ML-DSA signatures draw randomness, so that a new run gives other, equally good bytes:
 the checked-in files are what counts, and are only ever added to.
@@ -21,6 +21,7 @@ from ledger import (
     FIRST,
     Event,
     Head,
+    Log,
     LogKeys,
     PrivateKeySigner,
     Role,
@@ -257,7 +258,7 @@ def statements() -> list[dict]:
     return cases
 
 
-def history() -> tuple[list[dict], list[dict], LogKeys]:
+def history() -> tuple[list[dict], list[dict], list[dict], LogKeys]:
     """A small log by its statements, what it refuses, and receipts from it."""
     keys = LogKeys.from_seeds(
         "archive.example/vectors", ed25519_seed=seed("vector 1"), mldsa44_seed=seed("vector 6")
@@ -351,9 +352,11 @@ def history() -> tuple[list[dict], list[dict], LogKeys]:
         refuse("revoked-twice", "refused", make(Event.KEY_REVOKED, ARCHIVIST, body=gone))
         take("erased", make(Event.ERASED, ARCHIVIST, object_id=OBJECT))
         refuse("erased-twice", "refused", make(Event.ERASED, ARCHIVIST, object_id=OBJECT))
-        receipts = receipts_of(log.prove, [entry.statement for entry in log.entries()], keys)
+        entries = [entry.statement for entry in log.entries()]
+        receipts = receipts_of(log.prove, entries, keys)
+        cose = cose_receipts_of(log, entries, keys)
         log.close()
-    return steps, receipts, keys
+    return steps, receipts, cose, keys
 
 
 def receipts_of(prove: Callable[..., bytes], entries: list[bytes], keys: LogKeys) -> list[dict]:
@@ -438,6 +441,93 @@ def receipts_of(prove: Callable[..., bytes], entries: list[bytes], keys: LogKeys
     return cases
 
 
+def cose_receipts_of(log: Log, entries: list[bytes], keys: LogKeys) -> list[dict]:
+    """COSE receipts, good and bad; the bad ones are signed by the log unless that is the point."""
+    vkeys, size, root = list(keys.vkeys), len(entries), log.head().root
+    signer = PrivateKeySigner.from_private_key(keys._ed25519)
+    good = log.prove_cose(2, keys=keys)
+    protected, unprotected, _, signature = cbor2.loads(good).value
+    header = dict(cbor2.loads(protected))
+    (proof,) = unprotected[396][-1]
+    path = cbor2.loads(proof)[2]
+    cases: list[dict] = []
+
+    def case(name: str, receipt: bytes, expect: str, *, index: int = 2, **more: object) -> None:
+        cases.append(
+            {
+                "name": name if expect == "included" else f"{name}_fail",
+                "statement": entries[index].hex(),
+                "receipt": receipt.hex(),
+                "vkeys": vkeys,
+                "expect": expect,
+                "index": index,
+                "size": size,
+                "root": root.hex(),
+            }
+            | more
+        )
+
+    def by_hand(
+        head: object = header, inclusion: object = None, *, order: bool = True, **parts: object
+    ) -> bytes:
+        encoded = cbor2.dumps(head, canonical=order)
+        inclusion = inclusion or [size, 2, path]
+        sealed = signer.sign(to_be_signed(encoded, root))
+        vdp = parts.get("vdp", {-1: [cbor2.dumps(inclusion)]})
+        return cbor2.dumps(cbor2.CBORTag(18, [encoded, {396: vdp}, parts.get("payload"), sealed]))
+
+    for index in range(size):
+        case(f"entry-{index}", log.prove_cose(index, keys=keys), "included", index=index)
+    first = merkle_root([hash_leaf(entries[0])])
+    one = log.prove_cose(0, keys=keys, size=1)
+    case("one-entry-no-path", one, "included", index=0, size=1, root=first.hex())
+    case(
+        "header-in-another-order", by_hand(dict(reversed(header.items())), order=False), "included"
+    )
+    case("unknown-parameter", by_hand(header | {-70000: "note"}), "included")
+    case("algorithm-ed25519", by_hand(header | {1: -19}), "included")
+    case("kid-missing", by_hand({k: v for k, v in header.items() if k != 4}), "included")
+    case("ed25519-key-only", good, "included", vkeys=vkeys[:1])
+    case("mldsa44-key-only", good, "unknown-log", vkeys=vkeys[1:])
+    case("no-log-configured", good, "unknown-log", vkeys=[])
+    case("issuer-of-another-log", by_hand(header | {15: {1: "elsewhere.example"}}), "unknown-log")
+    case("issuer-missing", by_hand(header | {15: {}}), "unknown-log")
+    case("another-entry", good, "proof", index=size - 1)
+    case("algorithm-es256", by_hand(header | {1: -7}), "proof")
+    case("algorithm-none", by_hand(header | {1: 0}), "proof")
+    case("index-plus-one", by_hand(inclusion=[size, 3, path]), "proof")
+    case("size-halved", by_hand(inclusion=[3, 2, path]), "proof")
+    case("path-shortened", by_hand(inclusion=[size, 2, path[:-1]]), "proof")
+    case("path-swapped", by_hand(inclusion=[size, 2, [path[1], path[0], *path[2:]]]), "proof")
+    flipped = signature[:-1] + bytes([signature[-1] ^ 1])
+    case("signature-bit", good[: -len(signature)] + flipped, "proof")
+    case("root-attached", by_hand(payload=root), "malformed")
+    case("structure-ccf", by_hand(header | {395: 2}), "malformed")
+    case("structure-unknown", by_hand(header | {395: 3}), "malformed")
+    case("structure-true", by_hand(header | {395: True}), "malformed")
+    case("structure-missing", by_hand({k: v for k, v in header.items() if k != 395}), "malformed")
+    case("algorithm-missing", by_hand({k: v for k, v in header.items() if k != 1}), "malformed")
+    case("critical", by_hand(header | {2: [395]}), "malformed")
+    case("issuer-number", by_hand(header | {15: {1: 7}}), "malformed")
+    case("no-proof", by_hand(vdp={-1: []}), "malformed")
+    case("two-proofs", by_hand(vdp={-1: [proof, proof]}), "malformed")
+    case("consistency-only", by_hand(vdp={-2: [proof]}), "malformed")
+    case("proofs-no-map", by_hand(vdp=[proof]), "malformed")
+    case("index-past-the-end", by_hand(inclusion=[size, size, path]), "malformed")
+    case("index-negative", by_hand(inclusion=[size, -1, path]), "malformed")
+    case("size-true", by_hand(inclusion=[True, 0, []]), "malformed")
+    case("path-of-64", by_hand(inclusion=[size, 2, [bytes(32)] * 64]), "malformed")
+    case("path-hash-of-31-bytes", by_hand(inclusion=[size, 2, [bytes(31)]]), "malformed")
+    case("path-text", by_hand(inclusion=[size, 2, ["a" * 32]]), "malformed")
+    case("header-no-map", by_hand([]), "malformed")
+    case("untagged", good[1:], "malformed")
+    case("trailing-byte", good + b"\x00", "malformed")
+    case("cut", good[:-1], "malformed")
+    case("number-in-two-bytes", by_hand(vdp={-1: [b"\x83\x18" + proof[1:]]}), "malformed")
+    case("empty", b"", "malformed")
+    return cases
+
+
 def tree() -> dict:
     """Roots and proofs of growing trees, folded into one hash each ("accumulated")."""
     leaves = [hash_leaf(number.to_bytes(4, "big")) for number in range(600)]
@@ -465,7 +555,7 @@ def tree() -> dict:
 
 
 def main() -> None:
-    steps, receipts, keys = history()
+    steps, receipts, cose, keys = history()
     made_with = f"cryptography {cryptography.__version__}, radseal statement 1"
     log = {
         "made_with": made_with,
@@ -477,6 +567,7 @@ def main() -> None:
     for path, content in (
         ("statement/cases.json", {"made_with": made_with, "cases": statements()}),
         ("receipt/cases.json", {"made_with": made_with, "cases": receipts}),
+        ("cose-receipt/cases.json", {"made_with": made_with, "cases": cose}),
         ("log/history.json", log),
         ("log/tree.json", tree()),
     ):

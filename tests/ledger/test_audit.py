@@ -117,7 +117,7 @@ def test_a_statement_beyond_the_head(busy_site: Any) -> None:
     _change(
         busy_site,
         lambda raw: raw.execute(
-            "insert into radseal_statement select 999, encoded, x'00', 9, 9, null, null, 0"
+            "insert into radseal_statement select 999, encoded, x'00', 9, 9, null, null, 0, 1, 0"
             " from radseal_statement where idx=5"
         ),
     )
@@ -137,6 +137,8 @@ def test_a_statement_beyond_the_head(busy_site: Any) -> None:
         ("update radseal_statement set object_seq=7 where idx=20", (20, FindingCode.INDEX)),
         ("update radseal_statement set actor_seq=9999 where idx=20", (20, FindingCode.INDEX)),
         ("update radseal_statement set actor=2 where idx=20", (20, FindingCode.INDEX)),
+        ("update radseal_statement set event=6 where idx=20", (20, FindingCode.INDEX)),
+        ("update radseal_statement set claimed_at=7 where idx=20", (20, FindingCode.INDEX)),
         (
             "update radseal_statement set encoded=x'd284' where idx=20",
             (20, FindingCode.STATEMENT_MALFORMED),

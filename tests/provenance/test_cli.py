@@ -60,7 +60,15 @@ def test_there_are_all_commands() -> None:
     assert [
         *("init", "seal", "verify", "inspect", "trace", "restore"),
         *("watermark quality", "watermark read", "watermark renew-key"),
-        *("log head", "log prove", "log audit", "log export"),
+        *(
+            "log head",
+            "log prove",
+            "log audit",
+            "log export",
+            "log upgrade",
+            "log query",
+            "log monitor",
+        ),
         *("tamper", "explain", "doctor", "demo"),
     ] == NAMES
 

@@ -14,7 +14,7 @@ import pydicom.data
 import pytest
 from click.testing import CliRunner, Result
 
-from ledger import open_receipt, parse_receipt
+from ledger import open_cose_receipt, open_receipt, parse_receipt, parse_statement
 from provenance import Site, UnreadableError
 from provenance.cli.root import cli
 from provenance.dicom.carrier import read_carrier
@@ -255,6 +255,68 @@ def test_log_prove(site: Path, sealed: Path, tmp_path: Path) -> None:
     answer("log", "prove", "5", "--size", "5", "--site", site, code=16)
 
 
+def test_log_prove_in_the_form_of_cose(site: Path, sealed: Path, tmp_path: Path) -> None:
+    carrier = read_carrier(read_instance(sealed).dataset)
+    assert carrier is not None
+    seal_id = parse_statement(carrier.statement).object_id
+    assert seal_id is not None
+    out = tmp_path / "r.cose"
+    made = run("log", "prove", seal_id.hex(), "--form", "cose", "-o", out, "--site", site)
+    assert made.exit_code == 0, made.output
+    logs = Site.open(site).trust.logs
+    assert open_cose_receipt(carrier.statement, out.read_bytes(), logs=logs).index == 5
+    found = answer("log", "prove", "5", "--form", "cose", "--site", site)
+    assert bytes.fromhex(found["proof"]) == out.read_bytes()  # Ed25519 draws nothing
+    assert run("log", "prove", "5", "--form", "cose", "--site", site).exit_code == 2
+    assert answer("log", "prove", seal_id.hex(), "--site", site)["index"] == 5
+    answer("log", "prove", "00" * 12, "--site", site, code=16)
+    assert run("log", "prove", "five", "--site", site).exit_code == 2
+
+
+def test_log_upgrade(site: Path, sealed: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "site"
+    shutil.copytree(site, copy)
+    database = sqlite3.connect(copy / "ledger.sqlite")
+    for statement in (
+        *(f"DROP INDEX radseal_statement_by_{name}" for name in ("event", "time")),
+        *(f"ALTER TABLE radseal_statement DROP COLUMN {n}" for n in ("event", "claimed_at")),
+        "UPDATE radseal_log SET format = 1",
+    ):
+        database.execute(statement)
+    database.commit()
+    database.close()
+    error = answer("log", "head", "--site", copy, code=15)["error"]
+    assert "radseal log upgrade" in error["why"]
+    assert answer("log", "upgrade", "--site", copy)["size"] == 7
+    assert answer("log", "upgrade", "--site", copy)["size"] == 7
+    assert answer("log", "audit", "--site", copy)["ok"]
+
+
+def test_log_query(site: Path, sealed: Path, seal_id: str) -> None:
+    found = answer("log", "query", "--event", "sealed", "--site", site)
+    assert [entry["index"] for entry in found["entries"]] == [5, 6]
+    assert found["next"] is None
+    first = found["entries"][0]
+    assert (first["object"], first["role"], first["actor"]) == (seal_id, "device", "north device")
+    one = answer("log", "query", "--event", "sealed", "--limit", "1", "--site", site)
+    assert (len(one["entries"]), one["next"]) == (1, 5)
+    rest = answer("log", "query", "--event", "sealed", "--after", "5", "--site", site)
+    assert [entry["index"] for entry in rest["entries"]] == [6]
+    for words in (
+        *(("--object", seal_id), ("--device", "north device", "--until", "2100-01-01")),
+        *(("--actor", first["key"][:8]), ("--actor", "device", "--since", "2020-01-01")),
+    ):
+        entries = answer("log", "query", *words, "--site", site)["entries"]
+        assert entries[0] == first, words
+    assert answer("log", "query", "--since", "2100-01-01", "--site", site)["entries"] == []
+    assert answer("log", "query", "--verdict", "ALTERED", "--site", site)["entries"] == []
+    answer("log", "query", "--actor", "nobody", "--site", site, code=16)
+    for words in (("--object", "5"), ("--event", "sealed", "--verdict", "X"), ("--event", "no")):
+        assert run("log", "query", *words, "--site", site).exit_code == 2
+    shown = run("log", "query", "--limit", "2", "--site", site).stdout
+    assert shown.splitlines()[-1] == "2 entries; there are more: go on with --after 1"
+
+
 def test_log_audit(site: Path, sealed: Path, tmp_path: Path) -> None:
     found = answer("log", "audit", "--site", site)
     assert (found["ok"], found["size"], found["held_checkpoints"]) == (True, 7, 0)
@@ -265,6 +327,33 @@ def test_log_audit(site: Path, sealed: Path, tmp_path: Path) -> None:
     assert (found["ok"], found["held_checkpoints"]) == (True, 1)
     held.write_bytes(b"none\n")
     assert run("log", "audit", "--held", held, "--site", site).exit_code == 2
+
+
+def test_log_audit_goes_on_from_its_state(site: Path, sealed: Path, tmp_path: Path) -> None:
+    state, copy = tmp_path / "state", tmp_path / "site"
+    with Site.open(site).records().log:
+        pass
+    shutil.copytree(site, copy)
+    assert answer("log", "audit", "--state", state, "--site", copy)["start"] == 0
+    before = state.read_bytes()
+    assert run("seal", CT, "-o", tmp_path / "out", "--site", copy).exit_code == 0
+    found = answer("log", "audit", "--state", state, "--site", copy)
+    assert (found["start"], found["size"], found["held_checkpoints"]) == (7, 8, 1)
+    assert state.read_bytes() != before
+    shown = run("log", "audit", "--state", state, "--site", copy).stdout
+    assert "0 new entries; of the 8 before, that their tree is the one seen last" in shown
+    assert answer("log", "audit", "--state", state, "--full", "--site", copy)["start"] == 0
+    newest = state.read_bytes()
+    # the site goes back to what it was, with all its keys: only the auditor notices
+    shutil.rmtree(copy)
+    shutil.copytree(site, copy)
+    assert answer("log", "audit", "--site", copy)["ok"]
+    for words in ((), ("--full",)):
+        found = answer("log", "audit", "--state", state, *words, "--site", copy, code=10)
+        assert [f["code"] for f in found["findings"]] == ["held-checkpoint"]
+    assert state.read_bytes() == newest
+    state.write_bytes(b"none")
+    assert run("log", "audit", "--state", state, "--site", copy).exit_code == 2
 
 
 def test_log_audit_finds_what_was_changed(site: Path, sealed: Path, tmp_path: Path) -> None:
@@ -286,6 +375,26 @@ def test_log_audit_finds_what_was_changed(site: Path, sealed: Path, tmp_path: Pa
     shown = run("log", "audit", "--site", tmp_path / "site").stdout
     assert shown.startswith("FAIL  log audit: FINDINGS")
     assert "  do: " in shown
+
+
+def test_log_monitor(site: Path, sealed: Path, tmp_path: Path) -> None:
+    exported, copy, trust = tmp_path / "log", tmp_path / "copy", site / "trust"
+    follow = ("log", "monitor", "--copy", copy, "--trust", trust)
+    assert run("log", "export", exported, "--site", site).exit_code == 0
+    found = answer(*follow, exported)
+    assert (found["before"], found["size"], found["alarm"]) == (0, 7, None)
+    assert answer(*follow, site)["before"] == 7
+    other = tmp_path / "other"
+    shutil.copytree(site, other)
+    assert run("seal", CT, "-o", tmp_path / "out", "--site", other).exit_code == 0
+    assert answer(*follow, other / "ledger.sqlite")["size"] == 8
+    assert "goes on from what was seen" in run(*follow, other).stdout
+    found = answer(*follow, site, code=10)  # the site without what the other one added
+    assert found["alarm"] == "the log shows 7 entries, and 8 were seen"
+    shown = run(*follow, exported)
+    assert (shown.exit_code, shown.stdout.split()[:2]) == (10, ["FAIL", "ALARM:"])
+    assert len(list((copy / "alarms").iterdir())) == 1
+    assert run(*follow, tmp_path).exit_code == 16  # no checkpoint there
 
 
 def test_log_export(site: Path, sealed: Path, tmp_path: Path) -> None:

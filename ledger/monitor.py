@@ -1,0 +1,158 @@
+"""An auditor's own copy of a log: it follows the log, and raises an alarm if it is another one.
+
+The copy is a tlog-tiles folder. The tree is grown from the statements that were copied, so a log
+that changed anything below, or shows this reader another future, cannot fit it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ledger.errors import NotFoundError, StoreError, UsageError
+from ledger.links import HASH_SIZE
+from ledger.merkle import hash_leaf
+from ledger.tile_folder import TileFolder
+from ledger.tiles import (
+    TILE_BYTES,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    TreeBuilder,
+    builder_at,
+    root_at,
+    tile_path,
+)
+from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
+
+
+class LogSource(Protocol):
+    """Whatever shows a log: a folder, a database."""
+
+    def checkpoint(self) -> bytes:
+        """Return the newest signed checkpoint."""
+
+    def statements(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the statements of a range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What a look at the log brought; ``alarm`` says in words what is wrong, if anything is."""
+
+    origin: str
+    before: int
+    size: int
+    root: bytes
+    alarm: str | None
+
+
+class Monitor:
+    """A copy of one log in a folder of its own."""
+
+    def __init__(self, folder: Path, *, logs: TrustedLogs) -> None:
+        self._folder = folder
+        self._tiles = TileFolder(folder)
+        self._logs = logs
+
+    def follow(self, source: LogSource) -> Followed:
+        """Copy what is new, or keep the checkpoint that contradicts the copy and say so.
+
+        SignatureError or UnknownLogError for a checkpoint that the log has not signed, StoreError
+        if the copy is damaged or the source does not hold what it signed.
+        """
+        note = source.checkpoint()
+        head = open_checkpoint(note, self._logs)
+        known = self._known()
+        if known is None:
+            return self._grow(source, note, head, TreeBuilder())
+        if known.origin != head.origin:
+            raise UsageError(f"the copy is of {known.origin}, not of {head.origin}")
+        tree = builder_at(known.size, self._tiles.tile_reader(known.size))
+        if tree.root != known.root:
+            raise StoreError(f"the copy in {self._folder} is damaged: start another one")
+        if head.size > known.size:
+            return self._grow(source, note, head, tree)
+        alarm = None
+        if head.size < known.size:
+            alarm = f"the log shows {head.size} entries, and {known.size} were seen"
+            if head.size and self._root_at(head.size, known.size) != head.root:
+                alarm += "; nor are they the same ones"
+        elif head.root != known.root:
+            alarm = f"the log has signed two different trees of {head.size} entries"
+        return self._report(note, head, known.size, alarm)
+
+    def _known(self) -> TrustedHead | None:
+        try:
+            return open_checkpoint(self._tiles.checkpoint(), self._logs)
+        except NotFoundError:
+            return None
+
+    def _root_at(self, size: int, of: int) -> bytes:
+        return root_at(size, self._tiles.tile_reader(of))
+
+    def _grow(
+        self, source: LogSource, note: bytes, head: TrustedHead, tree: TreeBuilder
+    ) -> Followed:
+        before = tree.size
+        for number, bundle in self._bundles(source, before, head.size):
+            self._write_bundle(number, bundle)
+            fresh = bundle[max(before - number * TILE_WIDTH, 0) :]
+            for (level, place), hashes in tree.extend(map(hash_leaf, fresh)).items():
+                if len(hashes) == TILE_BYTES:
+                    self._write(tile_path(level, place, TILE_WIDTH), hashes)
+        if tree.size != head.size:
+            raise StoreError(f"the log signed {head.size} entries, and shows {tree.size}")
+        if tree.root != head.root:
+            words = f"the log does not go on from the {before} entries that were seen"
+            alarm = words if before else "the log does not show the entries it has signed"
+            return self._report(note, head, before, alarm)
+        for level, edge in enumerate(tree.edges):
+            if edge:
+                place = tree.size >> TILE_HEIGHT * (level + 1)
+                self._write(tile_path(level, place, len(edge) // HASH_SIZE), bytes(edge))
+        self._write(f"checkpoints/{head.size}", note)
+        self._write("checkpoint", note)  # last: what it covers is on the disk
+        return self._report(note, head, before, None)
+
+    def _bundles(
+        self, source: LogSource, start: int, stop: int
+    ) -> Iterator[tuple[int, list[bytes]]]:
+        """Yield whole bundles, the first of them begun with what the copy has of it."""
+        number, width = divmod(start, TILE_WIDTH)
+        bundle = self._tiles.bundle(number, width) if width else []
+        for statement in source.statements(start, stop):
+            bundle.append(statement)
+            if len(bundle) == TILE_WIDTH:
+                yield number, bundle
+                number, bundle = number + 1, []
+        if bundle and number * TILE_WIDTH + len(bundle) > start:
+            yield number, bundle
+
+    def _write_bundle(self, number: int, bundle: list[bytes]) -> None:
+        if any(len(each) >= 1 << 16 for each in bundle):
+            raise StoreError("the log shows an entry of more than 65,535 bytes")
+        data = b"".join(len(each).to_bytes(2, "big") + each for each in bundle)
+        self._write(tile_path("entries", number, len(bundle)), data)
+
+    def _report(self, note: bytes, head: TrustedHead, before: int, alarm: str | None) -> Followed:
+        if alarm is not None:  # signed evidence against the log: it must not get lost
+            self._write(f"alarms/{hashlib.sha256(note).hexdigest()}", note)
+        return Followed(head.origin, before, head.size, head.root, alarm)
+
+    def _write(self, name: str, data: bytes) -> None:
+        """Write a file whole and durably, or not at all."""
+        path = self._folder / name
+        fresh = path.with_name(f".{path.name}.new")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with fresh.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except OSError as error:
+            raise StoreError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,155 @@
+"""`radseal log query`: entries of the log by object, signer, device, event, time or verdict."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from provenance.cli.failure import NOTHING_MATCHED, CommandError, Failure
+from provenance.cli.options import common, open_site, site_option
+from provenance.cli.output import document, moment, print_json, say
+from provenance.cli.session import Session
+from provenance.cli.terminal import plain
+
+if TYPE_CHECKING:
+    from ledger import Entry, LoggedKey
+
+_EVENTS = (
+    *("sealed", "attested", "sent", "ingested", "verified", "viewed", "exported", "derived"),
+    *("deidentified", "corrected", "quarantined", "released", "study-closed"),
+    *("key-added", "key-revoked", "erased"),
+)
+_TIMES = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
+
+
+@click.command("query", short_help="Find entries of the log.")
+@click.option("--object", "object_id", metavar="SEAL_ID", help="About this object.")
+@click.option("--actor", metavar="KEY", help="Signed by this key: id, its beginning, name or role.")
+@click.option("--device", metavar="KEY", help="About objects that this key has sealed.")
+@click.option("--event", type=click.Choice(_EVENTS), metavar="EVENT", help="Of this event.")
+@click.option("--since", type=_TIMES, help="Claimed to be of this time (UTC) or later.")
+@click.option("--until", type=_TIMES, help="Claimed to be from before this time (UTC).")
+@click.option("--verdict", help="Verifications with this verdict.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most."
+)
+@click.option("--after", type=click.IntRange(min=0), help="Go on after this entry.")
+@site_option
+@common
+@click.pass_obj
+def query(
+    session: Session,
+    object_id: str | None,
+    actor: str | None,
+    device: str | None,
+    event: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    verdict: str | None,
+    limit: int,
+    after: int | None,
+    site: Path | None,
+) -> int:
+    """Find entries of the log, in their order; all conditions must hold.
+
+    Times are what the signers claimed. If there is more than --limit, the last line names the
+    entry to go on --after (in JSON: next).
+
+    \b
+    Examples
+      radseal log query --event verified --verdict ALTERED --site /srv/radseal
+      radseal log query --device 6144 --since 2026-06-01 --until 2026-06-08 --json
+    """
+    from ledger import Event, Query
+
+    with open_site(site).records().log as opened:
+        keys = opened.keys()
+        try:
+            asked = Query(
+                object_id=None if object_id is None else _seal_id(object_id),
+                actor=None if actor is None else _key(actor, keys),
+                device=None if device is None else _key(device, keys),
+                event=None if event is None else Event(event),
+                claimed_from=None if since is None else since.replace(tzinfo=UTC),
+                claimed_before=None if until is None else until.replace(tzinfo=UTC),
+                verdict=verdict,
+            )
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        start = -1 if after is None else after
+        found = list(islice(opened.query(asked, after=start), limit + 1))
+    following = found[limit - 1].index if len(found) > limit else None
+    entries = [_answer(entry, keys) for entry in found[:limit]]
+    if session.as_json:
+        print_json(document("log-query", {"entries": entries, "next": following}, exit_code=0))
+        return 0
+    for each in entries:
+        say(
+            f"{each['index']:>8}  {each['claimed_at']}  {each['event']:<13}  "
+            f"{each['object'] or '-':<24}  {each['role']}: {plain(each['actor'])}"
+            + (f"  {plain(each['verdict'])}" if each["verdict"] else "")
+        )
+    if following is None:
+        say(f"{len(entries)} entries")
+    else:
+        say(f"{len(entries)} entries; there are more: go on with --after {following}")
+    return 0
+
+
+def _answer(entry: "Entry", keys: Sequence["LoggedKey"]) -> dict[str, object]:
+    from ledger import Event, parse_statement
+
+    statement = parse_statement(entry.statement)
+    signer = next(key for key in keys if key.kid == statement.kid)
+    verdict = statement.body.get(1) if statement.event is Event.VERIFIED else None
+    seen = statement.head_seen
+    return {
+        "index": entry.index,
+        "event": str(statement.event),
+        "claimed_at": moment(statement.claimed_at),
+        "object": statement.object_id.hex() if statement.object_id else None,
+        "key": statement.kid.hex(),
+        "role": str(signer.role),
+        "actor": _name(signer),
+        "verdict": verdict if isinstance(verdict, str) else None,
+        "head_seen": None if seen is None else seen.size,
+        "leaf_hash": entry.leaf_hash.hex(),
+    }
+
+
+def _seal_id(words: str) -> bytes:
+    if not re.fullmatch("[0-9a-fA-F]{24}", words):
+        raise click.UsageError(f"{words!r} is no seal id of 24 hexadecimal digits")
+    return bytes.fromhex(words)
+
+
+def _key(words: str, keys: Sequence["LoggedKey"]) -> bytes:
+    """Return the one key that a user means: by id or its first 4 digits and more, name or role."""
+    by_id = re.fullmatch("[0-9a-f]{4,64}", words.lower())
+    found = [
+        key
+        for key in keys
+        if (by_id and key.kid.hex().startswith(words.lower())) or words in (_name(key), key.role)
+    ]
+    if len(found) == 1:
+        return found[0].kid
+    raise CommandError(
+        Failure(
+            f"{len(found)} keys of the log are meant by {words!r}",
+            why="exactly one must be: by its id or at least 4 digits of it, its name or its role",
+            do="see radseal log query --event key-added, and give more digits of the id",
+            exit_code=NOTHING_MATCHED,
+        )
+    )
+
+
+def _name(key: "LoggedKey") -> str:
+    from provenance.certificates import certificate_name, load_certificate
+
+    if key.certificate is None:
+        return key.kid.hex()[:16]
+    return certificate_name(load_certificate(key.certificate))
