@@ -5,6 +5,7 @@ Statements in, proofs out. Knows neither images nor DICOM, and reads no clock.
 
 from ledger.cbor import decode_cbor, encode_cbor
 from ledger.checkpoint import Checkpoint
+from ledger.cosigner import Cosigner, cosigned_by
 from ledger.entries import Entry, LoggedKey, Submission
 from ledger.errors import (
     BusyError,
@@ -13,11 +14,14 @@ from ledger.errors import (
     MalformedError,
     NotFoundError,
     ProofError,
+    QuorumError,
     RefusedError,
+    RolledBackError,
     SignatureError,
     StoreError,
     UnknownLogError,
     UsageError,
+    WitnessError,
 )
 from ledger.findings import AuditReport, Finding, FindingCode
 from ledger.key_events import (
@@ -42,6 +46,7 @@ from ledger.merkle import (
 )
 from ledger.note import Note, VerifiedNote, parse_note, verify_note
 from ledger.note_keys import NoteKey
+from ledger.policy import Policy, parse_policy
 from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
 from ledger.roles import MAY_SIGN, Event, Role
 from ledger.statement import (
@@ -61,6 +66,7 @@ __all__ = [
     "BusyError",
     "Checkpoint",
     "ConflictError",
+    "Cosigner",
     "Entry",
     "Event",
     "Finding",
@@ -78,11 +84,14 @@ __all__ = [
     "NotFoundError",
     "Note",
     "NoteKey",
+    "Policy",
     "PrivateKeySigner",
     "ProofError",
+    "QuorumError",
     "Receipt",
     "RefusedError",
     "Role",
+    "RolledBackError",
     "SignatureError",
     "Signer",
     "Statement",
@@ -96,6 +105,8 @@ __all__ = [
     "UsageError",
     "VerificationKey",
     "VerifiedNote",
+    "WitnessError",
+    "cosigned_by",
     "create_log",
     "decode_cbor",
     "encode_cbor",
@@ -109,6 +120,7 @@ __all__ = [
     "open_log",
     "open_receipt",
     "parse_note",
+    "parse_policy",
     "parse_receipt",
     "parse_statement",
     "read_key_added",
