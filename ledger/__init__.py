@@ -57,11 +57,16 @@ from ledger.statement import (
     verify_statement,
 )
 from ledger.trusted_logs import TrustedHead, TrustedLog, TrustedLogs, open_checkpoint
+from ledger.witness import Witness, create_witness, open_witness, origin_hash
+from ledger.witness_request import AddCheckpoint, parse_add_checkpoint
+from ledger.witness_rules import Answer
 
 __all__ = [
     "FIRST",
     "MAY_SIGN",
+    "AddCheckpoint",
     "Algorithm",
+    "Answer",
     "AuditReport",
     "BusyError",
     "Checkpoint",
@@ -105,9 +110,11 @@ __all__ = [
     "UsageError",
     "VerificationKey",
     "VerifiedNote",
+    "Witness",
     "WitnessError",
     "cosigned_by",
     "create_log",
+    "create_witness",
     "decode_cbor",
     "encode_cbor",
     "hash_leaf",
@@ -119,6 +126,9 @@ __all__ = [
     "open_checkpoint",
     "open_log",
     "open_receipt",
+    "open_witness",
+    "origin_hash",
+    "parse_add_checkpoint",
     "parse_note",
     "parse_policy",
     "parse_receipt",
