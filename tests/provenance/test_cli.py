@@ -61,6 +61,7 @@ def test_there_are_all_commands() -> None:
         *("init", "seal", "verify", "inspect", "trace", "restore"),
         *("watermark quality", "watermark read", "watermark renew-key"),
         *("log head", "log prove", "log audit", "log export"),
+        *("witness init", "witness serve"),
         *("tamper", "explain", "doctor", "demo"),
     ] == NAMES
 

@@ -1,0 +1,206 @@
+"""The witness as it runs: a process on loopback, asked over HTTP, stopped, and killed."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ledger import (
+    AddCheckpoint,
+    Cosigner,
+    LogKeys,
+    TrustedLogs,
+    hash_leaf,
+    merkle_root,
+    open_checkpoint,
+    origin_hash,
+)
+from provenance.cli import main  # noqa: F401 - the command is there
+from provenance.cli.root import cli
+from provenance.errors import UsageError
+from provenance.witness_folder import WitnessFolder
+
+LOG = LogKeys.from_seeds("log.example/1", ed25519_seed=bytes(32), mldsa44_seed=bytes(32))
+
+
+def request(size: int, *, old: int = 0, fork: str = "", keys: LogKeys = LOG) -> bytes:
+    """A tree of power-of-two growth, so that a proof has one hash."""
+    leaves = [hash_leaf(f"{n}{fork}".encode()) for n in range(size)]
+    path = () if old in (0, size) else (merkle_root(leaves[old:]),)
+    note = keys.sign_checkpoint(size=size, root=merkle_root(leaves), timestamp=1)
+    return bytes(AddCheckpoint(old, path, note))
+
+
+@dataclass
+class Server:
+    """A running witness."""
+
+    folder: Path
+    process: subprocess.Popen[str] = field(init=False)
+    port: int = field(init=False)
+
+    def start(self) -> None:
+        words = ["witness", "serve", "--dir", str(self.folder), "--listen", "127.0.0.1:0"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "provenance.cli", *words, "--json"],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).resolve().parents[2],
+        )
+        assert self.process.stdout is not None
+        answer = ""
+        while not answer.endswith("}\n"):
+            line = self.process.stdout.readline()
+            assert line, "the server did not start"
+            answer += line
+            try:
+                self.port = int(json.loads(answer)["listening"].rpartition(":")[2])
+                break
+            except ValueError:
+                continue
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, str, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.request(method, path, body)
+        response = connection.getresponse()
+        found = response.status, response.headers["content-type"] or "", response.read()
+        connection.close()
+        return found
+
+    def add(self, body: bytes) -> tuple[int, str, bytes]:
+        return self.ask("POST", "/add-checkpoint", body)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        os.kill(self.process.pid, number)
+        code = self.process.wait(timeout=20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[], Server]]:
+    WitnessFolder.make(tmp_path / "w", name="w.example", logs=LOG.vkeys)
+    servers: list[Server] = []
+
+    def started() -> Server:
+        servers.append(Server(tmp_path / "w"))
+        servers[-1].start()
+        return servers[-1]
+
+    yield started
+    for server in servers:
+        if server.process.poll() is None:
+            server.stop(signal.SIGKILL)
+
+
+def test_it_cosigns_and_answers_monitors(start: Callable[[], Server]) -> None:
+    server = start()
+    monitored = f"/{origin_hash('log.example/1')}/checkpoint"
+    assert server.ask("GET", monitored)[0] == 404
+    status, kind, body = server.add(request(2))
+    assert (status, kind) == (200, "text/plain; charset=utf-8")
+    assert body.decode().count("— w.example ") == 2
+    assert server.add(request(4, old=2))[0] == 200
+    assert server.add(request(4))[:3] == (409, "text/x.tlog.size", b"4\n")
+    assert server.add(request(8, old=4, fork="x"))[0] == 422
+    assert server.add(request(4, old=4, fork="x"))[0] == 409
+    assert server.add(request(2, keys=LogKeys.generate("other.example")))[0] == 404
+    assert server.add(request(8, old=4, keys=LogKeys.generate("log.example/1")))[0] == 403
+    assert server.add(b"hello")[0] == 400
+    status, _, note = server.ask("GET", monitored)
+    assert status == 200
+    assert open_checkpoint(note, TrustedLogs.from_vkeys(LOG.vkeys)).size == 4
+    assert server.ask("GET", "/add-checkpoint")[0] == 405
+    assert server.ask("GET", "/../witness.keys")[0] == 404
+    assert server.stop() == 0
+
+
+def test_it_is_the_same_after_kill_9(start: Callable[[], Server]) -> None:
+    size = 0
+    for _ in range(4):
+        server = start()
+        assert size == 0 or server.add(request(2 * size))[:3] == (
+            409,
+            "text/x.tlog.size",
+            f"{size}\n".encode(),
+        )
+        new = 2 * size or 1
+        assert server.add(request(new, old=size))[0] == 200
+        assert server.stop(signal.SIGKILL) == -signal.SIGKILL
+        size = new
+    server = start()
+    assert server.add(request(size, old=size, fork="x"))[0] == 409
+    assert server.add(request(size, old=size))[0] == 200
+
+
+def test_long_slow_and_broken_requests(start: Callable[[], Server]) -> None:
+    server = start()
+    assert server.add(b"x" * ((1 << 16) + 1))[0] == 413
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as slow:
+        head = b"POST /add-checkpoint HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nold"
+        slow.sendall(head)
+        began = time.monotonic()
+        assert slow.recv(4096).startswith(b"HTTP/1.1 408")
+        assert time.monotonic() - began < 15
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as broken:
+        broken.sendall(b"POST /add-checkpoint HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nold")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as noise:
+        noise.sendall(bytes(range(256)) * 8)
+        assert noise.recv(4096).startswith(b"HTTP/1.1 400")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as endless:
+        endless.sendall(b"POST /add-checkpoint HTTP/1.1\r\nHost: x\r\n")
+        endless.sendall(b"Transfer-Encoding: chunked\r\n\r\n")
+        for _ in range(9):
+            endless.sendall(b"2000\r\n" + b"x" * 0x2000 + b"\r\n")
+        assert endless.recv(4096).startswith(b"HTTP/1.1 413")
+    assert server.add(request(2))[0] == 200
+
+
+def test_a_lost_memory_is_503_not_500(start: Callable[[], Server]) -> None:
+    server = start()
+    assert server.add(request(2))[0] == 200
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{server.folder / 'witness.db'}{suffix}").write_bytes(b"damage" * 1000)
+    status, _, body = server.add(request(4, old=2))
+    assert (status, body) == (503, b"the witness cannot answer now\n")
+
+
+def test_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "w"
+    both = "\n".join(LOG.vkeys)
+    words = ["witness", "init", str(folder), "--name", "w.example", "--log", both, "--json"]
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    opened = WitnessFolder.open(folder)
+    assert list(opened.cosigner.vkeys) == answer["vkeys"]
+    assert opened.logs == LOG.vkeys
+    assert stat.S_IMODE((folder / "witness.keys").stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder / "witness.db").stat().st_mode) == 0o600
+    assert Cosigner.from_bytes((folder / "witness.keys").read_bytes()) == opened.cosigner
+    assert CliRunner().invoke(cli, words).exit_code == 2, "there is one already"
+    with pytest.raises(UsageError):
+        WitnessFolder.make(tmp_path / "v", name="v.example", logs=["no key"])
+    assert not (tmp_path / "v").exists()
+    (folder / "logs").write_text("# none\n")
+    assert WitnessFolder.open(folder).logs == ()
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1", ":80", "127.0.0.1:x", "127.0.0.1:65536"])
+def test_a_place_to_listen(tmp_path: Path, place: str) -> None:
+    words = ["witness", "serve", "--dir", str(tmp_path), "--listen", place]
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 2
+    assert "not a place to listen" in result.output
