@@ -60,6 +60,7 @@ from ledger.trusted_logs import TrustedHead, TrustedLog, TrustedLogs, open_check
 from ledger.witness import Witness, create_witness, open_witness, origin_hash
 from ledger.witness_request import AddCheckpoint, parse_add_checkpoint
 from ledger.witness_rules import Answer
+from ledger.witnesses import Witnesses
 
 __all__ = [
     "FIRST",
@@ -112,6 +113,7 @@ __all__ = [
     "VerifiedNote",
     "Witness",
     "WitnessError",
+    "Witnesses",
     "cosigned_by",
     "create_log",
     "create_witness",

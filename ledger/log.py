@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 from types import TracebackType
 
 from sqlalchemy import Connection
@@ -17,17 +18,28 @@ from ledger.annexes import check_site_key
 from ledger.database import Database
 from ledger.draft import Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
-from ledger.errors import BusyError, StoreError, UsageError
+from ledger.errors import (
+    BusyError,
+    MalformedError,
+    ProofError,
+    RolledBackError,
+    StoreError,
+    UsageError,
+    WitnessError,
+)
 from ledger.instants import to_milliseconds
 from ledger.keyring import Keyring
 from ledger.log_keys import LogKeys
 from ledger.roles import Event
 from ledger.statement import parse_statement
 from ledger.tiles import TreeBuilder, root_at
-from ledger.trusted_logs import open_checkpoint
+from ledger.trusted_logs import TrustedLogs, open_checkpoint
 from ledger.view import LogView
+from ledger.witnesses import Witnesses
 
 CHECKPOINT_EVERY = 256  # entries an append may leave without a signed checkpoint
+
+_logger = logging.getLogger(__name__)
 
 
 class Log(LogView):
@@ -40,9 +52,13 @@ class Log(LogView):
         *,
         keys: LogKeys | None,
         site_key: bytes | None,
+        witnesses: Witnesses | None = None,
     ) -> None:
         super().__init__(database, row, site_key=site_key)
         self._keys = keys
+        self._witnesses = witnesses
+        self._asking = Lock()
+        self._compared = False
         self._tail: Tail | None = None
         self._signed = 0
         self._lock = RLock()
@@ -62,7 +78,7 @@ class Log(LogView):
         """Sign what is not signed yet, and let go of the file."""
         try:
             if self._keys is not None:
-                self.checkpoint()
+                self._checkpoint_if_witnessed()
         finally:
             self._database.close()
 
@@ -90,7 +106,8 @@ class Log(LogView):
             if any(each.parsed.event is Event.ERASED for each in arrivals):
                 self._finish_erasures(draft.erased.values(), draft.destroyed)
         if tail.head.size - self._signed >= CHECKPOINT_EVERY:
-            self.checkpoint()
+            self._signed = tail.head.size  # without witnesses not tried again at the next append
+            self._checkpoint_if_witnessed()
         return entries
 
     def erase(self, statement: bytes, *, at: datetime) -> Entry:
@@ -116,19 +133,102 @@ class Log(LogView):
             persist.write_scrubbed(connection, pending)
 
     def checkpoint(self) -> bytes:
-        """Return the newest signed checkpoint; with keys, one over all that is committed."""
+        """Return the newest signed checkpoint; with keys, one over all that is committed.
+
+        With witnesses, one that a quorum of them has cosigned: WitnessError if there is none over
+        all that is committed, RolledBackError if a witness has seen more than this log holds.
+        """
         if self._keys is None:
             return super().checkpoint()
+        if self._witnesses is not None:
+            with self._asking:
+                return self._witnessed_checkpoint(self._keys, self._witnesses)
         with self._lock:
-            with self._database.read() as connection:
-                head = store.read_head(connection)
-                newest = store.newest_checkpoint(connection)
-                if newest is None or newest[0] < head.size:
-                    self._check_growth(connection, head, None if newest is None else newest[1])
-            if newest is None or newest[0] < head.size:
-                newest = head.size, self._sign(self._keys, head)
-            self._signed = newest[0]
-            return newest[1]
+            size, note, fresh = self._signed_head(self._keys)
+            if fresh:
+                note = self._store(size, note)
+            self._signed = size
+            return note
+
+    def prove(self, index: int, *, size: int | None = None) -> bytes:
+        """Return the receipt of an entry: a tlog-proof under the newest checkpoint.
+
+        ``size`` asks for the stored checkpoint of exactly that size. NotFoundError if the
+        checkpoint is not there or does not reach the entry. While witnesses cannot be reached,
+        the checkpoint that was published last will do, if it reaches the entry.
+        """
+        try:
+            return super().prove(index, size=size)
+        except WitnessError:
+            published = self._open(super().checkpoint())
+            if not 0 <= index < published.size or not self._is_published(super().checkpoint()):
+                raise
+            return super().prove(index, size=published.size)
+
+    def _checkpoint_if_witnessed(self) -> None:
+        """Sign what is not signed; if no quorum of witnesses answers, that can wait."""
+        try:
+            self.checkpoint()
+        except WitnessError as error:
+            _logger.warning("no checkpoint was published: %s", error)
+
+    def _signed_head(self, keys: LogKeys) -> tuple[int, bytes, bool]:
+        """Return size and checkpoint of the head, and whether the signature is new."""
+        with self._database.read() as connection:
+            head = store.read_head(connection)
+            newest = store.newest_checkpoint(connection)
+            if newest is not None and newest[0] >= head.size:
+                return *newest, False
+            self._check_growth(connection, head, None if newest is None else newest[1])
+        note = keys.sign_checkpoint(
+            size=head.size, root=head.root, timestamp=head.updated_at // 1000
+        )
+        return head.size, note, True
+
+    def _witnessed_checkpoint(self, keys: LogKeys, witnesses: Witnesses) -> bytes:
+        """Commit, sign, ask, publish. The database is not held while witnesses are asked."""
+        if not self._compared:
+            for held in witnesses.last_checkpoints(self.origin):
+                self._require_not_behind(held)
+            self._compared = True
+        with self._lock:
+            size, note, fresh = self._signed_head(keys)
+        if fresh or not self._is_published(note):
+            note = witnesses.cosign(note, prove=self.consistency, on_held=self._require_not_behind)
+            with self._database.write() as connection:
+                persist.replace_checkpoint(connection, size, note)
+        self._signed = size
+        return note
+
+    def _is_published(self, note: bytes) -> bool:
+        """Whether a quorum has cosigned a stored checkpoint: not those from before the policy."""
+        if self._witnesses is None:
+            return True
+        try:
+            open_checkpoint(note, TrustedLogs(self._trusted.logs, self._witnesses.policy))
+        except ProofError:
+            return False
+        return True
+
+    def _require_not_behind(self, held: bytes) -> None:
+        """Compare what a witness holds. It counts only if the log itself has signed it."""
+        try:
+            head = open_checkpoint(held, self._trusted)
+        except (MalformedError, ProofError) as error:
+            _logger.warning("a witness holds a checkpoint that this log has not signed: %s", error)
+            return
+        with self._database.read() as connection:
+            size = store.read_head(connection).size
+            if head.size > size:
+                raise RolledBackError(
+                    f"a witness has seen {head.size} entries of {self.origin}, and here are {size}:"
+                    " the database is an old copy, nothing is signed"
+                )
+            if root_at(head.size, store.tile_reader(connection)) != head.root:
+                raise RolledBackError(
+                    f"a witness has seen other {head.size} entries of {self.origin} than are here:"
+                    " nothing is signed"
+                )
 
     def _check_growth(
         self, connection: Connection, head: store.HeadRow, newest: bytes | None
@@ -143,15 +243,12 @@ class Log(LogView):
         if root_at(last.size, read) != last.root:
             raise StoreError("the log does not go on from its last checkpoint: nothing is signed")
 
-    def _sign(self, keys: LogKeys, head: store.HeadRow) -> bytes:
-        note = keys.sign_checkpoint(
-            size=head.size, root=head.root, timestamp=head.updated_at // 1000
-        )
+    def _store(self, size: int, note: bytes) -> bytes:
         with self._database.write() as connection:
-            stored = store.read_checkpoint(connection, head.size)
+            stored = store.read_checkpoint(connection, size)
             if stored is not None:  # another process was quicker
                 return stored
-            persist.write_checkpoint(connection, head.size, note)
+            persist.write_checkpoint(connection, size, note)
         return note
 
 
@@ -185,10 +282,18 @@ def create_log(
     return log
 
 
-def open_log(path: Path | str, *, keys: LogKeys | None, annex_key: bytes | None) -> Log:
+def open_log(
+    path: Path | str,
+    *,
+    keys: LogKeys | None,
+    annex_key: bytes | None,
+    witnesses: Witnesses | None = None,
+) -> Log:
     """Open a log. Without ``keys`` it can be read only, without ``annex_key`` no annex can be.
 
-    A head that was committed but not signed, because of a crash, is signed now.
+    A head that was committed but not signed, because of a crash, is signed now. With
+    ``witnesses``, only cosigned checkpoints are published; RolledBackError if one of them has
+    seen more of this log, or another one: then nothing is signed.
     """
     database = Database.open(Path(path), writable=keys is not None)
     try:
@@ -200,9 +305,9 @@ def open_log(path: Path | str, *, keys: LogKeys | None, annex_key: bytes | None)
             check_site_key(annex_key), row.annex_key_check
         ):
             raise UsageError(f"this is not the annex key of the log {row.origin}")
-        log = Log(database, row, keys=keys, site_key=annex_key)
+        log = Log(database, row, keys=keys, site_key=annex_key, witnesses=witnesses)
         if keys is not None:
-            log.checkpoint()
+            log._checkpoint_if_witnessed()
             with suppress(BusyError):  # a reader is in the way: an audit will still say so
                 log._finish_erasures((), ())
     except BaseException:

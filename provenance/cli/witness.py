@@ -105,7 +105,8 @@ def serve(session: Session, folder: Path, listen: str) -> int:
     from provenance.witness_folder import WitnessFolder
 
     try:
-        from provenance import witness_server
+        from provenance.witness_server import make_app
+        from provenance.witness_server import serve as serve_app
     except ModuleNotFoundError as error:
         raise CommandError(
             Failure(
@@ -126,10 +127,7 @@ def serve(session: Session, folder: Path, listen: str) -> int:
                 print_json(document("witness-serve", {"listening": url}, exit_code=0))
             else:
                 say(f"{plain(opened.cosigner.name)} listens on {plain(url)}")
-            click.get_text_stream("stdout").flush()
-            witness_server.serve(
-                witness_server.make_app(memory, lambda: datetime.now(UTC)), listener
-            )
+            serve_app(make_app(memory, lambda: datetime.now(UTC)), listener)
     finally:
         memory.close()
     return 0

@@ -1,17 +1,13 @@
 """The witness as it runs: a process on loopback, asked over HTTP, stopped, and killed."""
 
-import http.client
 import json
-import os
 import signal
 import socket
 import stat
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -42,70 +38,13 @@ def request(size: int, *, old: int = 0, fork: str = "", keys: LogKeys = LOG) -> 
     return bytes(AddCheckpoint(old, path, note))
 
 
-@dataclass
-class Server:
-    """A running witness."""
-
-    folder: Path
-    process: subprocess.Popen[str] = field(init=False)
-    port: int = field(init=False)
-
-    def start(self) -> None:
-        words = ["witness", "serve", "--dir", str(self.folder), "--listen", "127.0.0.1:0"]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "provenance.cli", *words, "--json"],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).resolve().parents[2],
-        )
-        assert self.process.stdout is not None
-        answer = ""
-        while not answer.endswith("}\n"):
-            line = self.process.stdout.readline()
-            assert line, "the server did not start"
-            answer += line
-            try:
-                self.port = int(json.loads(answer)["listening"].rpartition(":")[2])
-                break
-            except ValueError:
-                continue
-
-    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, str, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        connection.request(method, path, body)
-        response = connection.getresponse()
-        found = response.status, response.headers["content-type"] or "", response.read()
-        connection.close()
-        return found
-
-    def add(self, body: bytes) -> tuple[int, str, bytes]:
-        return self.ask("POST", "/add-checkpoint", body)
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        os.kill(self.process.pid, number)
-        code = self.process.wait(timeout=20)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return code
-
-
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[], Server]]:
+def start(tmp_path: Path, witness_server: Callable[[Path], Any]) -> Callable[[], Any]:
     WitnessFolder.make(tmp_path / "w", name="w.example", logs=LOG.vkeys)
-    servers: list[Server] = []
-
-    def started() -> Server:
-        servers.append(Server(tmp_path / "w"))
-        servers[-1].start()
-        return servers[-1]
-
-    yield started
-    for server in servers:
-        if server.process.poll() is None:
-            server.stop(signal.SIGKILL)
+    return lambda: witness_server(tmp_path / "w")
 
 
-def test_it_cosigns_and_answers_monitors(start: Callable[[], Server]) -> None:
+def test_it_cosigns_and_answers_monitors(start: Callable[[], Any]) -> None:
     server = start()
     monitored = f"/{origin_hash('log.example/1')}/checkpoint"
     assert server.ask("GET", monitored)[0] == 404
@@ -127,7 +66,7 @@ def test_it_cosigns_and_answers_monitors(start: Callable[[], Server]) -> None:
     assert server.stop() == 0
 
 
-def test_it_is_the_same_after_kill_9(start: Callable[[], Server]) -> None:
+def test_it_is_the_same_after_kill_9(start: Callable[[], Any]) -> None:
     size = 0
     for _ in range(4):
         server = start()
@@ -145,7 +84,7 @@ def test_it_is_the_same_after_kill_9(start: Callable[[], Server]) -> None:
     assert server.add(request(size, old=size))[0] == 200
 
 
-def test_long_slow_and_broken_requests(start: Callable[[], Server]) -> None:
+def test_long_slow_and_broken_requests(start: Callable[[], Any]) -> None:
     server = start()
     assert server.add(b"x" * ((1 << 16) + 1))[0] == 413
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as slow:
@@ -168,7 +107,7 @@ def test_long_slow_and_broken_requests(start: Callable[[], Server]) -> None:
     assert server.add(request(2))[0] == 200
 
 
-def test_a_lost_memory_is_503_not_500(start: Callable[[], Server]) -> None:
+def test_a_lost_memory_is_503_not_500(start: Callable[[], Any]) -> None:
     server = start()
     assert server.add(request(2))[0] == 200
     for suffix in ("", "-wal", "-shm"):
