@@ -113,15 +113,15 @@ def exchange(method: str, url: str, body: bytes | None, *, seconds: float) -> tu
         timer.start()
         try:
             connection.request(method, parts.path, body, {"Connection": "close"})
-            response = connection.getresponse()
-            answer = response.read(MAX_ANSWER + 1)
+            with connection.getresponse() as response:
+                status, answer = response.status, response.read(MAX_ANSWER + 1)
         finally:
             timer.cancel()
     finally:
         connection.close()
     if len(answer) > MAX_ANSWER:
         raise ValueError(f"an answer of more than {MAX_ANSWER} bytes")
-    return response.status, answer
+    return status, answer
 
 
 def _cut(line: socket.socket) -> None:

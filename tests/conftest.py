@@ -187,7 +187,7 @@ class WitnessServer:
 
 @pytest.fixture
 def witness_server() -> Iterator[Callable[..., WitnessServer]]:
-    """Start a witness in a folder: ``witness_server(folder, place)``; all are stopped at the end."""
+    """Start witnesses: ``witness_server(folder, place)``; all are stopped at the end."""
     servers: list[WitnessServer] = []
 
     def started(folder: Path, place: str = "127.0.0.1:0") -> WitnessServer:
