@@ -59,6 +59,7 @@ class Log(LogView):
         self._witnesses = witnesses
         self._asking = Lock()
         self._compared = False
+        self._published: bytes | None = None
         self._tail: Tail | None = None
         self._signed = 0
         self._lock = RLock()
@@ -191,23 +192,35 @@ class Log(LogView):
             for held in witnesses.last_checkpoints(self.origin):
                 self._require_not_behind(held)
             self._compared = True
-        with self._lock:
-            size, note, fresh = self._signed_head(keys)
-        if fresh or not self._is_published(note):
-            note = witnesses.cosign(note, prove=self.consistency, on_held=self._require_not_behind)
+        for last_try in (False, True):
+            with self._lock:
+                size, note, fresh = self._signed_head(keys)
+            if not fresh and self._is_published(note):
+                break
+            try:
+                note = witnesses.cosign(
+                    note, prove=self.consistency, on_held=self._require_not_behind
+                )
+            except WitnessError:
+                if last_try or self.size == size:
+                    raise
+                continue  # another process may have shown the witnesses a larger tree
             with self._database.write() as connection:
                 persist.replace_checkpoint(connection, size, note)
+            self._published = note
+            break
         self._signed = size
         return note
 
     def _is_published(self, note: bytes) -> bool:
         """Whether a quorum has cosigned a stored checkpoint: not those from before the policy."""
-        if self._witnesses is None:
+        if self._witnesses is None or note == self._published:
             return True
         try:
             open_checkpoint(note, TrustedLogs(self._trusted.logs, self._witnesses.policy))
         except ProofError:
             return False
+        self._published = note
         return True
 
     def _require_not_behind(self, held: bytes) -> None:

@@ -20,6 +20,7 @@ from ledger.witness import origin_hash
 from ledger.witness_request import AddCheckpoint
 
 MAX_ANSWER = 1 << 16
+ATTEMPTS = 4  # of one checkpoint: others may show the witness sizes between ours in the meantime
 
 Prover = Callable[[int, int], tuple[bytes, ...]]
 """Two sizes of the log to the hashes that join them; sizes above 0."""
@@ -56,7 +57,7 @@ class WitnessClient:
         """Return the witness's lines, verified, or what stands against them."""
         new = parse_checkpoint(note.text)
         old = min(self._sizes.get(new.origin, 0), new.size)
-        for _ in range(2):
+        for _ in range(ATTEMPTS):
             path = prove(old, new.size) if 0 < old < new.size else ()
             request = AddCheckpoint(old, path, bytes(note))
             status, body = self._exchange("POST", "/add-checkpoint", bytes(request))

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -448,6 +449,22 @@ def test_threads_append_while_witnesses_are_asked(site: Any, stubs: list[Stub]) 
     thread.join()
     assert failed
     stubs[0].trick = None
+
+
+def test_two_openings_of_one_log_do_not_stand_in_each_others_way(
+    site: Any, stubs: list[Stub]
+) -> None:
+    log = under(site, stubs)
+    other = open_log(site.path, keys=site.keys, annex_key=site.annex_key, witnesses=asking(stubs))
+    logs = counted(stubs, site.keys)
+    for _ in range(5):
+        site.seal()
+        assert open_checkpoint(other.checkpoint(), logs).size == log.size
+        site.seal()
+        with ThreadPoolExecutor(2) as pool:
+            notes = list(pool.map(Log.checkpoint, (log, other)))
+        assert [open_checkpoint(note, logs).size for note in notes] == [log.size] * 2
+    other.close()
 
 
 def test_a_policy_without_addresses_cannot_be_asked() -> None:

@@ -1,9 +1,12 @@
 """The witness as it runs: a process on loopback, asked over HTTP, stopped, and killed."""
 
+import http.client
 import json
+import random
 import signal
 import socket
 import stat
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +24,8 @@ from ledger import (
     merkle_root,
     open_checkpoint,
     origin_hash,
+    parse_add_checkpoint,
+    parse_note,
 )
 from provenance.cli import main  # noqa: F401 - the command is there
 from provenance.cli.root import cli
@@ -82,6 +87,47 @@ def test_it_is_the_same_after_kill_9(start: Callable[[], Any]) -> None:
     server = start()
     assert server.add(request(size, old=size, fork="x"))[0] == 409
     assert server.add(request(size, old=size))[0] == 200
+
+
+def test_killed_at_any_moment_it_never_signs_two_roots(start: Callable[[], Any]) -> None:
+    """Two views of one log race for the witness while it is killed again and again."""
+    chance = random.Random(7)
+    signed: list[bytes] = []
+    lock = threading.Lock()
+    size = 1
+    for _ in range(8):
+        server = start()
+        stop = threading.Event()
+
+        def race(fork: str, server: Any = server, stop: threading.Event = stop) -> None:
+            nonlocal size
+            while not stop.is_set():
+                at = size
+                for old in (at // 2, at, 0):
+                    body = request(at, old=old, fork=fork)
+                    try:
+                        status = server.add(body)[0]
+                    except (OSError, http.client.HTTPException):
+                        return
+                    if status == 200:
+                        with lock:
+                            signed.append(parse_note(parse_add_checkpoint(body).checkpoint).text)
+                            size = min(max(size, 2 * at), 256)
+
+        racers = [threading.Thread(target=race, args=(fork,)) for fork in ("", "x")]
+        for racer in racers:
+            racer.start()
+        time.sleep(chance.uniform(0.02, 0.3))
+        assert server.stop(signal.SIGKILL) == -signal.SIGKILL
+        stop.set()
+        for racer in racers:
+            racer.join()
+    roots: dict[bytes, set[bytes]] = {}
+    for text in signed:
+        _, at, root, _ = text.split(b"\n")
+        roots.setdefault(at, set()).add(root)
+    assert len(roots) > 1
+    assert all(len(found) == 1 for found in roots.values())
 
 
 def test_long_slow_and_broken_requests(start: Callable[[], Any]) -> None:
