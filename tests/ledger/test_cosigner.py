@@ -1,6 +1,7 @@
 """Cosignatures: made and checked, refused where they must be; quorums over checkpoints."""
 
 import hashlib
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ledger import (
     LogKeys,
     MalformedError,
     NoteKey,
+    ProofError,
     QuorumError,
     SignatureError,
     TrustedLogs,
@@ -30,6 +32,7 @@ from ledger import (
 from ledger.note import Note, NoteSignature
 from ledger.note_keys import KeyType
 
+VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "witness"
 NOW = 1_700_000_000
 LOG = LogKeys.from_seeds("log.example/1", ed25519_seed=bytes(32), mldsa44_seed=bytes(32))
 ROOT = hashlib.sha256(b"root").digest()
@@ -216,6 +219,22 @@ def test_a_mutated_cosignature_never_counts(data: st.DataObject) -> None:
         cosigned_by(
             Note(SIGNED.text, (NoteSignature(line.name, line.key_id, bytes(changed)),)), A.note_keys
         )
+
+
+QUORUMS = json.loads((VECTORS / "quorums.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", QUORUMS["cases"], ids=[c["name"] for c in QUORUMS["cases"]])
+def test_vector(case: dict) -> None:
+    assert (case["expect"] == "quorum") is not case["name"].endswith("_fail")
+    policy = parse_policy(QUORUMS["policy"].encode())
+    logs = TrustedLogs.from_vkeys((), policy=policy)
+    if case["expect"] == "quorum":
+        assert open_checkpoint(case["checkpoint"].encode(), logs).size == 5
+        return
+    with pytest.raises(ProofError) as raised:
+        open_checkpoint(case["checkpoint"].encode(), logs)
+    assert isinstance(raised.value, QuorumError) is (case["expect"] == "no-quorum")
 
 
 @pytest.mark.corpus

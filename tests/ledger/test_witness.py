@@ -42,6 +42,7 @@ from ledger.merkle import EMPTY_ROOT
 from ledger.note import Note, parse_signature_lines
 from ledger.tiles import TreeBuilder, consistency_path
 
+VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "witness"
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ORIGIN = "log.example/1"
 LOG = LogKeys.from_seeds(ORIGIN, ed25519_seed=bytes(32), mldsa44_seed=bytes(32))
@@ -328,6 +329,19 @@ def test_a_mutated_request_never_moves_the_witness_elsewhere(data: st.DataObject
         expected = 9 if answer.status == 200 else 3
         assert seen(witness) == (expected, TREE.root(expected))
         witness.close()
+
+
+def test_our_own_transcript(tmp_path: Path) -> None:
+    transcript = json.loads((VECTORS / "transcript.json").read_text(encoding="utf-8"))
+    create_witness(tmp_path / "w.db")
+    witness = open_witness(tmp_path / "w.db", cosigner=COSIGNER, vkeys=transcript["vkeys"])
+    assert {step["status"] for step in transcript["steps"]} == {200, 400, 403, 404, 409, 422}
+    for step in transcript["steps"]:
+        answer = witness.add_checkpoint(step["request_body"].encode(), at=NOW)
+        assert answer.status == step["status"], step["name"]
+        if "response_body" in step:
+            assert answer.body == step["response_body"].encode()
+    witness.close()
 
 
 @pytest.mark.corpus
