@@ -12,7 +12,8 @@ from ledger.errors import MalformedError
 from ledger.note_keys import KeyType, NoteKey
 
 MAX_POLICY = 1 << 20
-MAX_LOGS = MAX_WITNESSES = MAX_GROUPS = 64
+MAX_LOGS = MAX_GROUPS = 64
+MAX_WITNESSES = 60  # with the log's own lines they fit the 64 signatures of a note
 MAX_URL = 2_048
 
 _NONE = b"none"

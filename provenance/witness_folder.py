@@ -27,7 +27,9 @@ class WitnessFolder:
         """Make a witness with fresh keys in an empty folder; UsageError if something is there."""
         if folder.exists() and any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty: a witness needs a folder of its own")
-        _check(logs)
+        trusted = _check(logs)
+        if any(log.origin == name for log in trusted.logs):
+            raise UsageError(f"{name} is the name of a log: it would never count as a witness")
         cosigner = Cosigner.generate(name)
         folder.mkdir(parents=True, exist_ok=True)
         write_secret(folder / _KEYS, cosigner.to_bytes())
@@ -53,9 +55,9 @@ class WitnessFolder:
         return open_witness(self.folder / _MEMORY, cosigner=self.cosigner, vkeys=self.logs)
 
 
-def _check(logs: Sequence[str]) -> None:
+def _check(logs: Sequence[str]) -> TrustedLogs:
     try:
-        TrustedLogs.from_vkeys(logs)
+        return TrustedLogs.from_vkeys(logs)
     except LedgerError as error:
         raise UsageError(f"a verifier key of a log is not valid: {error}") from error
 

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import ledger
 from ledger import (
     Answer,
+    Checkpoint,
     Cosigner,
     Log,
     LogKeys,
@@ -38,7 +41,8 @@ from ledger import (
     parse_policy,
 )
 from ledger.log import CHECKPOINT_EVERY
-from ledger.witness_client import exchange
+from ledger.note import Note, signature_lines
+from ledger.witness_client import Held, WitnessClient, exchange
 
 SECONDS = 1.5  # the time-out of these tests
 
@@ -488,6 +492,25 @@ def test_quorum_none_asks_nobody(site: Any, stubs: list[Stub]) -> None:
 def test_addresses_that_lead_nowhere(url: str) -> None:
     with pytest.raises((OSError, ValueError)):
         exchange("GET", url, None, seconds=1)
+
+
+ANSWERING = Note(b"log.example/1\n5\n" + b"A" * 43 + b"=\n", ())
+
+
+@given(st.binary(max_size=200), st.sampled_from([200, 404, 409, 422, 500]))
+def test_arbitrary_answers_raise_only_our_error(body: bytes, status: int) -> None:
+    class Client(WitnessClient):
+        def _exchange(self, *_: object) -> tuple[int, bytes]:
+            return status, body
+
+    made = Client("http://w", cosigner("w.example").note_keys, seconds=1)
+    lines = cosigner("w.example").cosign(Checkpoint("log.example/1", 5, bytes(32)), timestamp=1)
+    assert made._verified(ANSWERING, signature_lines(lines)) == lines
+    try:
+        answer = made.cosign(ANSWERING, lambda *_: ())
+    except WitnessError:
+        return
+    assert isinstance(answer, Held) or not body
 
 
 def test_real_witnesses_of_which_one_is_killed(

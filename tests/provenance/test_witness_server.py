@@ -1,5 +1,6 @@
 """The witness as it runs: a process on loopback, asked over HTTP, stopped, and killed."""
 
+import asyncio
 import http.client
 import json
 import random
@@ -8,12 +9,15 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger import (
     AddCheckpoint,
@@ -31,6 +35,7 @@ from provenance.cli import main  # noqa: F401 - the command is there
 from provenance.cli.root import cli
 from provenance.errors import UsageError
 from provenance.witness_folder import WitnessFolder
+from provenance.witness_server import make_app
 
 LOG = LogKeys.from_seeds("log.example/1", ed25519_seed=bytes(32), mldsa44_seed=bytes(32))
 
@@ -178,9 +183,49 @@ def test_the_folder(tmp_path: Path) -> None:
     assert CliRunner().invoke(cli, words).exit_code == 2, "there is one already"
     with pytest.raises(UsageError):
         WitnessFolder.make(tmp_path / "v", name="v.example", logs=["no key"])
+    with pytest.raises(UsageError, match="never count"):
+        WitnessFolder.make(tmp_path / "v", name="log.example/1", logs=LOG.vkeys)
     assert not (tmp_path / "v").exists()
     (folder / "logs").write_text("# none\n")
     assert WitnessFolder.open(folder).logs == ()
+
+
+def call(app: Any, method: str, path: str, *chunks: bytes) -> int:
+    """One request to the application, without a server."""
+    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    messages.append({"type": "http.request", "body": b"", "more_body": False})
+    scope = {"type": "http", "method": method, "path": path, "headers": [], "query_string": b""}
+    answers: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    status: int = answers[0]["status"]
+    return status
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder = tmp_path_factory.mktemp("witness")
+    memory = WitnessFolder.make(folder / "w", name="w.example", logs=LOG.vkeys).witness()
+    yield make_app(memory, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    memory.close()
+
+
+@given(st.data())
+def test_no_request_makes_it_fail(app: Any, data: st.DataObject) -> None:
+    method = data.draw(st.sampled_from(["GET", "POST", "HEAD", "PUT", "BREW"]))
+    paths = ["/add-checkpoint", f"/{origin_hash('log.example/1')}/checkpoint", "/", "/a/b/c"]
+    path = data.draw(st.sampled_from(paths) | st.text(max_size=20).map("/{}".format))
+    good = request(4)
+    place = data.draw(st.integers(0, len(good)))
+    noise = data.draw(st.binary(max_size=20))
+    assert call(app, method, path, noise, good) < 500
+    assert call(app, method, path, good[:place] + noise, good[place:]) < 500
 
 
 @pytest.mark.parametrize("place", ["127.0.0.1", ":80", "127.0.0.1:x", "127.0.0.1:65536"])
