@@ -433,6 +433,35 @@ def test_a_replayed_answer_is_no_cosignature(site: Any, stubs: list[Stub]) -> No
     stubs[0].trick = stubs[1].trick = None
 
 
+def test_a_crash_between_witness_and_publication_loses_nothing(
+    site: Any, stubs: list[Stub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, logs = under(site, stubs), counted(stubs, site.keys)
+    published = log.checkpoint()
+
+    class CrashError(Exception):
+        pass
+
+    def crash(*_: object) -> None:
+        raise CrashError
+
+    _, entry = site.seal()
+    with monkeypatch.context() as patched:
+        patched.setattr("ledger.persist.replace_checkpoint", crash)
+        with pytest.raises(CrashError):
+            log.checkpoint()
+    log._database.close()  # as if the process had ended here: nothing more is signed
+    with open_log(site.path, keys=None, annex_key=None) as reader:
+        assert reader.checkpoint() == published
+    site.log = open_log(
+        site.path, keys=site.keys, annex_key=site.annex_key, witnesses=asking(stubs)
+    )
+    assert open_receipt(entry.statement, site.log.prove(entry.index), logs=logs).head.size == (
+        entry.index + 1
+    )
+    assert site.log.audit().ok
+
+
 def test_threads_append_while_witnesses_are_asked(site: Any, stubs: list[Stub]) -> None:
     log = under(site, stubs, "all")
     stubs[0].trick = _silent

@@ -1,13 +1,16 @@
 """A site whose trust folder holds a policy: its log asks witnesses, and verifiers count them."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from ledger import parse_note
 from provenance import Site, TrustStore, Word, seal, verify
+from provenance.cli.root import cli
 from provenance.errors import UsageError
 from provenance.witness_folder import WitnessFolder
 
@@ -42,6 +45,24 @@ def test_a_seal_under_witnesses_is_verified_by_their_policy(
     assert "no quorum" in str(verdict)
     for server in servers:
         server.stop()
+
+
+def test_a_site_restored_from_a_backup_does_not_seal(
+    tmp_path: Path, make_dicom: Callable[..., bytes], witness_server: Callable[..., Any]
+) -> None:
+    site = Site.init(tmp_path / "site", name="here")
+    witnessed(site, tmp_path, witness_server)
+    ledger = site.folder / "ledger.sqlite"
+    shutil.copy(ledger, tmp_path / "backup")
+    with site.device() as device:
+        seal(make_dicom(), device=device)
+    shutil.copy(tmp_path / "backup", ledger)
+    (tmp_path / "image.dcm").write_bytes(make_dicom())
+    words = ["seal", str(tmp_path / "image.dcm"), "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(cli, [*words, "--site", str(site.folder)])
+    assert result.exit_code == 15
+    assert "the database is an old copy, nothing is signed" in result.output
+    assert not list(tmp_path.glob("out/*"))
 
 
 @pytest.mark.parametrize("text", ["", "quorum w\n", "quorum none"])
