@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from threading import Lock, RLock
+from threading import RLock
 from types import TracebackType
 
 from sqlalchemy import Connection
@@ -18,22 +18,15 @@ from ledger.annexes import check_site_key
 from ledger.database import Database
 from ledger.draft import Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
-from ledger.errors import (
-    BusyError,
-    MalformedError,
-    ProofError,
-    RolledBackError,
-    StoreError,
-    UsageError,
-    WitnessError,
-)
+from ledger.errors import BusyError, StoreError, UsageError, WitnessError
 from ledger.instants import to_milliseconds
 from ledger.keyring import Keyring
 from ledger.log_keys import LogKeys
+from ledger.publication import Publication
 from ledger.roles import Event
 from ledger.statement import parse_statement
 from ledger.tiles import TreeBuilder, root_at
-from ledger.trusted_logs import TrustedLogs, open_checkpoint
+from ledger.trusted_logs import open_checkpoint
 from ledger.view import LogView
 from ledger.witnesses import Witnesses
 
@@ -56,10 +49,9 @@ class Log(LogView):
     ) -> None:
         super().__init__(database, row, site_key=site_key)
         self._keys = keys
-        self._witnesses = witnesses
-        self._asking = Lock()
-        self._compared = False
-        self._published: bytes | None = None
+        self._publication = (
+            None if witnesses is None else Publication(database, self._trusted, witnesses)
+        )
         self._tail: Tail | None = None
         self._signed = 0
         self._lock = RLock()
@@ -141,9 +133,9 @@ class Log(LogView):
         """
         if self._keys is None:
             return super().checkpoint()
-        if self._witnesses is not None:
-            with self._asking:
-                return self._witnessed_checkpoint(self._keys, self._witnesses)
+        if self._publication is not None:
+            with self._publication.asking:
+                return self._witnessed_checkpoint(self._keys, self._publication)
         with self._lock:
             size, note, fresh = self._signed_head(self._keys)
             if fresh:
@@ -161,10 +153,13 @@ class Log(LogView):
         try:
             return super().prove(index, size=size)
         except WitnessError:
-            published = self._open(super().checkpoint())
-            if not 0 <= index < published.size or not self._is_published(super().checkpoint()):
+            note = super().checkpoint()
+            published = self._open(note).size
+            if self._publication is None or not self._publication.holds(note):
                 raise
-            return super().prove(index, size=published.size)
+            if index >= published:
+                raise
+            return super().prove(index, size=published)
 
     def _checkpoint_if_witnessed(self) -> None:
         """Sign what is not signed; if no quorum of witnesses answers, that can wait."""
@@ -186,62 +181,23 @@ class Log(LogView):
         )
         return head.size, note, True
 
-    def _witnessed_checkpoint(self, keys: LogKeys, witnesses: Witnesses) -> bytes:
+    def _witnessed_checkpoint(self, keys: LogKeys, publication: Publication) -> bytes:
         """Commit, sign, ask, publish. The database is not held while witnesses are asked."""
-        if not self._compared:
-            for held in witnesses.last_checkpoints(self.origin):
-                self._require_not_behind(held)
-            self._compared = True
+        publication.compare(self.origin)
         for last_try in (False, True):
             with self._lock:
                 size, note, fresh = self._signed_head(keys)
-            if not fresh and self._is_published(note):
+            if not fresh and publication.holds(note):
                 break
             try:
-                note = witnesses.cosign(
-                    note, prove=self.consistency, on_held=self._require_not_behind
-                )
+                note = publication.publish(size, note, self.consistency)
             except WitnessError:
                 if last_try or self.size == size:
                     raise
                 continue  # another process may have shown the witnesses a larger tree
-            with self._database.write() as connection:
-                persist.replace_checkpoint(connection, size, note)
-            self._published = note
             break
         self._signed = size
         return note
-
-    def _is_published(self, note: bytes) -> bool:
-        """Whether a quorum has cosigned a stored checkpoint: not those from before the policy."""
-        if self._witnesses is None or note == self._published:
-            return True
-        try:
-            open_checkpoint(note, TrustedLogs(self._trusted.logs, self._witnesses.policy))
-        except ProofError:
-            return False
-        self._published = note
-        return True
-
-    def _require_not_behind(self, held: bytes) -> None:
-        """Compare what a witness holds. It counts only if the log itself has signed it."""
-        try:
-            head = open_checkpoint(held, self._trusted)
-        except (MalformedError, ProofError) as error:
-            _logger.warning("a witness holds a checkpoint that this log has not signed: %s", error)
-            return
-        with self._database.read() as connection:
-            size = store.read_head(connection).size
-            if head.size > size:
-                raise RolledBackError(
-                    f"a witness has seen {head.size} entries of {self.origin}, and here are {size}:"
-                    " the database is an old copy, nothing is signed"
-                )
-            if root_at(head.size, store.tile_reader(connection)) != head.root:
-                raise RolledBackError(
-                    f"a witness has seen other {head.size} entries of {self.origin} than are here:"
-                    " nothing is signed"
-                )
 
     def _check_growth(
         self, connection: Connection, head: store.HeadRow, newest: bytes | None

@@ -42,6 +42,7 @@ from ledger import (
 )
 from ledger.log import CHECKPOINT_EVERY
 from ledger.note import Note, signature_lines
+from ledger.publication import Publication
 from ledger.witness_client import Held, WitnessClient, exchange
 
 SECONDS = 1.5  # the time-out of these tests
@@ -365,11 +366,11 @@ def test_a_database_put_back_under_a_running_log_is_noticed(
     """The comparison at the start has passed; the witnesses' 409 says it too."""
     restore(site, backup)
     site.log = log = open_log(site.path, keys=site.keys, annex_key=site.annex_key)
-    log._witnesses = asking(stubs)
-    log._compared = True
+    log._publication = Publication(log._database, log._trusted, asking(stubs))
+    log._publication._compared = True
     with pytest.raises(RolledBackError):
         log.checkpoint()
-    log._witnesses = None
+    log._publication = None
 
 
 def test_a_witness_that_lags_gets_the_proof_it_needs(site: Any, stubs: list[Stub]) -> None:
