@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -167,12 +168,11 @@ class WitnessServer:
         return f"http://127.0.0.1:{self.port}"
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, str, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        connection.request(method, path, body)
-        response = connection.getresponse()
-        found = response.status, response.headers["content-type"] or "", response.read()
-        connection.close()
-        return found
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
+            connection.request(method, path, body, {"Connection": "close"})
+            with connection.getresponse() as response:
+                kind = response.headers["content-type"] or ""
+                return response.status, kind, response.read()
 
     def add(self, body: bytes) -> tuple[int, str, bytes]:
         return self.ask("POST", "/add-checkpoint", body)
