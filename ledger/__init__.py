@@ -7,6 +7,7 @@ from ledger.audit_state import AuditState, parse_audit_state
 from ledger.cbor import decode_cbor, encode_cbor
 from ledger.checkpoint import Checkpoint
 from ledger.cose_receipt import CoseInclusion, CoseReceipt, open_cose_receipt, parse_cose_receipt
+from ledger.cosigner import Cosigner, cosigned_by
 from ledger.entries import Entry, LoggedKey, Submission
 from ledger.errors import (
     BusyError,
@@ -15,11 +16,14 @@ from ledger.errors import (
     MalformedError,
     NotFoundError,
     ProofError,
+    QuorumError,
     RefusedError,
+    RolledBackError,
     SignatureError,
     StoreError,
     UnknownLogError,
     UsageError,
+    WitnessError,
 )
 from ledger.findings import AuditReport, Finding, FindingCode
 from ledger.key_events import (
@@ -45,6 +49,7 @@ from ledger.merkle import (
 from ledger.monitor import Followed, LogSource, Monitor
 from ledger.note import Note, VerifiedNote, parse_note, verify_note
 from ledger.note_keys import NoteKey
+from ledger.policy import Policy, parse_policy
 from ledger.query import Query
 from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
 from ledger.roles import MAY_SIGN, Event, Role
@@ -57,11 +62,17 @@ from ledger.statement import (
 )
 from ledger.tile_folder import TileFolder
 from ledger.trusted_logs import TrustedHead, TrustedLog, TrustedLogs, open_checkpoint
+from ledger.witness import Witness, create_witness, open_witness, origin_hash
+from ledger.witness_request import AddCheckpoint, parse_add_checkpoint
+from ledger.witness_rules import Answer
+from ledger.witnesses import Witnesses
 
 __all__ = [
     "FIRST",
     "MAY_SIGN",
+    "AddCheckpoint",
     "Algorithm",
+    "Answer",
     "AuditReport",
     "AuditState",
     "BusyError",
@@ -69,6 +80,7 @@ __all__ = [
     "ConflictError",
     "CoseInclusion",
     "CoseReceipt",
+    "Cosigner",
     "Entry",
     "Event",
     "Finding",
@@ -89,12 +101,15 @@ __all__ = [
     "NotFoundError",
     "Note",
     "NoteKey",
+    "Policy",
     "PrivateKeySigner",
     "ProofError",
     "Query",
+    "QuorumError",
     "Receipt",
     "RefusedError",
     "Role",
+    "RolledBackError",
     "SignatureError",
     "Signer",
     "Statement",
@@ -109,7 +124,12 @@ __all__ = [
     "UsageError",
     "VerificationKey",
     "VerifiedNote",
+    "Witness",
+    "WitnessError",
+    "Witnesses",
+    "cosigned_by",
     "create_log",
+    "create_witness",
     "decode_cbor",
     "encode_cbor",
     "hash_leaf",
@@ -122,9 +142,13 @@ __all__ = [
     "open_cose_receipt",
     "open_log",
     "open_receipt",
+    "open_witness",
+    "origin_hash",
+    "parse_add_checkpoint",
     "parse_audit_state",
     "parse_cose_receipt",
     "parse_note",
+    "parse_policy",
     "parse_receipt",
     "parse_statement",
     "read_key_added",

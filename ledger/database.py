@@ -19,7 +19,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from ledger.errors import BusyError, NotFoundError, StoreError, UsageError
 
 BUSY_SECONDS = 10.0
-APPLICATION_ID = 0x5253_4C31  # "RSL1", in the header of the file
+APPLICATION_ID = 0x5253_4C31  # "RSL1", in the header of the file: a log
+WITNESS_ID = 0x5253_4C57  # "RSLW": what a witness remembers
 
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _PART = 12  # bytes of a secret that count as a part of it
@@ -41,7 +42,7 @@ class Database:
         self._engine = engine
 
     @classmethod
-    def create(cls, path: Path) -> Database:
+    def create(cls, path: Path, *, application_id: int = APPLICATION_ID) -> Database:
         """Make a new file that only its owner can read; UsageError if the name is taken."""
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -51,32 +52,33 @@ class Database:
             raise StoreError(f"cannot create {path}: {error.strerror}") from error
         database = cls(path, _engine(path, "rw"), writable=True)
         try:
-            database._prepare()
+            database._prepare(application_id)
         except BaseException:
             database.discard()
             raise
         return database
 
-    def _prepare(self) -> None:
+    def _prepare(self, application_id: int) -> None:
         with _translated(), self._engine.connect() as connection:
             mode = connection.exec_driver_sql("PRAGMA journal_mode = WAL").scalar_one()
             if mode != "wal":
                 raise StoreError(f"{self.path} is on a file system without write-ahead logging")
-            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.exec_driver_sql(f"PRAGMA application_id = {application_id}")
 
     @classmethod
-    def open(cls, path: Path, *, writable: bool) -> Database:
+    def open(cls, path: Path, *, writable: bool, application_id: int = APPLICATION_ID) -> Database:
         """Open an existing file; StoreError if it is not one of ours."""
         if not path.is_file():
-            raise NotFoundError(f"there is no log at {path}")
+            raise NotFoundError(f"there is no file {path}")
         mode = "rw" if writable else "ro"
         if not writable and not _shared_memory_possible(path):
             mode = "ro&immutable=1"  # a copy on a medium nobody can write to
         database = cls(path, _engine(path, mode), writable=writable)
         with database.read() as connection:
             found = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
-        if found != APPLICATION_ID:
-            raise StoreError(f"{path} is a database, but not a radseal log")
+        if found != application_id:
+            database.close()
+            raise StoreError(f"{path} is a database, but not the one of radseal that is wanted")
         return database
 
     @contextmanager

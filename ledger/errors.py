@@ -32,6 +32,10 @@ class UnknownLogError(ProofError):
     """Evidence from a log that the verifier was not configured to trust."""
 
 
+class QuorumError(ProofError):
+    """A checkpoint without the cosignatures that the verifier's policy asks for."""
+
+
 class RefusedError(LedgerError):
     """A statement the rules of the log do not admit: signer, role, signature or event."""
 
@@ -54,3 +58,11 @@ class BusyError(LedgerError):
 
 class StoreError(LedgerError):
     """The database cannot be used, or does not hold what a log must hold."""
+
+
+class WitnessError(LedgerError):
+    """No quorum of witnesses could be had: entries are kept, nothing was published, try again."""
+
+
+class RolledBackError(StoreError):
+    """A witness holds a later or another state of this log, signed by its keys: sign nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -17,18 +18,22 @@ from ledger.annexes import check_site_key
 from ledger.database import Database
 from ledger.draft import Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
-from ledger.errors import BusyError, StoreError, UsageError
+from ledger.errors import BusyError, StoreError, UsageError, WitnessError
 from ledger.instants import to_milliseconds
 from ledger.keyring import Keyring
 from ledger.log_keys import LogKeys
+from ledger.publication import Publication
 from ledger.roles import Event
 from ledger.statement import parse_statement
 from ledger.tiles import TreeBuilder, root_at
 from ledger.trusted_logs import open_checkpoint
 from ledger.upgrade import bring_up_to_date
 from ledger.view import LogView
+from ledger.witnesses import Witnesses
 
 CHECKPOINT_EVERY = 256  # entries an append may leave without a signed checkpoint
+
+_logger = logging.getLogger(__name__)
 
 
 class Log(LogView):
@@ -41,9 +46,13 @@ class Log(LogView):
         *,
         keys: LogKeys | None,
         site_key: bytes | None,
+        witnesses: Witnesses | None = None,
     ) -> None:
         super().__init__(database, row, site_key=site_key)
         self._keys = keys
+        self._publication = (
+            None if witnesses is None else Publication(database, self._trusted, witnesses)
+        )
         self._tail: Tail | None = None
         self._signed = 0
         self._lock = RLock()
@@ -63,7 +72,7 @@ class Log(LogView):
         """Sign what is not signed yet, and let go of the file."""
         try:
             if self._keys is not None:
-                self.checkpoint()
+                self._checkpoint_if_witnessed()
         finally:
             self._database.close()
 
@@ -91,7 +100,8 @@ class Log(LogView):
             if any(each.parsed.event is Event.ERASED for each in arrivals):
                 self._finish_erasures(draft.erased.values(), draft.destroyed)
         if tail.head.size - self._signed >= CHECKPOINT_EVERY:
-            self.checkpoint()
+            self._signed = tail.head.size  # without witnesses not tried again at the next append
+            self._checkpoint_if_witnessed()
         return entries
 
     def erase(self, statement: bytes, *, at: datetime) -> Entry:
@@ -117,19 +127,78 @@ class Log(LogView):
             persist.write_scrubbed(connection, pending)
 
     def checkpoint(self) -> bytes:
-        """Return the newest signed checkpoint; with keys, one over all that is committed."""
+        """Return the newest signed checkpoint; with keys, one over all that is committed.
+
+        With witnesses, one that a quorum of them has cosigned: WitnessError if there is none over
+        all that is committed, RolledBackError if a witness has seen more than this log holds.
+        """
         if self._keys is None:
             return super().checkpoint()
+        if self._publication is not None:
+            with self._publication.asking:
+                return self._witnessed_checkpoint(self._keys, self._publication)
         with self._lock:
-            with self._database.read() as connection:
-                head = store.read_head(connection)
-                newest = store.newest_checkpoint(connection)
-                if newest is None or newest[0] < head.size:
-                    self._check_growth(connection, head, None if newest is None else newest[1])
-            if newest is None or newest[0] < head.size:
-                newest = head.size, self._sign(self._keys, head)
-            self._signed = newest[0]
-            return newest[1]
+            size, note, fresh = self._signed_head(self._keys)
+            if fresh:
+                note = self._store(size, note)
+            self._signed = size
+            return note
+
+    def prove(self, index: int, *, size: int | None = None) -> bytes:
+        """Return the receipt of an entry: a tlog-proof under the newest checkpoint.
+
+        ``size`` asks for the stored checkpoint of exactly that size. NotFoundError if the
+        checkpoint is not there or does not reach the entry. While witnesses cannot be reached,
+        the checkpoint that was published last will do, if it reaches the entry.
+        """
+        try:
+            return super().prove(index, size=size)
+        except WitnessError:
+            note = super().checkpoint()
+            published = self._open(note).size
+            if self._publication is None or not self._publication.holds(note):
+                raise
+            if index >= published:
+                raise
+            return super().prove(index, size=published)
+
+    def _checkpoint_if_witnessed(self) -> None:
+        """Sign what is not signed; if no quorum of witnesses answers, that can wait."""
+        try:
+            self.checkpoint()
+        except WitnessError as error:
+            _logger.warning("no checkpoint was published: %s", error)
+
+    def _signed_head(self, keys: LogKeys) -> tuple[int, bytes, bool]:
+        """Return size and checkpoint of the head, and whether the signature is new."""
+        with self._database.read() as connection:
+            head = store.read_head(connection)
+            newest = store.newest_checkpoint(connection)
+            if newest is not None and newest[0] >= head.size:
+                return *newest, False
+            self._check_growth(connection, head, None if newest is None else newest[1])
+        note = keys.sign_checkpoint(
+            size=head.size, root=head.root, timestamp=head.updated_at // 1000
+        )
+        return head.size, note, True
+
+    def _witnessed_checkpoint(self, keys: LogKeys, publication: Publication) -> bytes:
+        """Commit, sign, ask, publish. The database is not held while witnesses are asked."""
+        publication.compare(self.origin)
+        for last_try in (False, True):
+            with self._lock:
+                size, note, fresh = self._signed_head(keys)
+            if not fresh and publication.holds(note):
+                break
+            try:
+                note = publication.publish(size, note, self.consistency)
+            except WitnessError:
+                if last_try or self.size == size:
+                    raise
+                continue  # another process may have shown the witnesses a larger tree
+            break
+        self._signed = size
+        return note
 
     def _check_growth(
         self, connection: Connection, head: store.HeadRow, newest: bytes | None
@@ -144,15 +213,12 @@ class Log(LogView):
         if root_at(last.size, read) != last.root:
             raise StoreError("the log does not go on from its last checkpoint: nothing is signed")
 
-    def _sign(self, keys: LogKeys, head: store.HeadRow) -> bytes:
-        note = keys.sign_checkpoint(
-            size=head.size, root=head.root, timestamp=head.updated_at // 1000
-        )
+    def _store(self, size: int, note: bytes) -> bytes:
         with self._database.write() as connection:
-            stored = store.read_checkpoint(connection, head.size)
+            stored = store.read_checkpoint(connection, size)
             if stored is not None:  # another process was quicker
                 return stored
-            persist.write_checkpoint(connection, head.size, note)
+            persist.write_checkpoint(connection, size, note)
         return note
 
 
@@ -186,11 +252,19 @@ def create_log(
     return log
 
 
-def open_log(path: Path | str, *, keys: LogKeys | None, annex_key: bytes | None) -> Log:
+def open_log(
+    path: Path | str,
+    *,
+    keys: LogKeys | None,
+    annex_key: bytes | None,
+    witnesses: Witnesses | None = None,
+) -> Log:
     """Open a log. Without ``keys`` it can be read only, without ``annex_key`` no annex can be.
 
     A head that was committed but not signed, because of a crash, is signed now, and a log of an
-    earlier format is brought up to this one.
+    earlier format is brought up to this one. With ``witnesses``, only cosigned checkpoints are
+    published; RolledBackError if one of them has seen more of this log, or another one: then
+    nothing is signed.
     """
     database = Database.open(Path(path), writable=keys is not None)
     try:
@@ -204,9 +278,9 @@ def open_log(path: Path | str, *, keys: LogKeys | None, annex_key: bytes | None)
             check_site_key(annex_key), row.annex_key_check
         ):
             raise UsageError(f"this is not the annex key of the log {row.origin}")
-        log = Log(database, row, keys=keys, site_key=annex_key)
+        log = Log(database, row, keys=keys, site_key=annex_key, witnesses=witnesses)
         if keys is not None:
-            log.checkpoint()
+            log._checkpoint_if_witnessed()
             with suppress(BusyError):  # a reader is in the way: an audit will still say so
                 log._finish_erasures((), ())
     except BaseException:

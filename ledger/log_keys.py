@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 
 from ledger.checkpoint import Checkpoint
-from ledger.errors import MalformedError, UsageError
+from ledger.errors import UsageError
+from ledger.key_file import KeyPair, read_key_file, write_key_file
 from ledger.note import Note, NoteSignature
 from ledger.note_keys import KeyType, NoteKey, subtree_message
 
-MAX_KEY_FILE = 4_096
-
 _HEADER = "radseal log keys 1"
-_END = "-----END PRIVATE KEY-----\n"
+_LABEL = "origin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +47,13 @@ class LogKeys:
     @classmethod
     def from_bytes(cls, data: bytes) -> LogKeys:
         """Read what ``to_bytes`` wrote; MalformedError for anything else."""
-        if len(data) > MAX_KEY_FILE:
-            raise MalformedError(f"{len(data)} bytes are no file of log keys")
-        try:
-            header, origin, rest = data.decode("utf-8").split("\n", 2)
-            first, end, second = rest.partition(_END)
-            keys = [
-                serialization.load_pem_private_key(pem.encode(), password=None)
-                for pem in (first + end, second)
-            ]
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise MalformedError("not a file of log keys") from error
-        match keys:
-            case [ed25519.Ed25519PrivateKey() as classic, mldsa.MLDSA44PrivateKey() as lasting]:
-                built = cls._build(origin.removeprefix("origin "), classic, lasting)
-            case _:
-                raise MalformedError("a file of log keys holds an Ed25519 and an ML-DSA-44 key")
-        if header != _HEADER or built.to_bytes() != data:
-            raise MalformedError("a file of log keys in another than its one form")
-        return built
+        origin, keys = read_key_file(data, _HEADER, _LABEL)
+        return cls._build(origin, *keys)
 
     def to_bytes(self) -> bytes:
         """Return the keys as text with two PKCS #8 blocks: secret, to be kept with mode 0600."""
-        blocks = [
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-            for key in (self._ed25519, self._mldsa44)
-        ]
-        return f"{_HEADER}\norigin {self.origin}\n".encode() + b"".join(blocks)
+        keys = KeyPair(self._ed25519, self._mldsa44)
+        return write_key_file(_HEADER, _LABEL, self.origin, keys)
 
     @property
     def vkeys(self) -> tuple[str, str]:

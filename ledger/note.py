@@ -18,6 +18,10 @@ _DASH = "\N{EM DASH} "
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")  # all below the space but the line end
 
 
+class SignatureTextError(MalformedError):
+    """A signature line whose base64 is none, or not in its one spelling."""
+
+
 @dataclass(frozen=True, slots=True)
 class NoteSignature:
     """One signature line: the key it names, and the bytes after the key id."""
@@ -35,11 +39,7 @@ class Note:
     signatures: tuple[NoteSignature, ...]
 
     def __bytes__(self) -> bytes:
-        lines = "".join(
-            f"{_DASH}{each.name} {encode_base64(each.key_id + each.signature)}\n"
-            for each in self.signatures
-        )
-        return self.text + b"\n" + lines.encode()
+        return self.text + b"\n" + signature_lines(self.signatures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,19 @@ class VerifiedNote:
 
     text: bytes
     signed_by: tuple[tuple[NoteKey, int | None], ...]
+
+
+def signature_lines(signatures: Iterable[NoteSignature]) -> bytes:
+    """Return the lines as they stand in a note, and in the answer of a witness."""
+    lines = (
+        f"{_DASH}{each.name} {encode_base64(each.key_id + each.signature)}\n" for each in signatures
+    )
+    return "".join(lines).encode()
+
+
+def parse_signature_lines(data: bytes) -> tuple[NoteSignature, ...]:
+    """Take signature lines apart that stand alone; MalformedError if they are not exactly that."""
+    return parse_note(b"-\n\n" + data).signatures
 
 
 def parse_note(data: bytes) -> Note:
@@ -95,7 +108,10 @@ def _parse_signature(line: str) -> NoteSignature:
     check_key_name(name)
     if len(encoded) > MAX_SIGNATURE:
         raise MalformedError(f"a signature of {name} that is too long")
-    data = decode_base64(encoded)
+    try:
+        data = decode_base64(encoded)
+    except MalformedError as error:
+        raise SignatureTextError(f"a signature of {name}: {error}") from error
     if len(data) <= KEY_ID_SIZE:
         raise MalformedError(f"a signature of {name} that is too short")
     return NoteSignature(name, data[:KEY_ID_SIZE], data[KEY_ID_SIZE:])

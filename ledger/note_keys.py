@@ -108,8 +108,13 @@ class NoteKey:
         except MalformedError as error:
             raise SignatureError(f"{self.name} cosigns checkpoints, not other notes") from error
         if self.type is KeyType.ED25519_COSIGNATURE:
-            return f"cosignature/v1\ntime {timestamp}\n".encode() + text
+            return cosignature_message(text, timestamp)
         return subtree_message(self.name, checkpoint, timestamp)
+
+
+def cosignature_message(text: bytes, timestamp: int) -> bytes:
+    """Return what an Ed25519 cosignature signs of a checkpoint's text (``cosignature/v1``)."""
+    return f"cosignature/v1\ntime {timestamp}\n".encode() + text
 
 
 def subtree_message(cosigner: str, checkpoint: Checkpoint, timestamp: int) -> bytes:

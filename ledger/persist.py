@@ -191,6 +191,13 @@ def write_pseudonyms(connection: Connection, pseudonyms: Mapping[tuple[bytes, by
         connection.execute(insert(schema.pseudonym), rows)
 
 
+def replace_checkpoint(connection: Connection, size: int, note: bytes) -> None:
+    """Write a checkpoint in place of the one of its size that has fewer cosignatures."""
+    of_size = schema.checkpoint.c.size == size
+    if not connection.execute(update(schema.checkpoint).where(of_size).values(note=note)).rowcount:
+        write_checkpoint(connection, size, note)
+
+
 def write_checkpoint(connection: Connection, size: int, note: bytes) -> None:
     """Write a signed checkpoint."""
     connection.execute(insert(schema.checkpoint).values(size=size, note=note))

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ledger.checkpoint import parse_checkpoint
-from ledger.errors import ProofError, SignatureError, UnknownLogError, UsageError
-from ledger.note import parse_note, verify_note
+from ledger.cosigner import cosigned_by
+from ledger.errors import ProofError, QuorumError, SignatureError, UnknownLogError, UsageError
+from ledger.note import Note, parse_note, verify_note
 from ledger.note_keys import KeyType, NoteKey
+from ledger.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +41,32 @@ class TrustedLog:
 
 @dataclass(frozen=True, slots=True)
 class TrustedLogs:
-    """All logs a verifier trusts. Fixed once built: nothing read later can add to it."""
+    """All logs a verifier trusts. Fixed once built: nothing read later can add to it.
+
+    With a ``policy``, a checkpoint counts only with the cosignatures of its quorum.
+    """
 
     logs: tuple[TrustedLog, ...] = ()
+    policy: Policy | None = None
 
     def __post_init__(self) -> None:
         if len({log.origin for log in self.logs}) != len(self.logs):
             raise UsageError("a log is configured twice")
 
     @classmethod
-    def from_vkeys(cls, vkeys: Iterable[str]) -> TrustedLogs:
-        """Build from verifier keys whose names are the origins of their logs."""
+    def from_vkeys(cls, vkeys: Iterable[str], *, policy: Policy | None = None) -> TrustedLogs:
+        """Build from verifier keys whose names are the origins of their logs.
+
+        Logs that ``policy`` names are trusted too.
+        """
+        keys = dict.fromkeys(NoteKey.parse(vkey.strip()) for vkey in vkeys)
+        if policy is not None:
+            keys |= dict.fromkeys(log.key for log in policy.logs)
         by_origin: dict[str, list[NoteKey]] = {}
-        for vkey in vkeys:
-            key = NoteKey.parse(vkey.strip())
+        for key in keys:
             by_origin.setdefault(key.name, []).append(key)
-        return cls(tuple(TrustedLog(origin, tuple(keys)) for origin, keys in by_origin.items()))
+        logs = tuple(TrustedLog(origin, tuple(keys)) for origin, keys in by_origin.items())
+        return cls(logs, policy)
 
     def find(self, origin: str) -> TrustedLog:
         """Return the log of that origin; UnknownLogError if it is not configured."""
@@ -67,7 +79,8 @@ class TrustedLogs:
 def open_checkpoint(data: bytes, logs: TrustedLogs) -> TrustedHead:
     """Return the head a signed checkpoint proves.
 
-    MalformedError, UnknownLogError, or SignatureError unless all configured keys signed.
+    MalformedError, UnknownLogError, SignatureError unless all configured keys signed, or
+    QuorumError unless the policy's witnesses cosigned.
     """
     note = parse_note(data)
     checkpoint = parse_checkpoint(note.text)
@@ -75,8 +88,18 @@ def open_checkpoint(data: bytes, logs: TrustedLogs) -> TrustedHead:
     times = dict(verify_note(note, log.keys).signed_by)
     if missing := [key for key in log.keys if key not in times]:
         raise SignatureError(f"no {missing[0].type.name} signature of {log.origin}")
+    if logs.policy is not None:
+        _require_quorum(note, log, logs.policy)
     stamps = [stamp for stamp in times.values() if stamp]
     return TrustedHead(checkpoint.origin, checkpoint.size, checkpoint.root, _latest(stamps))
+
+
+def _require_quorum(note: Note, log: TrustedLog, policy: Policy) -> None:
+    """Count the witnesses; the log is none, under whatever name its keys may stand."""
+    own = {key.public for key in log.keys}
+    signed = [key for key in cosigned_by(note, policy.witness_keys) if key.public not in own]
+    if not policy.is_met_by(signed):
+        raise QuorumError(f"{len(signed)} witnesses cosigned {log.origin}: no quorum of the policy")
 
 
 def _latest(stamps: list[int]) -> datetime | None:

@@ -324,7 +324,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     ),
     Code.RECEIPT_BAD: Explanation(
         "The receipt does not prove that the seal is in a known log.",
-        "It was changed, belongs to another seal, or comes from a log that is not trusted here.",
+        "It was changed, is another seal's, or comes from a log or witnesses not trusted here.",
         "Run again with --site of the custodian.",
         "It does not mean that the image was changed.",
     ),

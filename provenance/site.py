@@ -3,6 +3,7 @@
 SITE/site.json              name, origin, what it is
 SITE/trust/roots/*.pem      certificate authorities; give this folder to those who verify
 SITE/trust/logs/*.vkeys     verifier keys of logs
+SITE/trust/policy           if there is one: witnesses the log asks, and verifiers count
 SITE/keys/                  private keys, mode 0600 in a folder of mode 0700
 SITE/keys/mark.key          of the marks made now; mark-until-TIME.key of those made before
 SITE/certificates/*.pem     one certificate for each role
@@ -23,11 +24,13 @@ from ledger import (
     Algorithm,
     Event,
     Head,
+    LedgerError,
     Log,
     LogKeys,
     Role,
     Signer,
     Submission,
+    Witnesses,
     create_log,
     key_added_body,
     make_genesis,
@@ -40,7 +43,7 @@ from provenance.errors import UsageError
 from provenance.mark_keys import mark_key_id
 from provenance.records import Records
 from provenance.signers import generate_key, load_signer, save_key, write_secret
-from provenance.trust import TrustStore
+from provenance.trust import TrustStore, read_policy
 
 SCHEMA = "radseal/site/1"
 ROLES = (Role.ARCHIVIST, Role.DEVICE, Role.OPERATOR, Role.GATEWAY, Role.AUDITOR)
@@ -158,12 +161,19 @@ class Site:
 
     def upgrade(self) -> int:
         """Bring a ledger of an earlier release to the format of this one; return its size."""
-        with open_log(self._ledger, keys=self.log_keys(), annex_key=None) as log:
+        with open_log(
+            self._ledger, keys=self.log_keys(), annex_key=None, witnesses=self._witnesses()
+        ) as log:
             return log.size
 
     def device(self, role: Role = Role.DEVICE) -> Device:
         """Open the ledger to write, with the keys of the site's actor in ``role``."""
-        log = open_log(self._ledger, keys=self.log_keys(), annex_key=self._secret("annex"))
+        log = open_log(
+            self._ledger,
+            keys=self.log_keys(),
+            annex_key=self._secret("annex"),
+            witnesses=self._witnesses(),
+        )
         certificate = self.certificate(role)
         return Device(
             signer=load_signer(self._key_file(role)),
@@ -179,6 +189,17 @@ class Site:
             return x509.load_pem_x509_certificate(_read_file(path))
         except ValueError as error:
             raise UsageError(f"{path} is not a PEM certificate") from error
+
+    def _witnesses(self) -> Witnesses | None:
+        """Whom the log asks: the witnesses that those who verify count."""
+        path = self.folder / "trust" / "policy"
+        policy = read_policy(path)
+        if policy is None:
+            return None
+        try:
+            return Witnesses(policy)
+        except LedgerError as error:
+            raise UsageError(f"{path}: {error}") from error
 
     @property
     def _ledger(self) -> Path:

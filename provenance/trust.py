@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from ledger import LedgerError, Role, TrustedLogs
+from ledger import LedgerError, Policy, Role, TrustedLogs, parse_policy
 from provenance.certificates import validate_path
 from provenance.errors import UsageError
 
@@ -23,8 +23,9 @@ class TrustStore:
 
     @classmethod
     def load(cls, folder: Path) -> "TrustStore":
-        """Read ``roots/*.pem`` and ``logs/*.vkeys`` under ``folder``.
+        """Read ``roots/*.pem``, ``logs/*.vkeys`` and, if it is there, ``policy`` under ``folder``.
 
+        With a policy (C2SP tlog-policy), receipts count only with the cosignatures of its quorum.
         UsageError when the folder holds neither: an empty store would judge everything untrusted
         without saying why.
         """
@@ -40,12 +41,15 @@ class TrustStore:
                 vkeys.extend(line for line in _read(path).decode("utf-8").splitlines() if line)
             except UnicodeDecodeError as error:
                 raise UsageError(f"{path} is not a text file of verifier keys") from error
-        if not roots and not vkeys:
+        policy = read_policy(folder / "policy")
+        if policy is not None and not vkeys and not policy.logs:
+            raise UsageError(f"{folder} holds a policy, but no key of a log")
+        if not roots and not vkeys and policy is None:
             raise UsageError(
                 f"{folder} holds no trust: expected roots/*.pem and logs/*.vkeys (radseal init)"
             )
         try:
-            return cls(tuple(roots), TrustedLogs.from_vkeys(vkeys))
+            return cls(tuple(roots), TrustedLogs.from_vkeys(vkeys, policy=policy))
         except LedgerError as error:
             raise UsageError(f"a verifier key under {folder}/logs is not valid: {error}") from error
 
@@ -53,6 +57,16 @@ class TrustStore:
         """Return the subject of the root that vouches for ``chain[0]``; else TrustError."""
         root = validate_path(chain, roots=self.roots, role=role, at=at)
         return root.subject.rfc4514_string()
+
+
+def read_policy(path: Path) -> Policy | None:
+    """Return the policy in a file; None if there is no such file, UsageError if it is none."""
+    if not path.exists():
+        return None
+    try:
+        return parse_policy(_read(path))
+    except LedgerError as error:
+        raise UsageError(f"{path} is not a policy: {error}") from error
 
 
 def _read(path: Path) -> bytes:

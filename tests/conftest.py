@@ -1,7 +1,14 @@
 """Where tests find images, sites and vectors."""
 
+import http.client
+import json
 import os
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,3 +132,70 @@ def edited(data: bytes, change: Callable[[pydicom.Dataset], object]) -> bytes:
 def edit() -> Callable[[bytes, Callable[[pydicom.Dataset], object]], bytes]:
     """An edit as any toolkit would make it."""
     return edited
+
+
+@dataclass
+class WitnessServer:
+    """A running witness: a process of its own."""
+
+    folder: Path
+    place: str = "127.0.0.1:0"
+    process: subprocess.Popen[str] = field(init=False)
+    port: int = field(init=False)
+
+    def start(self) -> None:
+        words = ["witness", "serve", "--dir", str(self.folder), "--listen", self.place]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "provenance.cli", *words, "--json"],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=CHECKOUT,
+        )
+        assert self.process.stdout is not None
+        answer = ""
+        while not answer.endswith("}\n"):
+            line = self.process.stdout.readline()
+            assert line, "the server did not start"
+            answer += line
+            try:
+                self.port = int(json.loads(answer)["listening"].rpartition(":")[2])
+                break
+            except ValueError:
+                continue
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, str, bytes]:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
+            connection.request(method, path, body, {"Connection": "close"})
+            with connection.getresponse() as response:
+                kind = response.headers["content-type"] or ""
+                return response.status, kind, response.read()
+
+    def add(self, body: bytes) -> tuple[int, str, bytes]:
+        return self.ask("POST", "/add-checkpoint", body)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        os.kill(self.process.pid, number)
+        code = self.process.wait(timeout=20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+
+@pytest.fixture
+def witness_server() -> Iterator[Callable[..., WitnessServer]]:
+    """Start witnesses: ``witness_server(folder, place)``; all are stopped at the end."""
+    servers: list[WitnessServer] = []
+
+    def started(folder: Path, place: str = "127.0.0.1:0") -> WitnessServer:
+        servers.append(WitnessServer(folder, place))
+        servers[-1].start()
+        return servers[-1]
+
+    yield started
+    for server in servers:
+        if server.process.poll() is None:
+            server.stop(signal.SIGKILL)

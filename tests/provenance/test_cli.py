@@ -69,6 +69,7 @@ def test_there_are_all_commands() -> None:
             "log query",
             "log monitor",
         ),
+        *("witness init", "witness serve"),
         *("tamper", "explain", "doctor", "demo"),
     ] == NAMES
 

@@ -1,0 +1,79 @@
+"""A site whose trust folder holds a policy: its log asks witnesses, and verifiers count them."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from ledger import parse_note
+from provenance import Site, TrustStore, Word, seal, verify
+from provenance.cli.root import cli
+from provenance.errors import UsageError
+from provenance.witness_folder import WitnessFolder
+
+
+def witnessed(site: Site, tmp_path: Path, witness_server: Callable[..., Any]) -> list[Any]:
+    vkeys = (site.folder / "trust/logs/site.vkeys").read_text().splitlines()
+    servers, lines = [], []
+    for n in range(2):
+        made = WitnessFolder.make(tmp_path / f"w{n}", name=f"w{n}.example", logs=vkeys)
+        servers.append(witness_server(tmp_path / f"w{n}"))
+        lines.append(f"witness w{n} {made.cosigner.vkeys[1]} {servers[n].url}\n")
+    text = "".join(lines) + "group g any w0 w1\nquorum g\n"
+    (site.folder / "trust/policy").write_text(text)
+    return servers
+
+
+def test_a_seal_under_witnesses_is_verified_by_their_policy(
+    tmp_path: Path, make_dicom: Callable[..., bytes], witness_server: Callable[..., Any]
+) -> None:
+    site = Site.init(tmp_path / "site", name="here")
+    with site.device() as device:
+        before = seal(make_dicom(), device=device)
+    servers = witnessed(site, tmp_path, witness_server)
+    with site.device() as device:
+        sealed = seal(make_dicom(), device=device)
+        names = {each.name for each in parse_note(device.records.log.checkpoint()).signatures}
+    assert names & {"w0.example", "w1.example"}
+    trust = TrustStore.load(site.folder / "trust")
+    assert verify(sealed.to_bytes(), trust=trust).word is Word.AUTHENTIC
+    verdict = verify(before.to_bytes(), trust=trust)
+    assert verdict.word is not Word.AUTHENTIC
+    assert "no quorum" in str(verdict)
+    for server in servers:
+        server.stop()
+
+
+def test_a_site_restored_from_a_backup_does_not_seal(
+    tmp_path: Path, make_dicom: Callable[..., bytes], witness_server: Callable[..., Any]
+) -> None:
+    site = Site.init(tmp_path / "site", name="here")
+    witnessed(site, tmp_path, witness_server)
+    ledger = site.folder / "ledger.sqlite"
+    shutil.copy(ledger, tmp_path / "backup")
+    with site.device() as device:
+        seal(make_dicom(), device=device)
+    shutil.copy(tmp_path / "backup", ledger)
+    (tmp_path / "image.dcm").write_bytes(make_dicom())
+    words = ["seal", str(tmp_path / "image.dcm"), "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(cli, [*words, "--site", str(site.folder)])
+    assert result.exit_code == 15
+    assert "the database is an old copy, nothing is signed" in result.output
+    assert not list(tmp_path.glob("out/*"))
+
+
+@pytest.mark.parametrize("text", ["", "quorum w\n", "quorum none"])
+def test_a_policy_that_is_none_is_a_mistake_of_the_folder(
+    tmp_path: Path, site: Site, text: str
+) -> None:
+    folder = tmp_path / "trust"
+    (folder / "logs").mkdir(parents=True)
+    vkeys = (site.folder / "trust/logs/site.vkeys").read_text()
+    (folder / "logs/site.vkeys").write_text(vkeys)
+    assert TrustStore.load(folder).logs.policy is None
+    (folder / "policy").write_text(text)
+    with pytest.raises(UsageError, match="not a policy"):
+        TrustStore.load(folder)
