@@ -47,6 +47,7 @@ class Log(LogView):
         keys: LogKeys | None,
         site_key: bytes | None,
         witnesses: Witnesses | None = None,
+        checkpoint_every: int | None = CHECKPOINT_EVERY,
     ) -> None:
         super().__init__(database, row, site_key=site_key)
         self._keys = keys
@@ -55,6 +56,7 @@ class Log(LogView):
         )
         self._tail: Tail | None = None
         self._signed = 0
+        self._checkpoint_every = checkpoint_every
         self._lock = RLock()
 
     def __enter__(self) -> Log:
@@ -99,7 +101,8 @@ class Log(LogView):
             self._tail = tail
             if any(each.parsed.event is Event.ERASED for each in arrivals):
                 self._finish_erasures(draft.erased.values(), draft.destroyed)
-        if tail.head.size - self._signed >= CHECKPOINT_EVERY:
+        every = self._checkpoint_every
+        if every is not None and tail.head.size - self._signed >= every:
             self._signed = tail.head.size  # without witnesses not tried again at the next append
             self._checkpoint_if_witnessed()
         return entries
@@ -258,13 +261,15 @@ def open_log(
     keys: LogKeys | None,
     annex_key: bytes | None,
     witnesses: Witnesses | None = None,
+    checkpoint_every: int | None = CHECKPOINT_EVERY,
 ) -> Log:
     """Open a log. Without ``keys`` it can be read only, without ``annex_key`` no annex can be.
 
     A head that was committed but not signed, because of a crash, is signed now, and a log of an
     earlier format is brought up to this one. With ``witnesses``, only cosigned checkpoints are
     published; RolledBackError if one of them has seen more of this log, or another one: then
-    nothing is signed.
+    nothing is signed. An append that would leave ``checkpoint_every`` entries without a checkpoint
+    asks for one; with None somebody else sees to that.
     """
     database = Database.open(Path(path), writable=keys is not None)
     try:
@@ -278,7 +283,14 @@ def open_log(
             check_site_key(annex_key), row.annex_key_check
         ):
             raise UsageError(f"this is not the annex key of the log {row.origin}")
-        log = Log(database, row, keys=keys, site_key=annex_key, witnesses=witnesses)
+        log = Log(
+            database,
+            row,
+            keys=keys,
+            site_key=annex_key,
+            witnesses=witnesses,
+            checkpoint_every=checkpoint_every,
+        )
         if keys is not None:
             log._checkpoint_if_witnessed()
             with suppress(BusyError):  # a reader is in the way: an audit will still say so
