@@ -42,6 +42,7 @@ from ledger.key_events import (
 from ledger.keys import Algorithm, PrivateKeySigner, Signer, VerificationKey
 from ledger.links import FIRST, Head, Link
 from ledger.log import Log, create_log, open_log
+from ledger.log_client import LogClient
 from ledger.log_keys import LogKeys
 from ledger.merkle import (
     hash_leaf,
@@ -112,6 +113,7 @@ __all__ = [
     "LedgerError",
     "Link",
     "Log",
+    "LogClient",
     "LogKeys",
     "LogSource",
     "LoggedKey",

@@ -79,6 +79,10 @@ class LogView:
         note, _, path = self._place(index, size)
         return bytes(Receipt(index, path, note))
 
+    def receipt(self, entry: Entry) -> bytes:
+        """Return the receipt of an entry, as ``prove``; a log elsewhere has this, too."""
+        return self.prove(entry.index)
+
     def prove_cose(self, index: int, *, keys: LogKeys, size: int | None = None) -> bytes:
         """Return the same proof as a COSE receipt, which ``keys`` sign anew (RFC 9942)."""
         if (keys.origin, keys.vkeys) != (self._row.origin, self._row.vkeys):

@@ -166,6 +166,20 @@ class Site:
         ) as log:
             return log.size
 
+    def writing_log(self) -> Log:
+        """Open the log to append, and to publish when somebody says so: no append does."""
+        return open_log(
+            self._ledger,
+            keys=self.log_keys(),
+            annex_key=self._secret("annex"),
+            witnesses=self._witnesses(),
+            checkpoint_every=None,
+        )
+
+    def reading_log(self) -> Log:
+        """Open the log without any key: what is published, and no annex."""
+        return open_log(self._ledger, keys=None, annex_key=None)
+
     def device(self, role: Role = Role.DEVICE) -> Device:
         """Open the ledger to write, with the keys of the site's actor in ``role``."""
         log = open_log(
