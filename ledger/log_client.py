@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from http.client import HTTPException
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from ledger.entries import Entry, Submission
 from ledger.errors import (
@@ -58,6 +59,13 @@ class LogClient:
         if len(logs.logs) != 1:
             raise UsageError("the client of a log is configured with the keys of that one log")
         self.url = url.rstrip("/")
+        try:
+            parts = urlsplit(self.url)
+            named = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError as error:
+            raise UsageError(f"{url} is not the address of a log") from error
+        if not named or parts.query or parts.fragment:
+            raise UsageError(f"{url} is not the address of a log")
         self.origin = logs.logs[0].origin
         self._logs = logs
         self._seconds = seconds

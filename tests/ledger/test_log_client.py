@@ -239,6 +239,15 @@ def test_it_takes_the_keys_of_one_log(site: Any) -> None:
             LogClient("http://127.0.0.1:1", logs)
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["", "log.example", "ftp://log.example", "http://", "http://[", "http://a:x", "http://a?b"],
+)
+def test_addresses_that_are_none(site: Any, url: str) -> None:
+    with pytest.raises(UsageError):
+        LogClient(url, TrustedLogs.from_vkeys(site.keys.vkeys))
+
+
 @given(st.binary(max_size=60), st.sampled_from([200, 400, 403, 404, 409, 413, 429, 500, 503]))
 def test_arbitrary_answers_raise_only_our_errors(body: bytes, status: int) -> None:
     class Client(LogClient):
