@@ -137,7 +137,12 @@ def serve(app: Starlette, listener: socket.socket) -> None:
         limit_concurrency=MAX_CONNECTIONS,
         h11_max_incomplete_event_size=MAX_HEAD,
     )
-    # uvicorn stops on the first signal and then raises it again: for us stopping is enough
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    signal.signal(signal.SIGINT, lambda *_: None)
-    uvicorn.Server(config).run(sockets=[listener])
+    server = uvicorn.Server(config)
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # before uvicorn listens to signals, and when it raises the one that stopped it again
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    server.run(sockets=[listener])

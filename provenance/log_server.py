@@ -91,15 +91,18 @@ class _Service:
         size = len(body)
         try:
             submissions = await run_in_threadpool(parse, body)
-            del body
             parsed = await run_in_threadpool(self.gate.check, submissions)
-            appended = asyncio.wrap_future(self.sequencer.submit(submissions, parsed))
+            waiting = self.sequencer.submit(submissions, parsed)
+        except BaseException:
+            self.budget.give(size)
+            raise
+        appended = asyncio.wrap_future(waiting)
+        appended.add_done_callback(lambda _: self.budget.give(size))
+        try:
             # shielded: what has a place in the queue is logged, whoever waits for it
             return await asyncio.wait_for(asyncio.shield(appended), waits.answer)
         except TimeoutError as error:
             raise BusyError("the statements wait to be logged; ask again") from error
-        finally:
-            self.budget.give(size)
 
     def _receipt(self, index: int) -> bytes | None:
         try:

@@ -368,6 +368,67 @@ def test_killed_in_the_middle_of_batches_it_loses_nothing_acknowledged(
             assert merkle_root(leaves) == root
 
 
+def test_erased_over_http_is_erased(here: Site, server: Any) -> None:
+    device, archivist = signer_of(here, Role.DEVICE), signer_of(here, Role.ARCHIVIST)
+    made = seals(device, 3)
+    pseudonym = random.randbytes(32)
+    aside = [Submission(each, annex=b"name", pseudonyms=(pseudonym,)) for each in made]
+    assert post(server, encode_submissions(aside), "/submissions")[0] == 200
+    object_id = parse_statement(made[1]).object_id
+    assert object_id is not None
+    with here.records().log as log:
+        link = log.actor_link(archivist.kid)
+    erased = statement(
+        Event.ERASED, archivist, object_id, actor=link, link=Link(1, hash_leaf(made[1]))
+    )
+    (other,) = seals(device, 1, actor=Link(3, hash_leaf(made[2])))
+    sender = threading.Thread(target=post, args=(server, other))
+    sender.start()
+    assert post(server, erased)[0] == 200
+    assert post(server, erased)[0] == 200
+    sender.join()
+    again = encode_submissions(
+        [
+            Submission(
+                statement(
+                    Event.VIEWED,
+                    signer_of(here, Role.OPERATOR),
+                    object_id,
+                    link=Link(2, hash_leaf(erased)),
+                ),
+                annex=b"name",
+            )
+        ]
+    )
+    assert refused(server, again, "/submissions") == (403, "refused")
+    assert server.stop() == 0
+    with here.records().log as log:
+        assert log.audit().ok
+        assert log.annex(object_id) is None
+        assert object_id not in log.find(pseudonym)
+        assert len(log.find(pseudonym)) == 2
+
+
+def test_what_waits_counts_against_the_bound_until_it_is_logged(
+    here: Site, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("provenance.log_server.MAX_ON_THE_WAY", 1000)
+    (made,) = seals(signer_of(here, Role.DEVICE), 1)
+    aside = encode_submissions([Submission(made, annex=bytes(300))])
+    with here.writing_log() as log, here.reading_log() as reader:
+        held = Held(log)
+        sequencer = Sequencer(held, lambda: NOON)  # type: ignore[arg-type]
+        app = make_app(reader, sequencer, waits=Waits(answer=0.1))
+        try:
+            for words in ("wait to be logged", "bytes are on their way"):
+                status, _, body = call(app, "POST", "/submissions", aside)
+                assert status == 503
+                assert words in json.loads(body)["detail"]
+        finally:
+            held.go.set()
+            sequencer.close()
+
+
 def test_stopping_answers_what_has_begun(here: Site, server: Any) -> None:
     made = seals(signer_of(here, Role.DEVICE), 200)
     answers: list[int] = []
