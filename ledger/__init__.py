@@ -8,6 +8,7 @@ from ledger.cbor import decode_cbor, encode_cbor
 from ledger.checkpoint import Checkpoint
 from ledger.cose_receipt import CoseInclusion, CoseReceipt, open_cose_receipt, parse_cose_receipt
 from ledger.cosigner import Cosigner, cosigned_by
+from ledger.draft import Arrival
 from ledger.entries import Entry, LoggedKey, Submission
 from ledger.errors import (
     BusyError,
@@ -91,6 +92,7 @@ __all__ = [
     "AddCheckpoint",
     "Algorithm",
     "Answer",
+    "Arrival",
     "AuditReport",
     "AuditState",
     "BusyError",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ledger.draft import Arrival
 from ledger.entries import Submission
 from ledger.errors import MalformedError, NotFoundError, RefusedError, SignatureError
 from ledger.keys import VerificationKey
 from ledger.roles import Event
-from ledger.statement import UnverifiedStatement, parse_statement, verify_statement
+from ledger.statement import Statement, UnverifiedStatement, parse_statement, verify_statement
 from ledger.view import LogView
 
 
@@ -23,26 +24,26 @@ class Gate:
         self._log = log
         self._known: dict[bytes, VerificationKey] = {}
 
-    def check(self, submissions: Sequence[Submission]) -> list[UnverifiedStatement]:
-        """Return the statements; MalformedError or RefusedError if one of them is not to wait.
+    def check(self, submissions: Sequence[Submission]) -> list[Arrival]:
+        """Parse and verify; MalformedError or RefusedError if one of them is not to wait.
 
         After a statement that adds a key, others are not checked: the key may be theirs.
         """
-        parsed = []
+        arrivals = []
         adds = False
         for each in submissions:
             statement = parse_statement(each.statement)
             if statement.object_id is None and (each.annex is not None or each.pseudonyms):
                 raise MalformedError("annex or pseudonyms of a statement that names no object")
-            if not adds or statement.kid in self._known:
-                self._verify(statement)
+            known = not adds or statement.kid in self._known
+            verified = self._verify(statement) if known else None
             adds = adds or statement.event is Event.KEY_ADDED
-            parsed.append(statement)
-        return parsed
+            arrivals.append(Arrival(each, statement, verified))
+        return arrivals
 
-    def _verify(self, statement: UnverifiedStatement) -> None:
+    def _verify(self, statement: UnverifiedStatement) -> Statement:
         try:
-            verify_statement(statement, self._key(statement.kid))
+            return verify_statement(statement, self._key(statement.kid))
         except SignatureError as error:
             raise RefusedError(f"the signature of the statement: {error}") from error
         except NotFoundError as error:

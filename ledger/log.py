@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from ledger import persist, rules, schema, store
 from ledger.annexes import check_site_key
 from ledger.database import Database
-from ledger.draft import Draft, Tail, load_tail, receive
+from ledger.draft import Arrival, Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
 from ledger.errors import BusyError, StoreError, UsageError, WitnessError
 from ledger.instants import to_milliseconds
@@ -87,10 +87,16 @@ class Log(LogView):
         """
         if self._keys is None:
             raise UsageError("the log was opened without its keys, for reading only")
+        tail = self._tail
+        keyring = Keyring() if tail is None else tail.keyring
+        return self.append_received([receive(each, keyring) for each in submissions], at=at)
+
+    def append_received(self, arrivals: Sequence[Arrival], *, at: datetime) -> list[Entry]:
+        """The same for submissions that a ``Gate`` has looked at: no signature is checked twice."""
+        if self._keys is None:
+            raise UsageError("the log was opened without its keys, for reading only")
         milliseconds = to_milliseconds(at)
         with self._lock:
-            keyring = Keyring() if self._tail is None else self._tail.keyring
-            arrivals = [receive(each, keyring) for each in submissions]
             with self._database.write() as connection:
                 draft = Draft(
                     connection, load_tail(connection, self._tail), site_key=self._site_key

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Condition, Event, Thread
 
-from ledger.entries import Entry, Submission
+from ledger.draft import Arrival
+from ledger.entries import Entry
 from ledger.errors import (
     BusyError,
     ConflictError,
@@ -28,7 +29,6 @@ from ledger.errors import (
 )
 from ledger.log import Log
 from ledger.roles import Event as Custody
-from ledger.statement import UnverifiedStatement
 
 MAX_WAITING = 1024
 MAX_WAITING_OF_ONE = 64
@@ -40,7 +40,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Request:
-    submissions: Sequence[Submission]
+    arrivals: Sequence[Arrival]
     signers: frozenset[bytes]
     alone: bool
     entries: Future[list[Entry]] = field(default_factory=Future)
@@ -84,18 +84,16 @@ class Sequencer:
         """Whether statements can be registered."""
         return not self._closing and self._failure is None
 
-    def submit(
-        self, submissions: Sequence[Submission], parsed: Sequence[UnverifiedStatement]
-    ) -> Future[list[Entry]]:
+    def submit(self, arrivals: Sequence[Arrival]) -> Future[list[Entry]]:
         """Let submissions wait to be appended, all or none; what comes of it is in the future.
 
-        ``parsed`` are their statements. OverloadedError if one of their signers has too much
-        waiting, BusyError if everybody together has or the sequencer is closing.
+        OverloadedError if one of their signers has too much waiting, BusyError if everybody
+        together has or the sequencer is closing.
         """
-        signers = frozenset(each.kid for each in parsed)
+        signers = frozenset(each.parsed.kid for each in arrivals)
         # what is erased is cleaned from the files after the append: no concern of the neighbours
-        alone = any(each.event is Custody.ERASED for each in parsed)
-        request = _Request(submissions, signers, alone)
+        alone = any(each.parsed.event is Custody.ERASED for each in arrivals)
+        request = _Request(arrivals, signers, alone)
         with self._changed:
             if self._failure is not None:
                 raise StoreError(f"the log is not written any more: {self._failure}")
@@ -138,7 +136,7 @@ class Sequencer:
             count = 0
             while self._queue:
                 request = self._queue[0]
-                count += len(request.submissions)
+                count += len(request.arrivals)
                 if batch and (count > BATCH or request.alone or batch[0].alone):
                     break
                 batch.append(self._queue.popleft())
@@ -147,8 +145,8 @@ class Sequencer:
     def _append(self, batch: Sequence[_Request]) -> None:
         """Append a batch as one; if a request in it is refused, each request for itself."""
         try:
-            together = [each for request in batch for each in request.submissions]
-            entries = self._log.append(together, at=self._clock())
+            together = [each for request in batch for each in request.arrivals]
+            entries = self._log.append_received(together, at=self._clock())
         except (ConflictError, MalformedError, RefusedError, UsageError) as error:
             if len(batch) == 1:
                 _fail(batch[0], error)
@@ -165,7 +163,7 @@ class Sequencer:
         else:
             self._grown.set()
             for request in batch:
-                count = len(request.submissions)
+                count = len(request.arrivals)
                 if request.entries.set_running_or_notify_cancel():
                     request.entries.set_result(entries[:count])
                 entries = entries[count:]

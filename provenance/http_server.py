@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 from asyncio import TimerHandle, Transport
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -123,8 +124,11 @@ class _Protocol(H11Protocol):
             self.transport.close()
 
 
-def serve(app: Starlette, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT; requests that have begun are answered first."""
+def serve(app: Starlette, listener: socket.socket, *, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; requests that have begun are answered first.
+
+    Once ``ready`` is called a signal stops it, and requests wait to be answered.
+    """
     config = uvicorn.Config(
         app,
         http=_Protocol,
@@ -145,4 +149,5 @@ def serve(app: Starlette, listener: socket.socket) -> None:
     # before uvicorn listens to signals, and when it raises the one that stopped it again
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    ready()
     server.run(sockets=[listener])

@@ -91,8 +91,8 @@ class _Service:
         size = len(body)
         try:
             submissions = await run_in_threadpool(parse, body)
-            parsed = await run_in_threadpool(self.gate.check, submissions)
-            waiting = self.sequencer.submit(submissions, parsed)
+            arrivals = await run_in_threadpool(self.gate.check, submissions)
+            waiting = self.sequencer.submit(arrivals)
         except BaseException:
             self.budget.give(size)
             raise

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from provenance.cli.failure import USAGE, CommandError, Failure
+from provenance.cli.output import document, print_json, say
+from provenance.cli.session import Session
+from provenance.cli.terminal import plain
 
 
 @contextmanager
@@ -14,6 +17,14 @@ def listening(listen: str) -> Iterator[tuple[socket.socket, str]]:
     family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
     with socket.create_server(place, family=family) as listener:
         yield listener, f"http://{listen.rpartition(':')[0]}:{listener.getsockname()[1]}"
+
+
+def announce(session: Session, *, verb: str, name: str, url: str) -> None:
+    """Print that a server listens, and where."""
+    if session.as_json:
+        print_json(document(verb, {"listening": url}, exit_code=0))
+    else:
+        say(f"{plain(name)} listens on {plain(url)}")
 
 
 def server_missing(error: ModuleNotFoundError) -> CommandError:

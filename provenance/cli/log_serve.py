@@ -1,15 +1,14 @@
 """`radseal log serve`: the log over HTTP."""
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
 
-from provenance.cli.listening import listening, server_missing
+from provenance.cli.listening import announce, listening, server_missing
 from provenance.cli.options import common, open_site, site_option
-from provenance.cli.output import document, print_json, say
 from provenance.cli.session import Session
-from provenance.cli.terminal import plain
 
 
 @click.command(short_help="Answer signers and readers over HTTP.")
@@ -49,11 +48,8 @@ def serve(session: Session, listen: str, site: Path | None) -> int:
     ):
         sequencer = Sequencer(log, lambda: datetime.now(UTC))
         try:
-            if session.as_json:
-                print_json(document("log-serve", {"listening": url}, exit_code=0))
-            else:
-                say(f"{plain(reader.origin)} listens on {plain(url)}")
-            serve_app(make_app(reader, sequencer), listener)
+            ready = partial(announce, session, verb="log-serve", name=reader.origin, url=url)
+            serve_app(make_app(reader, sequencer), listener, ready=ready)
         finally:
             sequencer.close()
     return 0

@@ -2,11 +2,12 @@
 
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
 
-from provenance.cli.listening import listening, server_missing
+from provenance.cli.listening import announce, listening, server_missing
 from provenance.cli.options import common
 from provenance.cli.output import document, facts, path_text, print_json, say
 from provenance.cli.session import Session
@@ -112,9 +113,8 @@ def serve(session: Session, folder: Path, listen: str) -> int:
     with listening(listen) as (listener, url):
         opened = WitnessFolder.open(folder)
         with closing(opened.witness()) as memory:
-            if session.as_json:
-                print_json(document("witness-serve", {"listening": url}, exit_code=0))
-            else:
-                say(f"{plain(opened.cosigner.name)} listens on {plain(url)}")
-            serve_app(make_app(memory, lambda: datetime.now(UTC)), listener)
+            name = opened.cosigner.name
+            ready = partial(announce, session, verb="witness-serve", name=name, url=url)
+            app = make_app(memory, lambda: datetime.now(UTC))
+            serve_app(app, listener, ready=ready)
     return 0

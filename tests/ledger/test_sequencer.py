@@ -27,8 +27,8 @@ from ledger import (
     WitnessError,
     hash_leaf,
     key_added_body,
-    parse_statement,
 )
+from ledger.draft import receive
 
 
 @contextmanager
@@ -41,8 +41,7 @@ def sequencer(site: Any, **limits: Any) -> Iterator[Sequencer]:
 
 
 def send(made: Sequencer, *statements: bytes) -> "Future[list[Entry]]":
-    submissions = [Submission(each) for each in statements]
-    return made.submit(submissions, [parse_statement(each) for each in statements])
+    return made.submit([receive(Submission(each), None) for each in statements])
 
 
 def test_requests_become_entries_in_their_order(site: Any) -> None:
@@ -63,11 +62,11 @@ class Gated:
         self.go, self.entered = threading.Event(), threading.Event()
         self.batches: list[int] = []
 
-    def append(self, submissions: Any, *, at: datetime) -> Any:
+    def append_received(self, arrivals: Any, *, at: datetime) -> Any:
         self.entered.set()
         assert self.go.wait(10)
-        self.batches.append(len(submissions))
-        return self._log.append(submissions, at=at)
+        self.batches.append(len(arrivals))
+        return self._log.append_received(arrivals, at=at)
 
     def checkpoint(self) -> bytes:
         note: bytes = self._log.checkpoint()
@@ -209,7 +208,7 @@ def test_rolled_back_it_takes_nothing_more(site: Any, error: Exception) -> None:
 
 def test_a_defect_of_the_append_is_told_to_those_who_wait(site: Any) -> None:
     class Broken(Gated):
-        def append(self, submissions: Any, *, at: datetime) -> Any:
+        def append_received(self, arrivals: Any, *, at: datetime) -> Any:
             raise ZeroDivisionError
 
     made = Sequencer(Broken(site.log), lambda: site.now)  # type: ignore[arg-type]
@@ -225,7 +224,9 @@ def test_the_gate_lets_keys_of_the_log_in(site: Any, spare_signer: Any) -> None:
     gate = Gate(site.log)
     object_id = site.new_object()
     seal = site.statement(Event.SEALED, site.device, object_id)
-    assert gate.check([Submission(seal, annex=b"x")])[0].object_id == object_id
+    (arrival,) = gate.check([Submission(seal, annex=b"x")])
+    assert arrival.verified is not None
+    assert arrival.verified.object_id == object_id
     with pytest.raises(RefusedError):
         gate.check([Submission(site.statement(Event.SEALED, spare_signer, object_id))])
     with pytest.raises(RefusedError):
@@ -237,6 +238,8 @@ def test_the_gate_lets_keys_of_the_log_in(site: Any, spare_signer: Any) -> None:
     with pytest.raises(MalformedError):
         gate.check([Submission(added, annex=b"x")])
     said = site.statement(Event.SEALED, spare_signer, object_id)
-    assert len(gate.check([Submission(added), Submission(said)])) == 2
+    first, second = gate.check([Submission(added), Submission(said)])
+    assert first.verified is not None
+    assert second.verified is None, "the append does it"
     site.append(added)
     assert gate.check([Submission(said)])

@@ -429,6 +429,13 @@ def test_what_waits_counts_against_the_bound_until_it_is_logged(
             sequencer.close()
 
 
+def test_a_signal_right_after_it_listens_stops_it_in_order(
+    here: Site, log_server: Callable[[Path], Any]
+) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+        assert log_server(here.folder).stop(number) == 0
+
+
 def test_stopping_answers_what_has_begun(here: Site, server: Any) -> None:
     made = seals(signer_of(here, Role.DEVICE), 200)
     answers: list[int] = []
@@ -518,10 +525,10 @@ class Held:
         self._log = log
         self.go, self.entered = threading.Event(), threading.Event()
 
-    def append(self, submissions: Any, *, at: datetime) -> Any:
+    def append_received(self, arrivals: Any, *, at: datetime) -> Any:
         self.entered.set()
         assert self.go.wait(10)
-        return self._log.append(submissions, at=at)
+        return self._log.append_received(arrivals, at=at)
 
     def checkpoint(self) -> bytes:
         return self._log.checkpoint()
