@@ -1,6 +1,8 @@
 """The bytes of registration: what is written is read, everything else is refused."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,6 +27,10 @@ from ledger import (
 )
 from ledger.registration import MAX_SUBMISSIONS, TooLargeError
 
+VECTORS = json.loads(
+    (Path(__file__).parents[1] / "vectors/log-server/submissions.json").read_text(encoding="utf-8")
+)["cases"]
+assert VECTORS
 HASHES = st.binary(min_size=32, max_size=32)
 SUBMISSIONS = st.builds(
     Submission,
@@ -52,24 +58,25 @@ def test_arbitrary_bytes_are_a_request_or_malformed(body: bytes) -> None:
     assert encode_submissions(submissions) == body
 
 
-def test_the_bytes_of_the_page() -> None:
-    body = encode_submissions([Submission(b"abc", annex=b"xy", pseudonyms=(bytes(32),))])
-    assert body == b"\x00\x03abc" + b"\x01" + bytes(32) + b"\x01\x00\x00\x00\x02xy"
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"\x00\x00\x00\x02",  # neither an annex nor none
-        b"\x00\x00\x41" + bytes(65 * 32) + b"\x00",
-        b"\x00\x00\x00\x01\x04\x00\x00\x01" + b"x",
-        b"\x00\x05abc\x00\x00",
-    ],
-)
-def test_bodies_that_are_none(body: bytes) -> None:
-    with pytest.raises(MalformedError):
-        parse_submissions(body)
+@pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["name"])
+def test_vector(case: dict[str, Any]) -> None:
+    body = bytes.fromhex(case["body"])
+    if isinstance(case["expect"], str):
+        assert case["name"].endswith("_fail")
+        with pytest.raises(MalformedError) as caught:
+            parse_submissions(body)
+        assert isinstance(caught.value, TooLargeError) is (case["expect"] == "too-large")
+        return
+    submissions = [
+        Submission(
+            bytes.fromhex(each["statement"]),
+            annex=None if each["annex"] is None else bytes.fromhex(each["annex"]),
+            pseudonyms=tuple(map(bytes.fromhex, each["pseudonyms"])),
+        )
+        for each in case["expect"]
+    ]
+    assert parse_submissions(body) == submissions
+    assert encode_submissions(submissions) == body
 
 
 def test_too_many_submissions() -> None:
