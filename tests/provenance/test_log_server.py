@@ -437,19 +437,29 @@ def test_a_signal_right_after_it_listens_stops_it_in_order(
 
 
 def test_stopping_answers_what_has_begun(here: Site, server: Any) -> None:
-    made = seals(signer_of(here, Role.DEVICE), 200)
-    answers: list[int] = []
-    sender = threading.Thread(
-        target=lambda: answers.append(post(server, framed(made), "/submissions")[0])
-    )
-    sender.start()
-    time.sleep(0.01)
-    assert server.stop() == 0
-    sender.join()
+    body = framed(seals(signer_of(here, Role.DEVICE), 200))
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection.putrequest("POST", "/submissions")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders()
+    connection.send(body[:1000])
+    time.sleep(0.5)
+    codes: list[int] = []
+    stopping = threading.Thread(target=lambda: codes.append(server.stop()))
+    stopping.start()
+    time.sleep(0.5)
+    with pytest.raises(ConnectionError):
+        server.ask("GET", "/health")
+    connection.send(body[1000:])
+    with connection.getresponse() as response:
+        assert response.status == 200
+        assert len(json.loads(response.read())["entries"]) == 200
+    connection.close()
+    stopping.join()
+    assert codes == [0]
     with here.records().log as log:
         assert log.size == 205
         assert log.head().size == 205, "what was logged is published"
-    assert answers == [200]
 
 
 def call(
