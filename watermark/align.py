@@ -137,6 +137,15 @@ def align(blocks: Blocks, guess: Guess, constellation: Constellation) -> tuple[D
     return best.matrix, best.agreement
 
 
+def centred(blocks: Blocks, guess: Guess, constellation: Constellation) -> Doubles:
+    """Return the guess with its shift alone sharpened.
+
+    Where only few blocks show the pilots, all that ``align`` may fit besides is fitted to noise.
+    """
+    start = _Phases.at(blocks, guess.matrix, constellation, guess.sign)
+    return _settle(blocks, start, constellation, guess.sign, 2).matrix
+
+
 def _settle(
     blocks: Blocks, here: "_Phases", constellation: Constellation, sign: float, freedom: int
 ) -> "_Phases":
@@ -212,8 +221,8 @@ def _slopes(places: Doubles, freedom: int) -> Doubles:
     x, y = ((places - _HALF) / _HALF).T
     one, zero = np.ones_like(x), np.zeros_like(x)
     columns = [(one, zero), (zero, one), (x, zero), (y, zero), (zero, x), (zero, y)]
-    columns += [(x * x, x * y), (x * y, y * y)][: max(0, freedom - 6)]
-    slopes: Doubles = np.array(columns).transpose(2, 1, 0)
+    columns += [(x * x, x * y), (x * y, y * y)]
+    slopes: Doubles = np.array(columns[:freedom]).transpose(2, 1, 0)
     return slopes
 
 
@@ -238,7 +247,7 @@ def _newton(phases: _Phases, constellation: Constellation, freedom: int) -> Doub
     turn = np.einsum("ka,nap->nkp", constellation.frequencies, slopes) * (2 * np.pi / SIDE)
     weight = np.maximum(phases.waves.real, 0)
     normal = np.einsum("nkp,nk,nkq->pq", turn, weight, turn)
-    damping = np.diag([1e-6] * 6 + [1e-4] * (freedom - 6)) * (np.trace(normal) / 8 + 1e-9)
+    damping = np.diag(([1e-6] * 6 + [1e-4] * 2)[:freedom]) * (np.trace(normal) / 8 + 1e-9)
     return np.linalg.solve(normal + damping, np.einsum("nkp,nk->p", turn, phases.waves.imag))
 
 

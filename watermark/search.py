@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from watermark.align import Blocks, align
+from watermark.align import Blocks, align, centred
 from watermark.canvas import to_canvas
 from watermark.detect import Allowance, Reading, read, upright
 from watermark.errors import ArgumentError
@@ -34,9 +34,9 @@ GUESSED_BY_PART: Final = 6
 TRIED: Final = 6
 """Sharpened guesses by the whole that are read at most."""
 TRIED_BY_PART: Final = 2
-AGREED: Final = 9.5
+AGREED: Final = 9.0
 """Agreement of the pilots below which a place is not read: chance reaches it in few pictures."""
-STRONG: Final = 8.5
+STRONG: Final = 8.0
 """Strength of a guess that is read even so: in a mammogram most blocks show no pilots."""
 LIKELIEST: Final = 2
 """Guesses that are also read as frames of a volume."""
@@ -152,12 +152,16 @@ class _View:
         """Yield the placements at which the pilots agree best, the best first."""
         sharp: list[tuple[float, Placement]] = []
         for guess in found:
+            pilots = constellations(key)[guess.slot]
+            strength = guess.strength * AGREED / STRONG
             try:
-                matrix, agreement = align(self.blocks, guess, constellations(key)[guess.slot])
-                placement = Placement.of(self.to_picture @ matrix)
+                matrix, agreement = align(self.blocks, guess, pilots)
+                sharp.append((max(agreement, strength), Placement.of(self.to_picture @ matrix)))
+                if strength > AGREED:
+                    matrix = centred(self.blocks, guess, pilots)
+                    sharp.append((strength, Placement.of(self.to_picture @ matrix)))
             except (ArgumentError, np.linalg.LinAlgError):  # folded flat: no place to look
                 continue
-            sharp.append((max(agreement, guess.strength * AGREED / STRONG), placement))
         sharp.sort(key=lambda one: -one[0])
         yield from (placement for likely, placement in sharp[:most] if likely > agreed)
 

@@ -9,6 +9,7 @@ import imagecodecs
 import numpy as np
 import pydicom
 import pytest
+from pydicom.uid import RLELossless
 
 from provenance import EvidenceError, Sealed, SealError, Site, Verdict, Word, restore, seal, verify
 from provenance.dicom.pixels import frames, pixel_geometry
@@ -237,34 +238,42 @@ def _png(frame: np.ndarray) -> bytes:
     return bytes(imagecodecs.png_encode((frame // 16).astype(np.uint8)))
 
 
+def repeated(path: Path, frames: int) -> pydicom.Dataset:
+    """Return an object with so many frames: its own ones, over and over, in its own syntax
+    or a native one."""
+    source = pydicom.dcmread(path)
+    syntax = source.file_meta.TransferSyntaxUID
+    if syntax.is_compressed:
+        source.decompress()
+    own = len(source.PixelData) // source.NumberOfFrames
+    source.PixelData = (source.PixelData * -(-frames // source.NumberOfFrames))[: own * frames]
+    source.NumberOfFrames = frames
+    if syntax == RLELossless:
+        source.compress(syntax)
+    return source
+
+
 @pytest.mark.corpus
 class TestRealSlices:
     @pytest.mark.parametrize(
-        "name",
-        ["emri_small.dcm", "emri_small_RLE.dcm", "emri_small_big_endian.dcm",
-         "emri_small_jpeg_2k_lossless.dcm", "emri_small_jpeg_ls_lossless.dcm"],
-    )  # fmt: skip
+        "name", ["emri_small.dcm", "emri_small_RLE.dcm", "emri_small_big_endian.dcm"]
+    )
     def test_few_and_tiny_ones_are_refused(self, name: str, site: Site, corpus_data: Path) -> None:
-        """Ten slices of 64 x 64 together reach the threshold, but not the margin."""
-        path = corpus_data / "dicom_formats" / f"pydicom-data_{name}"
+        """Four slices of 64 x 64 do not reach the margin together."""
+        buffer = BytesIO()
+        repeated(corpus_data / "dicom_formats" / f"pydicom-data_{name}", 4).save_as(buffer)
         with site.device() as device:
             with pytest.raises(SealError, match="frames are too flat"):
-                seal(path, device=device, profile="cross-section")
-            assert seal(path, device=device).volume is None
+                seal(buffer.getvalue(), device=device, profile="cross-section")
+            assert seal(buffer.getvalue(), device=device).volume is None
 
     @pytest.mark.parametrize(
         "name", ["emri_small.dcm", "emri_small_RLE.dcm", "emri_small_big_endian.dcm"]
     )
     def test_more_of_them_carry_together(self, name: str, site: Site, corpus_data: Path) -> None:
         """The same slices five times over; none would carry by itself."""
-        source = pydicom.dcmread(corpus_data / "dicom_formats" / f"pydicom-data_{name}")
+        source = repeated(corpus_data / "dicom_formats" / f"pydicom-data_{name}", 50)
         syntax = source.file_meta.TransferSyntaxUID
-        if syntax.is_compressed:
-            source.decompress()
-        source.PixelData = source.PixelData * 5
-        source.NumberOfFrames = 50
-        if syntax.is_compressed:
-            source.compress(syntax)
         buffer = BytesIO()
         source.save_as(buffer)
         before = planes(buffer.getvalue())
