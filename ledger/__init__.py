@@ -8,13 +8,16 @@ from ledger.cbor import decode_cbor, encode_cbor
 from ledger.checkpoint import Checkpoint
 from ledger.cose_receipt import CoseInclusion, CoseReceipt, open_cose_receipt, parse_cose_receipt
 from ledger.cosigner import Cosigner, cosigned_by
+from ledger.draft import Arrival
 from ledger.entries import Entry, LoggedKey, Submission
 from ledger.errors import (
     BusyError,
+    Chain,
     ConflictError,
     LedgerError,
     MalformedError,
     NotFoundError,
+    OverloadedError,
     ProofError,
     QuorumError,
     RefusedError,
@@ -22,10 +25,12 @@ from ledger.errors import (
     SignatureError,
     StoreError,
     UnknownLogError,
+    UnreachableError,
     UsageError,
     WitnessError,
 )
 from ledger.findings import AuditReport, Finding, FindingCode
+from ledger.gate import Gate
 from ledger.key_events import (
     KeyAdded,
     KeyRevoked,
@@ -38,6 +43,7 @@ from ledger.key_events import (
 from ledger.keys import Algorithm, PrivateKeySigner, Signer, VerificationKey
 from ledger.links import FIRST, Head, Link
 from ledger.log import Log, create_log, open_log
+from ledger.log_client import LogClient
 from ledger.log_keys import LogKeys
 from ledger.merkle import (
     hash_leaf,
@@ -52,7 +58,20 @@ from ledger.note_keys import NoteKey
 from ledger.policy import Policy, parse_policy
 from ledger.query import Query
 from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
+from ledger.registration import (
+    Problem,
+    Registered,
+    TooLargeError,
+    encode_link,
+    encode_problem,
+    encode_submissions,
+    parse_link,
+    parse_problem,
+    parse_registered,
+    parse_submissions,
+)
 from ledger.roles import MAY_SIGN, Event, Role
+from ledger.sequencer import Sequencer
 from ledger.statement import (
     Statement,
     UnverifiedStatement,
@@ -73,9 +92,11 @@ __all__ = [
     "AddCheckpoint",
     "Algorithm",
     "Answer",
+    "Arrival",
     "AuditReport",
     "AuditState",
     "BusyError",
+    "Chain",
     "Checkpoint",
     "ConflictError",
     "CoseInclusion",
@@ -86,6 +107,7 @@ __all__ = [
     "Finding",
     "FindingCode",
     "Followed",
+    "Gate",
     "Head",
     "Inclusion",
     "KeyAdded",
@@ -93,6 +115,7 @@ __all__ = [
     "LedgerError",
     "Link",
     "Log",
+    "LogClient",
     "LogKeys",
     "LogSource",
     "LoggedKey",
@@ -101,25 +124,31 @@ __all__ = [
     "NotFoundError",
     "Note",
     "NoteKey",
+    "OverloadedError",
     "Policy",
     "PrivateKeySigner",
+    "Problem",
     "ProofError",
     "Query",
     "QuorumError",
     "Receipt",
     "RefusedError",
+    "Registered",
     "Role",
     "RolledBackError",
+    "Sequencer",
     "SignatureError",
     "Signer",
     "Statement",
     "StoreError",
     "Submission",
     "TileFolder",
+    "TooLargeError",
     "TrustedHead",
     "TrustedLog",
     "TrustedLogs",
     "UnknownLogError",
+    "UnreachableError",
     "UnverifiedStatement",
     "UsageError",
     "VerificationKey",
@@ -132,6 +161,9 @@ __all__ = [
     "create_witness",
     "decode_cbor",
     "encode_cbor",
+    "encode_link",
+    "encode_problem",
+    "encode_submissions",
     "hash_leaf",
     "hash_node",
     "key_added_body",
@@ -147,10 +179,14 @@ __all__ = [
     "parse_add_checkpoint",
     "parse_audit_state",
     "parse_cose_receipt",
+    "parse_link",
     "parse_note",
     "parse_policy",
+    "parse_problem",
     "parse_receipt",
+    "parse_registered",
     "parse_statement",
+    "parse_submissions",
     "read_key_added",
     "read_key_revoked",
     "sign_statement",

@@ -45,7 +45,11 @@ def load_tail(connection: Connection, remembered: Tail | None) -> Tail:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A submission that was parsed and, if its key is known already, verified."""
+    """A submission that was parsed and, if its key was known already, verified.
+
+    A key id is the hash of its key, so what was verified stays so; whether the key is in force
+    is for the append to judge.
+    """
 
     submission: Submission
     parsed: UnverifiedStatement

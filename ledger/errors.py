@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ledger.links import Link
+
+
+class Chain(StrEnum):
+    """The chain a back link belongs to."""
+
+    OBJECT = "object"
+    ACTOR = "actor"
 
 
 class LedgerError(Exception):
@@ -43,9 +51,10 @@ class RefusedError(LedgerError):
 class ConflictError(LedgerError):
     """A back link that is no longer the newest: read ``current``, sign again, resubmit."""
 
-    def __init__(self, words: str, *, current: Link) -> None:
+    def __init__(self, words: str, *, current: Link, chain: Chain) -> None:
         super().__init__(words)
         self.current = current
+        self.chain = chain
 
 
 class NotFoundError(LedgerError, LookupError):
@@ -54,6 +63,14 @@ class NotFoundError(LedgerError, LookupError):
 
 class BusyError(LedgerError):
     """Another process holds the database: nothing was changed, try again."""
+
+
+class OverloadedError(BusyError):
+    """More is waiting to be logged than may wait: nothing was changed, try again."""
+
+
+class UnreachableError(LedgerError):
+    """The server of a log did not answer, or not as it must; what was sent may be logged."""
 
 
 class StoreError(LedgerError):

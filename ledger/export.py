@@ -44,10 +44,14 @@ def _write_tiles(connection: Connection, size: int, folder: Path) -> None:
             raise StoreError(f"tile {number} of level {level} is shorter than the tree needs")
         _write(folder / tile_path(level, number, width), hashes)
         if level == 0:
-            _write(folder / tile_path("entries", number, width), _bundle(connection, number, width))
+            _write(
+                folder / tile_path("entries", number, width),
+                entry_bundle(connection, number, width),
+            )
 
 
-def _bundle(connection: Connection, number: int, width: int) -> bytes:
+def entry_bundle(connection: Connection, number: int, width: int) -> bytes:
+    """Return the first ``width`` statements of a bundle, each behind its length in two bytes."""
     start = number * TILE_WIDTH
     page = store.read_entries(connection, start, start + width, count=width)
     if [entry.index for entry in page] != list(range(start, start + width)):

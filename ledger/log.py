@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from ledger import persist, rules, schema, store
 from ledger.annexes import check_site_key
 from ledger.database import Database
-from ledger.draft import Draft, Tail, load_tail, receive
+from ledger.draft import Arrival, Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
 from ledger.errors import BusyError, StoreError, UsageError, WitnessError
 from ledger.instants import to_milliseconds
@@ -47,6 +47,7 @@ class Log(LogView):
         keys: LogKeys | None,
         site_key: bytes | None,
         witnesses: Witnesses | None = None,
+        checkpoint_every: int | None = CHECKPOINT_EVERY,
     ) -> None:
         super().__init__(database, row, site_key=site_key)
         self._keys = keys
@@ -55,6 +56,7 @@ class Log(LogView):
         )
         self._tail: Tail | None = None
         self._signed = 0
+        self._checkpoint_every = checkpoint_every
         self._lock = RLock()
 
     def __enter__(self) -> Log:
@@ -85,10 +87,16 @@ class Log(LogView):
         """
         if self._keys is None:
             raise UsageError("the log was opened without its keys, for reading only")
+        tail = self._tail
+        keyring = Keyring() if tail is None else tail.keyring
+        return self.append_received([receive(each, keyring) for each in submissions], at=at)
+
+    def append_received(self, arrivals: Sequence[Arrival], *, at: datetime) -> list[Entry]:
+        """The same for submissions that a ``Gate`` has looked at: no signature is checked twice."""
+        if self._keys is None:
+            raise UsageError("the log was opened without its keys, for reading only")
         milliseconds = to_milliseconds(at)
         with self._lock:
-            keyring = Keyring() if self._tail is None else self._tail.keyring
-            arrivals = [receive(each, keyring) for each in submissions]
             with self._database.write() as connection:
                 draft = Draft(
                     connection, load_tail(connection, self._tail), site_key=self._site_key
@@ -99,7 +107,8 @@ class Log(LogView):
             self._tail = tail
             if any(each.parsed.event is Event.ERASED for each in arrivals):
                 self._finish_erasures(draft.erased.values(), draft.destroyed)
-        if tail.head.size - self._signed >= CHECKPOINT_EVERY:
+        every = self._checkpoint_every
+        if every is not None and tail.head.size - self._signed >= every:
             self._signed = tail.head.size  # without witnesses not tried again at the next append
             self._checkpoint_if_witnessed()
         return entries
@@ -258,13 +267,15 @@ def open_log(
     keys: LogKeys | None,
     annex_key: bytes | None,
     witnesses: Witnesses | None = None,
+    checkpoint_every: int | None = CHECKPOINT_EVERY,
 ) -> Log:
     """Open a log. Without ``keys`` it can be read only, without ``annex_key`` no annex can be.
 
     A head that was committed but not signed, because of a crash, is signed now, and a log of an
     earlier format is brought up to this one. With ``witnesses``, only cosigned checkpoints are
     published; RolledBackError if one of them has seen more of this log, or another one: then
-    nothing is signed.
+    nothing is signed. An append that would leave ``checkpoint_every`` entries without a checkpoint
+    asks for one; with None somebody else sees to that.
     """
     database = Database.open(Path(path), writable=keys is not None)
     try:
@@ -278,7 +289,14 @@ def open_log(
             check_site_key(annex_key), row.annex_key_check
         ):
             raise UsageError(f"this is not the annex key of the log {row.origin}")
-        log = Log(database, row, keys=keys, site_key=annex_key, witnesses=witnesses)
+        log = Log(
+            database,
+            row,
+            keys=keys,
+            site_key=annex_key,
+            witnesses=witnesses,
+            checkpoint_every=checkpoint_every,
+        )
         if keys is not None:
             log._checkpoint_if_witnessed()
             with suppress(BusyError):  # a reader is in the way: an audit will still say so

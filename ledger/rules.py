@@ -6,7 +6,7 @@ tell which one is broken.
 
 from __future__ import annotations
 
-from ledger.errors import ConflictError, MalformedError, RefusedError, SignatureError
+from ledger.errors import Chain, ConflictError, MalformedError, RefusedError, SignatureError
 from ledger.key_events import KeyAdded, read_key_added, read_key_revoked
 from ledger.keyring import KeyRecord, Keyring
 from ledger.links import FIRST, Link
@@ -48,9 +48,11 @@ def check_links(statement: _Any, *, actor_next: Link, object_next: Link | None) 
     """Return only if both back links name the newest; ConflictError with the current one."""
     if statement.object_link != object_next:
         assert object_next is not None
-        raise ConflictError("another statement of this object came first", current=object_next)
+        words = "another statement of this object came first"
+        raise ConflictError(words, current=object_next, chain=Chain.OBJECT)
     if statement.actor_link != actor_next:
-        raise ConflictError("the signer's chain goes on at another place", current=actor_next)
+        words = "the signer's chain goes on at another place"
+        raise ConflictError(words, current=actor_next, chain=Chain.ACTOR)
 
 
 def follow_keys(statement: _Any, keyring: Keyring, *, index: int) -> Keyring:

@@ -6,10 +6,11 @@ it the same first hashes, so that one stored tile serves every size.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ledger.errors import StoreError, UsageError
+from ledger.errors import MalformedError, StoreError, UsageError
 from ledger.links import HASH_SIZE
 from ledger.merkle import EMPTY_ROOT, fold_peaks, hash_node
 
@@ -183,3 +184,25 @@ def tile_path(level: int | str, number: int, width: int) -> str:
             break
     name = "/".join([*(f"x{group}" for group in reversed(groups[1:])), groups[0]])
     return f"tile/{level}/{name}" + (f".p/{width}" if width < TILE_WIDTH else "")
+
+
+_TILE_PATH = re.compile(
+    r"tile/(?P<level>entries|0|[1-9][0-9]?)/(?P<number>(?:x[0-9]{3}/){0,6}[0-9]{3})"
+    r"(?:\.p/(?P<width>[1-9][0-9]{0,2}))?"
+)
+
+
+def parse_tile_path(path: str) -> tuple[int | str, int, int]:
+    """Return level, number and width; MalformedError for any path but the one ``tile_path`` gives.
+
+    A path without a width names a full tile.
+    """
+    match = _TILE_PATH.fullmatch(path)
+    if match is None:
+        raise MalformedError(f"not the path of a tile: {path[:80]!r}")
+    level = match["level"] if match["level"] == "entries" else int(match["level"])
+    number = int(match["number"].replace("x", "").replace("/", ""))
+    width = int(match["width"] or TILE_WIDTH)
+    if tile_path(level, number, width) != path:
+        raise MalformedError(f"not the path of a tile: {path[:80]!r}")
+    return level, number, width

@@ -15,15 +15,15 @@ from ledger.audit_state import AuditState
 from ledger.cose_receipt import sign_cose_receipt
 from ledger.database import Database
 from ledger.entries import Entry, LoggedKey
-from ledger.errors import NotFoundError, UsageError
-from ledger.export import export_tiles
+from ledger.errors import MalformedError, NotFoundError, StoreError, UsageError
+from ledger.export import entry_bundle, export_tiles
 from ledger.findings import AuditReport
 from ledger.keyring import KeyRecord
-from ledger.links import FIRST, Link
+from ledger.links import FIRST, HASH_SIZE, Link
 from ledger.log_keys import LogKeys
 from ledger.query import Query, bind_query
 from ledger.receipt import Receipt
-from ledger.tiles import consistency_path, inclusion_path
+from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, consistency_path, inclusion_path, parse_tile_path
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
 
 _PAGE = 512  # entries read at a time
@@ -78,6 +78,10 @@ class LogView:
         """
         note, _, path = self._place(index, size)
         return bytes(Receipt(index, path, note))
+
+    def receipt(self, entry: Entry) -> bytes:
+        """Return the receipt of an entry, as ``prove``; a log elsewhere has this, too."""
+        return self.prove(entry.index)
 
     def prove_cose(self, index: int, *, keys: LogKeys, size: int | None = None) -> bytes:
         """Return the same proof as a COSE receipt, which ``keys`` sign anew (RFC 9942)."""
@@ -229,6 +233,28 @@ class LogView:
         note = self.checkpoint()
         with self._database.read() as connection:
             export_tiles(connection, note, self._open(note), Path(directory))
+
+    def static_file(self, path: str) -> bytes:
+        """Return the file that tlog-tiles has at ``path``: a tile or bundle of the published tree.
+
+        Every width is there that this tree or one before it has. NotFoundError for the rest.
+        """
+        try:
+            level, number, width = parse_tile_path(path)
+        except MalformedError as error:
+            raise NotFoundError(str(error)) from error
+        height = 0 if isinstance(level, str) else level
+        with self._database.read() as connection:
+            newest = store.newest_checkpoint(connection)
+            published = (0 if newest is None else newest[0]) >> TILE_HEIGHT * height
+            if number * TILE_WIDTH + width > published:
+                raise NotFoundError(f"the published tree has no {path}")
+            if isinstance(level, str):
+                return entry_bundle(connection, number, width)
+            hashes = store.tile_reader(connection)(level, number)[: width * HASH_SIZE]
+        if len(hashes) != width * HASH_SIZE:
+            raise StoreError(f"tile {number} of level {level} is shorter than the tree needs")
+        return hashes
 
     def _open(self, note: bytes) -> TrustedHead:
         """Check a checkpoint's signatures, once for many receipts under it."""

@@ -102,8 +102,13 @@ class WitnessClient:
             raise WitnessError(f"{self.url} cannot be reached: {error}") from error
 
 
-def exchange(method: str, url: str, body: bytes | None, *, seconds: float) -> tuple[int, bytes]:
-    """Return status and body of one request; all of it has ``seconds``, then the line is cut."""
+def exchange(
+    method: str, url: str, body: bytes | None, *, seconds: float, most: int = MAX_ANSWER
+) -> tuple[int, bytes]:
+    """Return status and body of one request; all of it has ``seconds``, then the line is cut.
+
+    ValueError for an answer of more than ``most`` bytes.
+    """
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=seconds)
@@ -115,13 +120,13 @@ def exchange(method: str, url: str, body: bytes | None, *, seconds: float) -> tu
         try:
             connection.request(method, parts.path, body, {"Connection": "close"})
             with connection.getresponse() as response:
-                status, answer = response.status, response.read(MAX_ANSWER + 1)
+                status, answer = response.status, response.read(most + 1)
         finally:
             timer.cancel()
     finally:
         connection.close()
-    if len(answer) > MAX_ANSWER:
-        raise ValueError(f"an answer of more than {MAX_ANSWER} bytes")
+    if len(answer) > most:
+        raise ValueError(f"an answer of more than {most} bytes")
     return status, answer
 
 

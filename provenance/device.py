@@ -8,7 +8,7 @@ from typing import Self
 
 from ledger import ConflictError, Entry, Event, Head, Signer, Submission, sign_statement
 from provenance.mark_keys import mark_key_id
-from provenance.records import Records
+from provenance.writable_log import WritableLog
 
 # Another process with the same key may append between our look and our append.
 APPEND_ATTEMPTS = 16
@@ -20,7 +20,8 @@ class Device:
 
     signer: Signer
     certificates: tuple[bytes, ...]
-    records: Records
+    log: WritableLog
+    lookup_key: bytes
     mark_key: bytes
 
     @property
@@ -49,7 +50,7 @@ class Device:
             statement = self._sign(event, object_id=object_id, body=body, at=at)
             try:
                 submission = Submission(statement, annex=annex, pseudonyms=pseudonyms)
-                (entry,) = self.records.log.append([submission], at=at)
+                (entry,) = self.log.append([submission], at=at)
             except ConflictError:
                 if attempt == APPEND_ATTEMPTS:
                     raise
@@ -59,7 +60,7 @@ class Device:
     def _sign(
         self, event: Event, *, object_id: bytes | None, body: Mapping[int, object], at: datetime
     ) -> bytes:
-        log = self.records.log
+        log = self.log
         head = log.head()
         return sign_statement(
             event=event,
@@ -74,7 +75,7 @@ class Device:
 
     def close(self) -> None:
         """Close the log."""
-        self.records.log.close()
+        self.log.close()
 
     def __enter__(self) -> Self:
         return self

@@ -42,6 +42,18 @@ def uid_of(dataset: pydicom.Dataset, lookup: Lookup) -> bytes | None:
     return text(dataset, _UIDS[lookup]).encode("ascii", "replace") or None
 
 
+def pseudonyms(
+    key: bytes, dataset: pydicom.Dataset, image_roots: tuple[bytes, ...]
+) -> Iterator[bytes]:
+    """Yield all pseudonyms under which an object is to be found."""
+    for lookup in _UIDS:
+        value = uid_of(dataset, lookup)
+        if value is not None:
+            yield pseudonym(key, lookup, value)
+    for image_root in image_roots:
+        yield pseudonym(key, Lookup.PIXELS, image_root)
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """A log, and the key by which its look-up index is read."""
@@ -49,22 +61,6 @@ class Records:
     log: Log
     lookup_key: bytes
 
-    def pseudonyms(
-        self, dataset: pydicom.Dataset, image_roots: tuple[bytes, ...]
-    ) -> tuple[bytes, ...]:
-        """Return all pseudonyms under which an object is to be found."""
-        return tuple(self._pseudonyms(dataset, image_roots))
-
     def find(self, lookup: Lookup, value: bytes) -> tuple[bytes, ...]:
         """Return the seal ids known under ``value``, oldest first."""
         return self.log.find(pseudonym(self.lookup_key, lookup, value))
-
-    def _pseudonyms(
-        self, dataset: pydicom.Dataset, image_roots: tuple[bytes, ...]
-    ) -> Iterator[bytes]:
-        for lookup in _UIDS:
-            value = uid_of(dataset, lookup)
-            if value is not None:
-                yield pseudonym(self.lookup_key, lookup, value)
-        for image_root in image_roots:
-            yield pseudonym(self.lookup_key, Lookup.PIXELS, image_root)

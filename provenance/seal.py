@@ -38,6 +38,7 @@ from provenance.marking import (
     weakness,
     with_plane,
 )
+from provenance.records import pseudonyms
 from provenance.seal_root import SALT_SIZE, commit_descriptor, commit_object, commit_original
 from provenance.volume import mark_frames
 
@@ -147,10 +148,12 @@ def seal_at_time(
         body=body.to_cbor(),
         at=at,
         annex=encoded,
-        pseudonyms=device.records.pseudonyms(marking.instance.dataset, marking.image_roots),
+        pseudonyms=tuple(
+            pseudonyms(device.lookup_key, marking.instance.dataset, marking.image_roots)
+        ),
     )
     step("sign and log")
-    receipt = device.records.log.prove(entry.index)
+    receipt = device.log.receipt(entry)
     restore = marking.restore_data
     write_carrier(marking.instance.dataset, Carrier(entry.statement, encoded, receipt, restore))
     step("carry")

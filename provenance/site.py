@@ -26,10 +26,12 @@ from ledger import (
     Head,
     LedgerError,
     Log,
+    LogClient,
     LogKeys,
     Role,
     Signer,
     Submission,
+    TrustedLogs,
     Witnesses,
     create_log,
     key_added_body,
@@ -44,6 +46,7 @@ from provenance.mark_keys import mark_key_id
 from provenance.records import Records
 from provenance.signers import generate_key, load_signer, save_key, write_secret
 from provenance.trust import TrustStore, read_policy
+from provenance.writable_log import WritableLog
 
 SCHEMA = "radseal/site/1"
 ROLES = (Role.ARCHIVIST, Role.DEVICE, Role.OPERATOR, Role.GATEWAY, Role.AUDITOR)
@@ -166,6 +169,20 @@ class Site:
         ) as log:
             return log.size
 
+    def writing_log(self) -> Log:
+        """Open the log to append, and to publish when somebody says so: no append does."""
+        return open_log(
+            self._ledger,
+            keys=self.log_keys(),
+            annex_key=self._secret("annex"),
+            witnesses=self._witnesses(),
+            checkpoint_every=None,
+        )
+
+    def reading_log(self) -> Log:
+        """Open the log without any key: what is published, and no annex."""
+        return open_log(self._ledger, keys=None, annex_key=None)
+
     def device(self, role: Role = Role.DEVICE) -> Device:
         """Open the ledger to write, with the keys of the site's actor in ``role``."""
         log = open_log(
@@ -174,11 +191,27 @@ class Site:
             annex_key=self._secret("annex"),
             witnesses=self._witnesses(),
         )
-        certificate = self.certificate(role)
+        return self._device(role, log)
+
+    def remote_device(self, url: str, role: Role = Role.DEVICE) -> Device:
+        """Write to the site's ledger where ``radseal log serve`` serves it.
+
+        Needs, of the site's folder, site.json, the trust folder, the certificate and the key of
+        the actor, and the keys ``lookup`` and ``mark``: neither ledger nor keys of the log.
+        """
+        logs = self.trust.logs
+        try:
+            own = TrustedLogs((logs.find(self.origin),), logs.policy)
+        except LedgerError as error:
+            raise UsageError(f"{self.folder / 'trust'} has no key of {self.origin}") from error
+        return self._device(role, LogClient(url, own))
+
+    def _device(self, role: Role, log: WritableLog) -> Device:
         return Device(
             signer=load_signer(self._key_file(role)),
-            certificates=(certificate_der(certificate),),
-            records=Records(log, self._secret("lookup")),
+            certificates=(certificate_der(self.certificate(role)),),
+            log=log,
+            lookup_key=self._secret("lookup"),
             mark_key=self.mark_key,
         )
 

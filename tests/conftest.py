@@ -135,16 +135,17 @@ def edit() -> Callable[[bytes, Callable[[pydicom.Dataset], object]], bytes]:
 
 
 @dataclass
-class WitnessServer:
-    """A running witness: a process of its own."""
+class Server:
+    """A running witness or log: a process of its own."""
 
     folder: Path
     place: str = "127.0.0.1:0"
+    verb: tuple[str, ...] = ("witness", "serve", "--dir")
     process: subprocess.Popen[str] = field(init=False)
     port: int = field(init=False)
 
     def start(self) -> None:
-        words = ["witness", "serve", "--dir", str(self.folder), "--listen", self.place]
+        words = [*self.verb, str(self.folder), "--listen", self.place]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "provenance.cli", *words, "--json"],
             stdout=subprocess.PIPE,
@@ -186,12 +187,22 @@ class WitnessServer:
 
 
 @pytest.fixture
-def witness_server() -> Iterator[Callable[..., WitnessServer]]:
+def witness_server() -> Iterator[Callable[..., Server]]:
     """Start witnesses: ``witness_server(folder, place)``; all are stopped at the end."""
-    servers: list[WitnessServer] = []
+    yield from _servers()
 
-    def started(folder: Path, place: str = "127.0.0.1:0") -> WitnessServer:
-        servers.append(WitnessServer(folder, place))
+
+@pytest.fixture
+def log_server() -> Iterator[Callable[..., Server]]:
+    """Start log servers: ``log_server(site_folder, place)``; all are stopped at the end."""
+    yield from _servers(verb=("log", "serve", "--site"))
+
+
+def _servers(**kind: tuple[str, ...]) -> Iterator[Callable[..., Server]]:
+    servers: list[Server] = []
+
+    def started(folder: Path, place: str = "127.0.0.1:0") -> Server:
+        servers.append(Server(folder, place, **kind))
         servers[-1].start()
         return servers[-1]
 

@@ -51,6 +51,12 @@ WEAK_DO = (
     help="Strength of the mark, or none. Default: the modality decides.",
 )
 @site_option
+@click.option(
+    "--log",
+    "url",
+    metavar="URL",
+    help="Where radseal log serve serves the site's log. Default: the log in the site's folder.",
+)
 @click.option("--resume", is_flag=True, help="Skip outputs that are there and carry a seal.")
 @force_option
 @common
@@ -61,6 +67,7 @@ def seal(
     output: Path,
     profile: str | None,
     site: Path | None,
+    url: str | None,
     resume: bool,
     force: bool,
 ) -> int:
@@ -75,6 +82,7 @@ def seal(
       radseal seal chest.dcm -o sealed --site /srv/radseal
       radseal seal /acquired/today -o /sealed/today --resume
       radseal seal ct/ -o sealed --watermark none
+      radseal seal chest.dcm -o sealed --log https://log.hospital.example
     """
     from provenance.batch import Done, Sealing, seal_file
 
@@ -89,7 +97,7 @@ def seal(
     stopped = False
     quiet = session.as_json or len(found.files) < 2
     with (
-        opened.device() as device,
+        opened.device() if url is None else opened.remote_device(url) as device,
         stderr_progress(len(found.files), "seal", quiet=quiet, clock=session.monotonic) as progress,
     ):
         for file, target in zip(found.files, outputs, strict=True):

@@ -1,12 +1,13 @@
 """`radseal witness`: remember what logs have said, and cosign what goes on from there."""
 
-import socket
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
 
-from provenance.cli.failure import USAGE, CommandError, Failure
+from provenance.cli.listening import announce, listening, server_missing
 from provenance.cli.options import common
 from provenance.cli.output import document, facts, path_text, print_json, say
 from provenance.cli.session import Session
@@ -105,43 +106,15 @@ def serve(session: Session, folder: Path, listen: str) -> int:
     from provenance.witness_folder import WitnessFolder
 
     try:
+        from provenance.http_server import serve as serve_app
         from provenance.witness_server import make_app
-        from provenance.witness_server import serve as serve_app
     except ModuleNotFoundError as error:
-        raise CommandError(
-            Failure(
-                "the server is not installed",
-                why=f"the package {error.name} is missing",
-                do="pip install 'radseal[server]'",
-                exit_code=USAGE,
-            )
-        ) from error
-    place = _place(listen)
-    opened = WitnessFolder.open(folder)
-    memory = opened.witness()
-    try:
-        family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
-        with socket.create_server(place, family=family) as listener:
-            url = f"http://{listen.rpartition(':')[0]}:{listener.getsockname()[1]}"
-            if session.as_json:
-                print_json(document("witness-serve", {"listening": url}, exit_code=0))
-            else:
-                say(f"{plain(opened.cosigner.name)} listens on {plain(url)}")
-            serve_app(make_app(memory, lambda: datetime.now(UTC)), listener)
-    finally:
-        memory.close()
+        raise server_missing(error) from error
+    with listening(listen) as (listener, url):
+        opened = WitnessFolder.open(folder)
+        with closing(opened.witness()) as memory:
+            name = opened.cosigner.name
+            ready = partial(announce, session, verb="witness-serve", name=name, url=url)
+            app = make_app(memory, lambda: datetime.now(UTC))
+            serve_app(app, listener, ready=ready)
     return 0
-
-
-def _place(listen: str) -> tuple[str, int]:
-    host, colon, port = listen.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise CommandError(
-            Failure(
-                f"{listen} is not a place to listen",
-                why="it takes an address and a port",
-                do="give --listen 127.0.0.1:8099, for example",
-                exit_code=USAGE,
-            )
-        )
-    return host.removeprefix("[").removesuffix("]"), int(port)

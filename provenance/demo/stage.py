@@ -104,8 +104,7 @@ class Stage:
 
     def log_facts(self) -> LogFacts:
         """Sign a checkpoint, and audit the whole ledger."""
-        with self.site.device(Role.ARCHIVIST) as archivist:
-            log = archivist.records.log
+        with self.site.writing_log() as log:
             checkpoint = log.checkpoint().decode("utf-8")
             report = log.audit()
             return LogFacts(

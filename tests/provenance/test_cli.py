@@ -68,6 +68,7 @@ def test_there_are_all_commands() -> None:
             "log upgrade",
             "log query",
             "log monitor",
+            "log serve",
         ),
         *("witness init", "witness serve"),
         *("tamper", "explain", "doctor", "demo"),

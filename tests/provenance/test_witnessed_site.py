@@ -36,7 +36,7 @@ def test_a_seal_under_witnesses_is_verified_by_their_policy(
     servers = witnessed(site, tmp_path, witness_server)
     with site.device() as device:
         sealed = seal(make_dicom(), device=device)
-        names = {each.name for each in parse_note(device.records.log.checkpoint()).signatures}
+        names = {each.name for each in parse_note(device.log.checkpoint()).signatures}
     assert names & {"w0.example", "w1.example"}
     trust = TrustStore.load(site.folder / "trust")
     assert verify(sealed.to_bytes(), trust=trust).word is Word.AUTHENTIC

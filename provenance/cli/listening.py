@@ -1,0 +1,53 @@
+"""Where a server listens, and how its verb says so."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from provenance.cli.failure import USAGE, CommandError, Failure
+from provenance.cli.output import document, print_json, say
+from provenance.cli.session import Session
+from provenance.cli.terminal import plain
+
+
+@contextmanager
+def listening(listen: str) -> Iterator[tuple[socket.socket, str]]:
+    """Hold a socket that listens at ADDRESS:PORT, and its address as a URL."""
+    place = _place(listen)
+    family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
+    with socket.create_server(place, family=family) as listener:
+        yield listener, f"http://{listen.rpartition(':')[0]}:{listener.getsockname()[1]}"
+
+
+def announce(session: Session, *, verb: str, name: str, url: str) -> None:
+    """Print that a server listens, and where."""
+    if session.as_json:
+        print_json(document(verb, {"listening": url}, exit_code=0))
+    else:
+        say(f"{plain(name)} listens on {plain(url)}")
+
+
+def server_missing(error: ModuleNotFoundError) -> CommandError:
+    """Return the words for an installation without the extra ``server``."""
+    return CommandError(
+        Failure(
+            "the server is not installed",
+            why=f"the package {error.name} is missing",
+            do="pip install 'radseal[server]'",
+            exit_code=USAGE,
+        )
+    )
+
+
+def _place(listen: str) -> tuple[str, int]:
+    host, colon, port = listen.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise CommandError(
+            Failure(
+                f"{listen} is not a place to listen",
+                why="it takes an address and a port",
+                do="give --listen 127.0.0.1:8099, for example",
+                exit_code=USAGE,
+            )
+        )
+    return host.removeprefix("[").removesuffix("]"), int(port)

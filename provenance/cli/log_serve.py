@@ -1,0 +1,55 @@
+"""`radseal log serve`: the log over HTTP."""
+
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import click
+
+from provenance.cli.listening import announce, listening, server_missing
+from provenance.cli.options import common, open_site, site_option
+from provenance.cli.session import Session
+
+
+@click.command(short_help="Answer signers and readers over HTTP.")
+@click.option(
+    "--listen",
+    default="127.0.0.1:8098",
+    show_default=True,
+    metavar="ADDRESS:PORT",
+    help="Where to listen; port 0 takes a free one.",
+)
+@site_option
+@common
+@click.pass_obj
+def serve(session: Session, listen: str, site: Path | None) -> int:
+    """Register statements over HTTP, and hand out the log as C2SP tlog-tiles, until SIGTERM.
+
+    Who may write is said by the signature of each statement and the role of its key. Reads are
+    for everyone; annexes cannot be read. It speaks HTTP without TLS: towards a network, put a
+    reverse proxy before it. It prints its address once it listens. It needs radseal[server].
+
+    \b
+    Example
+      radseal log serve --site /srv/radseal --listen 127.0.0.1:8098
+    """
+    try:
+        from provenance.http_server import serve as serve_app
+        from provenance.log_server import make_app
+    except ModuleNotFoundError as error:
+        raise server_missing(error) from error
+    from ledger import Sequencer
+
+    opened = open_site(site)
+    with (
+        listening(listen) as (listener, url),
+        opened.writing_log() as log,
+        opened.reading_log() as reader,
+    ):
+        sequencer = Sequencer(log, lambda: datetime.now(UTC))
+        try:
+            ready = partial(announce, session, verb="log-serve", name=reader.origin, url=url)
+            serve_app(make_app(reader, sequencer), listener, ready=ready)
+        finally:
+            sequencer.close()
+    return 0

@@ -1,0 +1,162 @@
+"""Sealing at a device that has neither ledger nor the keys of the log: they are behind a server."""
+
+import json
+import shutil
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from provenance import Site, TrustStore, Word, seal, verify
+from provenance.cli.root import cli
+from provenance.errors import UsageError
+from provenance.witness_folder import WitnessFolder
+
+NEEDED = (
+    *("site.json", "trust", "certificates/device.pem"),
+    *("keys/device.key.pem", "keys/lookup.key", "keys/mark.key"),
+)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Site:
+    return Site.init(tmp_path / "archive", name="here")
+
+
+@pytest.fixture
+def modality(archive: Site, tmp_path: Path) -> Site:
+    """What a device needs of a site's folder, and no more."""
+    folder = tmp_path / "modality"
+    for name in NEEDED:
+        source = archive.folder / name
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, folder / name)
+        else:
+            shutil.copy(source, folder / name)
+    return Site.open(folder)
+
+
+def test_it_seals_over_the_line(
+    archive: Site,
+    modality: Site,
+    make_dicom: Callable[..., bytes],
+    log_server: Callable[..., Any],
+) -> None:
+    server = log_server(archive.folder)
+    with modality.remote_device(server.url) as device:
+        sealed = [seal(make_dicom(), device=device) for _ in range(2)]
+        with archive.device() as local:  # another process could be that
+            sealed.append(seal(make_dicom(), device=local))
+        sealed.append(seal(make_dicom(), device=device))
+    assert [each.log_index for each in sealed] == [5, 6, 7, 8]
+    trust = TrustStore.load(archive.folder / "trust")
+    for each in sealed:
+        assert verify(each.to_bytes(), trust=trust).word is Word.AUTHENTIC
+    assert server.stop() == 0
+    records = archive.records()
+    with records.log as log:
+        assert log.audit().ok
+        assert all(log.annex(each.seal_id) for each in sealed)
+
+
+def test_the_command(
+    archive: Site,
+    modality: Site,
+    tmp_path: Path,
+    make_dicom: Callable[..., bytes],
+    log_server: Callable[..., Any],
+) -> None:
+    server = log_server(archive.folder)
+    (tmp_path / "image.dcm").write_bytes(make_dicom())
+    words = ["seal", str(tmp_path / "image.dcm"), "-o", str(tmp_path / "out"), "--json"]
+    site = ["--site", str(modality.folder)]
+    result = CliRunner().invoke(cli, [*words, *site, "--log", server.url])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["objects"][0]["log_index"] == 5
+    shutil.rmtree(tmp_path / "out")
+    result = CliRunner().invoke(cli, [*words, *site, "--log", "nowhere"])
+    assert result.exit_code == 2
+    assert "nowhere is not the address of a log" in result.output
+
+
+def test_a_server_that_is_down_for_a_moment_is_waited_for(
+    archive: Site,
+    modality: Site,
+    make_dicom: Callable[..., bytes],
+    log_server: Callable[..., Any],
+) -> None:
+    server = log_server(archive.folder)
+    server.stop(signal.SIGKILL)
+    again = threading.Timer(1, log_server, (archive.folder, f"127.0.0.1:{server.port}"))
+    again.start()
+    with modality.remote_device(server.url) as device:
+        sealed = seal(make_dicom(), device=device)
+    again.join()
+    assert sealed.log_index == 5
+
+
+def test_without_an_answer_nothing_is_written(
+    modality: Site, tmp_path: Path, make_dicom: Callable[..., bytes], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("ledger.log_client.ATTEMPTS", 1)
+    (tmp_path / "image.dcm").write_bytes(make_dicom())
+    words = ["seal", str(tmp_path / "image.dcm"), "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(
+        cli, [*words, "--site", str(modality.folder), "--log", "http://127.0.0.1:1"]
+    )
+    assert result.exit_code == 15
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_a_server_of_another_log_is_refused(
+    archive: Site,
+    modality: Site,
+    tmp_path: Path,
+    make_dicom: Callable[..., bytes],
+    log_server: Callable[..., Any],
+) -> None:
+    other = Site.init(tmp_path / "other", name="there")
+    server = log_server(other.folder)
+    (tmp_path / "image.dcm").write_bytes(make_dicom())
+    words = ["seal", str(tmp_path / "image.dcm"), "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(cli, [*words, "--site", str(modality.folder), "--log", server.url])
+    assert result.exit_code == 15
+    assert "not among the trusted ones" in result.output
+    assert not list(tmp_path.glob("out/*"))
+    (modality.folder / "trust/logs/site.vkeys").unlink()
+    with pytest.raises(UsageError):
+        modality.remote_device(server.url)
+
+
+def test_under_witnesses_the_receipt_is_cosigned(
+    archive: Site,
+    modality: Site,
+    tmp_path: Path,
+    make_dicom: Callable[..., bytes],
+    log_server: Callable[..., Any],
+    witness_server: Callable[..., Any],
+) -> None:
+    vkeys = (archive.folder / "trust/logs/site.vkeys").read_text().splitlines()
+    made = WitnessFolder.make(tmp_path / "w", name="w.example", logs=vkeys)
+    witness = witness_server(tmp_path / "w")
+    text = f"witness w {made.cosigner.vkeys[1]} {witness.url}\nquorum w\n"
+    for site in (archive, modality):
+        (site.folder / "trust/policy").write_text(text)
+    backup = tmp_path / "backup"
+    shutil.copy(archive.folder / "ledger.sqlite", backup)
+    server = log_server(archive.folder)
+    with modality.remote_device(server.url) as device:
+        sealed = seal(make_dicom(), device=device)
+    trust = TrustStore.load(modality.folder / "trust")
+    assert verify(sealed.to_bytes(), trust=trust).word is Word.AUTHENTIC
+    assert server.stop() == 0
+    shutil.copy(backup, archive.folder / "ledger.sqlite")
+    words = ["log", "serve", "--site", str(archive.folder), "--listen", "127.0.0.1:0"]
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 15, "a restored backup does not serve"
+    assert "the database is an old copy" in result.output
