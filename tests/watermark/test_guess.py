@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from watermark.align import BLOCK, Blocks, align
+from watermark.align import BLOCK, Blocks, align, centred
 from watermark.canvas import to_canvas
 from watermark.grid import SIDE, Geometry
 from watermark.guess import STRAINS, Guess, guesses, strained
@@ -72,6 +72,23 @@ def test_aligning_sharpens_to_a_fraction_of_a_point(
     off[:2, 2] += 3.0
     off[0, 0] *= 1.004
     assert _error(align(blocks, replace(best, matrix=off), pilots)[0], truth) < 0.5
+
+
+def test_a_shift_alone_is_sharpened(
+    best: Guess, truth: np.ndarray, flat: np.ndarray, key: bytes
+) -> None:
+    pilots = constellations(key)[best.slot]
+    blocks = Blocks.of(flat)
+    exact = align(blocks, best, pilots)[0]
+    off = exact.copy()
+    off[:2, 2] += (1.2, -0.9)
+    assert _error(off, truth) > 1
+    found = centred(blocks, replace(best, matrix=off), pilots)
+    assert _error(found, truth) < 0.5
+    turned = exact.copy()
+    turned[0, 0] *= 1.01
+    kept = centred(blocks, replace(best, matrix=turned), pilots)
+    assert np.allclose(np.linalg.inv(kept)[:2, :2], np.linalg.inv(turned)[:2, :2], atol=1e-4)
 
 
 def test_other_constellations_agree_far_less(best: Guess, flat: np.ndarray, key: bytes) -> None:
