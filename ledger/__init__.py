@@ -36,10 +36,13 @@ from ledger.key_events import (
     KeyRevoked,
     key_added_body,
     key_revoked_body,
+    log_keys_body,
     make_genesis,
     read_key_added,
     read_key_revoked,
+    read_log_keys,
 )
+from ledger.key_sets import KeySet, key_lines, read_key_lines
 from ledger.keys import Algorithm, PrivateKeySigner, Signer, VerificationKey
 from ledger.links import FIRST, Head, Link
 from ledger.log import Log, create_log, open_log
@@ -112,6 +115,7 @@ __all__ = [
     "Inclusion",
     "KeyAdded",
     "KeyRevoked",
+    "KeySet",
     "LedgerError",
     "Link",
     "Log",
@@ -167,7 +171,9 @@ __all__ = [
     "hash_leaf",
     "hash_node",
     "key_added_body",
+    "key_lines",
     "key_revoked_body",
+    "log_keys_body",
     "make_genesis",
     "merkle_root",
     "open_checkpoint",
@@ -188,7 +194,9 @@ __all__ = [
     "parse_statement",
     "parse_submissions",
     "read_key_added",
+    "read_key_lines",
     "read_key_revoked",
+    "read_log_keys",
     "sign_statement",
     "verify_consistency",
     "verify_inclusion",

@@ -41,7 +41,7 @@ def audit_log(
         return AuditReport(0, EMPTY_ROOT, 0, findings.all())
     head = store.read_head(connection)
     check_database(connection, findings)
-    chains = ChainAudit(connection, findings, row.genesis_kid)
+    chains = ChainAudit(connection, findings, row)
     tree = TreeAudit(connection, findings, trusted, roots, TreeBuilder())
     covered = _read(connection, findings, chains, tree, head, start=0, progress=progress)
     check_aside(connection, findings, site_key=site_key, erased=chains.erased)
@@ -73,7 +73,7 @@ def audit_since(
     if tree is None:  # nothing that follows could be judged
         return AuditReport(head.size, head.root, 0, findings.all(), seen.size)
     try:
-        chains = ChainAudit(connection, findings, row.genesis_kid, start=seen.size)
+        chains = ChainAudit(connection, findings, row, start=seen.size)
         replay_keys(connection, findings, chains, seen, key_events=remembered.key_events)
         later = check_earlier(connection, findings, seen, roots)
         grown = TreeAudit(connection, findings, trusted, later, tree)

@@ -11,6 +11,8 @@ from ledger import rules, schema, store
 from ledger.errors import LedgerError, MalformedError, RefusedError, StoreError
 from ledger.findings import FindingCode, Findings
 from ledger.instants import to_milliseconds
+from ledger.key_events import read_log_keys
+from ledger.key_sets import KeySuccession, key_lines
 from ledger.keyring import Keyring
 from ledger.links import FIRST, Link
 from ledger.roles import ABOUT_THE_LOG, Event
@@ -47,11 +49,12 @@ class ChainAudit:
     """
 
     def __init__(
-        self, connection: Connection, findings: Findings, genesis_kid: bytes, *, start: int = 0
+        self, connection: Connection, findings: Findings, log: store.LogRow, *, start: int = 0
     ) -> None:
         self._connection = connection
         self._findings = findings
-        self._genesis_kid = genesis_kid
+        self._log = log
+        self._succession = KeySuccession(log.origin)
         self._keyring = Keyring()
         self._key_events: list[int] = []
         self._start = start
@@ -91,10 +94,20 @@ class ChainAudit:
             if stored.records.get(kid) != self._keyring.records.get(kid):
                 words = f"the table of keys differs from the statements about {kid.hex()}"
                 self._findings.add(None, FindingCode.KEYS, words)
+        self._check_log_keys()
         if head.key_events != len(self._key_events):
             words = (
                 f"{len(self._key_events)} statements change keys; the head says {head.key_events}"
             )
+            self._findings.add(None, FindingCode.KEYS, words)
+
+    def _check_log_keys(self) -> None:
+        """Compare the log's own keys with what was announced; the first ones never were."""
+        announced = self._succession.sets
+        lines = key_lines(announced)
+        agree = lines == self._log.vkeys if announced else len(self._log.vkeys) == 2
+        if not agree:
+            words = "the keys of the log itself are not those its statements announce"
             self._findings.add(None, FindingCode.KEYS, words)
 
     def _parse(self, row: StatementRow) -> UnverifiedStatement | None:
@@ -140,6 +153,8 @@ class ChainAudit:
         try:
             rules.check_subject(statement)
             self._keyring = rules.follow_keys(statement, self._keyring, index=index)
+            if statement.event is Event.LOG_KEYS:
+                self._succession.follow(read_log_keys(statement.body), index=index)
         except RefusedError as error:
             add(index, FindingCode.EVENT, str(error))
         if statement.event in ABOUT_THE_LOG:
@@ -151,7 +166,7 @@ class ChainAudit:
         except LedgerError as error:
             self._findings.add(0, FindingCode.GENESIS, str(error))
         self._key_events.append(0)
-        if statement.kid != self._genesis_kid:
+        if statement.kid != self._log.genesis_kid:
             words = "the log does not begin with the key its configuration names"
             self._findings.add(0, FindingCode.GENESIS, words)
 

@@ -7,6 +7,7 @@ path. There is one signature, by the log's Ed25519 key; so this proves less than
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ledger.cbor import decode_cose_cbor, encode_cbor
@@ -62,7 +63,7 @@ def sign_cose_receipt(
     """Return the receipt of entry ``index`` under the ``root`` of ``size`` entries."""
     if not 0 <= index < size < 2**63 or len(root) != HASH_SIZE or len(path) > MAX_PATH:
         raise UsageError(f"no receipt of entry {index} in a tree of {size}")
-    signer = PrivateKeySigner.from_private_key(keys._ed25519)
+    signer = PrivateKeySigner.from_private_key(keys.ed25519)
     claims = {_ISS: keys.origin, _SUB: SUBJECT}
     protected = encode_cbor(
         {_ALG: _EDDSA, _KID: signer.kid, _CLAIMS: claims, _VDS: _RFC9162_SHA256}
@@ -133,10 +134,16 @@ def open_cose_receipt(statement: bytes, receipt: bytes, *, logs: TrustedLogs) ->
     parts = parse_cose_receipt(receipt)
     if parts.issuer is None:
         raise UnknownLogError("the receipt does not say which log issued it")
-    for key in logs.find(parts.issuer).keys:
-        if key.type is KeyType.ED25519:
-            return verify_cose_receipt(statement, parts, _verification_key(key))
-    raise UnknownLogError(f"no Ed25519 key of {parts.issuer[:200]!r} is configured")
+    log = logs.find(parts.issuer)
+    usable = [key for each in log.sets if each.reaches(parts.size) for key in each.keys]
+    keys = [_verification_key(key) for key in usable if key.type is KeyType.ED25519]
+    if not keys:
+        words = f"no Ed25519 key of {parts.issuer[:200]!r} is configured"
+        raise UnknownLogError(f"{words} for {parts.size} entries")
+    for key in keys[:-1]:
+        with suppress(ProofError):
+            return verify_cose_receipt(statement, parts, key)
+    return verify_cose_receipt(statement, parts, keys[-1])
 
 
 def _verification_key(key: NoteKey) -> VerificationKey:

@@ -103,10 +103,15 @@ class Draft:
             links = store.next_actor_links(self._connection, list(missing))
             self._tail.actors.update({missing[number]: links[number] for number in links})
 
-    def admit(self, arrival: Arrival) -> Entry:
-        """Judge one statement; a statement that is in the log already returns its entry."""
+    def admit(self, arrival: Arrival, *, from_operator: bool = False) -> Entry:
+        """Judge one statement; a statement that is in the log already returns its entry.
+
+        What keys the log itself has, only its operator can say.
+        """
         try:
             statement = self._judge(arrival)
+            if statement.event is Event.LOG_KEYS and not from_operator:
+                raise RefusedError("the keys of a log are changed where it is kept")
         except (ConflictError, RefusedError):
             # A statement already logged breaks a rule by its second coming: its links are used.
             known = self._entries.get(arrival.parsed.leaf_hash) or store.find_leaf(

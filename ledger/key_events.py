@@ -1,14 +1,16 @@
-"""Bodies of the two events the ledger itself reads: a key joins a log, a key leaves it."""
+"""Bodies of the events the ledger itself reads: keys join a log or leave it, or are its own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.errors import MalformedError
+from ledger.key_sets import check_announced
 from ledger.keys import Signer, VerificationKey
 from ledger.links import FIRST
+from ledger.note_keys import NoteKey
 from ledger.roles import Event, Role
 from ledger.statement import sign_statement
 
@@ -79,6 +81,31 @@ def read_key_revoked(body: Mapping[int, object]) -> KeyRevoked:
             if len(kid) == 32 and len(reason) <= MAX_REASON:
                 return KeyRevoked(kid, reason)
     raise MalformedError("not the body of a key-revoked event")
+
+
+def log_keys_body(sets: Sequence[Sequence[NoteKey]]) -> dict[int, object]:
+    """Return the body of ``log-keys``: all sets the log signs with from here on."""
+    check_announced(sets)
+    return {1: [[str(key) for key in each] for each in sets]}
+
+
+def read_log_keys(body: Mapping[int, object]) -> tuple[tuple[NoteKey, ...], ...]:
+    """Read the body of ``log-keys``; MalformedError unless a log can sign with such sets."""
+    match body:
+        case {1: list(listed), **unknown} if not unknown:
+            pass
+        case _:
+            raise MalformedError("not the body of a log-keys event")
+    sets = tuple(_note_keys(each) for each in listed)
+    check_announced(sets)
+    return sets
+
+
+def _note_keys(listed: object) -> tuple[NoteKey, ...]:
+    match listed:
+        case [str(first), str(second)]:
+            return NoteKey.parse(first), NoteKey.parse(second)
+    raise MalformedError("a set of log keys is two verifier keys")
 
 
 def make_genesis(

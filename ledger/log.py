@@ -6,6 +6,7 @@ import hmac
 import logging
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
@@ -20,6 +21,8 @@ from ledger.draft import Arrival, Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
 from ledger.errors import BusyError, StoreError, UsageError, WitnessError
 from ledger.instants import to_milliseconds
+from ledger.key_events import read_log_keys
+from ledger.key_sets import KeySuccession, key_lines
 from ledger.keyring import Keyring
 from ledger.log_keys import LogKeys
 from ledger.publication import Publication
@@ -124,6 +127,37 @@ class Log(LogView):
         (entry,) = self.append([Submission(statement)], at=at)
         return entry
 
+    def change_keys(self, statement: bytes, keys: LogKeys, *, at: datetime) -> Entry:
+        """Log ``log-keys``, and sign from the next checkpoint on with ``keys``.
+
+        One set joins those in force, or the oldest leave: so there is a time in which old and new
+        sign together, and whoever trusts one of them can follow. RefusedError for other changes.
+        """
+        if self._keys is None:
+            raise UsageError("the log was opened without its keys, for reading only")
+        parsed = parse_statement(statement)
+        if parsed.event is not Event.LOG_KEYS or read_log_keys(parsed.body) != keys.sets:
+            raise UsageError("the statement does not announce these keys")
+        arrival = receive(Submission(statement), None)
+        with self._lock:
+            with self._database.write() as connection:
+                if store.read_vkeys(connection) != self._row.vkeys:
+                    raise StoreError("another process changed the keys of the log: open it again")
+                draft = Draft(connection, load_tail(connection, self._tail), site_key=None)
+                draft.look_up([arrival])
+                entry = draft.admit(arrival, from_operator=True)
+                succession = KeySuccession(self.origin, self.key_sets)
+                succession.follow(keys.sets, index=entry.index)
+                vkeys = key_lines(succession.sets)
+                persist.write_vkeys(connection, vkeys)
+                tail = draft.write(at=to_milliseconds(at))
+            self._tail = tail
+            self._keys = keys
+            self._configure(replace(self._row, vkeys=vkeys))
+            if self._publication is not None:
+                self._publication.trust(self._trusted)
+        return entry
+
     def _finish_erasures(self, fresh: Collection[int], destroyed: Sequence[bytes]) -> None:
         """Clean the files of what was erased; of the ``fresh`` entries it is known what that is."""
         with self._database.read() as connection:
@@ -183,6 +217,8 @@ class Log(LogView):
         with self._database.read() as connection:
             head = store.read_head(connection)
             newest = store.newest_checkpoint(connection)
+            if store.read_vkeys(connection) != self._row.vkeys:
+                raise StoreError("another process changed the keys of the log: open it again")
             if newest is not None and newest[0] >= head.size:
                 return *newest, False
             self._check_growth(connection, head, None if newest is None else newest[1])
@@ -241,6 +277,8 @@ def create_log(
     """
     created_at = to_milliseconds(at)
     statement, keyring = rules.open_genesis(parse_statement(genesis))
+    if len(keys.sets) != 1:
+        raise UsageError("a new log signs with one set of keys")
     row = store.LogRow(keys.origin, statement.kid, keys.vkeys, check_site_key(annex_key))
     database = Database.create(Path(path))
     try:
@@ -283,8 +321,6 @@ def open_log(
             bring_up_to_date(database)
         with database.read() as connection:
             row = store.read_log(connection)
-        if keys is not None and (keys.origin, keys.vkeys) != (row.origin, row.vkeys):
-            raise UsageError(f"these are not the keys of the log {row.origin}")
         if annex_key is not None and not hmac.compare_digest(
             check_site_key(annex_key), row.annex_key_check
         ):
@@ -298,6 +334,8 @@ def open_log(
             checkpoint_every=checkpoint_every,
         )
         if keys is not None:
+            if not log._holds(keys):
+                raise UsageError(f"these are not the keys of the log {row.origin}")
             log._checkpoint_if_witnessed()
             with suppress(BusyError):  # a reader is in the way: an audit will still say so
                 log._finish_erasures((), ())

@@ -1,4 +1,4 @@
-"""The two private keys a log signs its checkpoints with, and the text they are kept in."""
+"""The private keys a log signs its checkpoints with, and the text they are kept in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 from ledger.checkpoint import Checkpoint
 from ledger.errors import UsageError
 from ledger.key_file import KeyPair, read_key_file, write_key_file
+from ledger.key_sets import MAX_SETS
 from ledger.note import Note, NoteSignature
 from ledger.note_keys import KeyType, NoteKey, subtree_message
 
@@ -18,71 +19,84 @@ _LABEL = "origin"
 
 @dataclass(frozen=True, slots=True)
 class LogKeys:
-    """Ed25519 for today's witnesses, ML-DSA-44 for the years to come; both always sign."""
+    """Ed25519 for today's witnesses, ML-DSA-44 for the years to come; both always sign.
+
+    While a log changes its keys it has two such pairs, the older first, and all of them sign.
+    """
 
     origin: str
-    _ed25519: ed25519.Ed25519PrivateKey = field(repr=False, compare=False)
-    _mldsa44: mldsa.MLDSA44PrivateKey = field(repr=False, compare=False)
-    note_keys: tuple[NoteKey, NoteKey]
+    _pairs: tuple[KeyPair, ...] = field(repr=False, compare=False)
+    sets: tuple[tuple[NoteKey, ...], ...]
 
     @classmethod
     def generate(cls, origin: str) -> LogKeys:
         """Draw new keys for a log called ``origin``, such as ``archive.hospital.example/2026``."""
-        return cls._build(
-            origin, ed25519.Ed25519PrivateKey.generate(), mldsa.MLDSA44PrivateKey.generate()
-        )
+        pair = KeyPair(ed25519.Ed25519PrivateKey.generate(), mldsa.MLDSA44PrivateKey.generate())
+        return cls._build(origin, pair)
 
     @classmethod
     def from_seeds(cls, origin: str, *, ed25519_seed: bytes, mldsa44_seed: bytes) -> LogKeys:
         """Build the keys of two secret seeds of 32 bytes each."""
         try:
-            return cls._build(
-                origin,
+            pair = KeyPair(
                 ed25519.Ed25519PrivateKey.from_private_bytes(ed25519_seed),
                 mldsa.MLDSA44PrivateKey.from_seed_bytes(mldsa44_seed),
             )
         except ValueError as error:
             raise UsageError("a seed has 32 bytes") from error
+        return cls._build(origin, pair)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LogKeys:
         """Read what ``to_bytes`` wrote; MalformedError for anything else."""
-        origin, keys = read_key_file(data, _HEADER, _LABEL)
-        return cls._build(origin, *keys)
+        return cls._build(*read_key_file(data, _HEADER, _LABEL))
 
     def to_bytes(self) -> bytes:
-        """Return the keys as text with two PKCS #8 blocks: secret, to be kept with mode 0600."""
-        keys = KeyPair(self._ed25519, self._mldsa44)
-        return write_key_file(_HEADER, _LABEL, self.origin, keys)
+        """Return one pair as text with two PKCS #8 blocks: secret, to be kept with mode 0600."""
+        if len(self._pairs) != 1:
+            raise UsageError("each pair of keys is kept in a text of its own")
+        return write_key_file(_HEADER, _LABEL, self.origin, self._pairs[0])
+
+    def joined_by(self, newer: LogKeys) -> LogKeys:
+        """Return these keys and ``newer`` ones, which sign together."""
+        if newer.origin != self.origin or set(newer.sets) & set(self.sets):
+            raise UsageError(f"not other keys of {self.origin}")
+        if len(self.sets) + len(newer.sets) > MAX_SETS:
+            raise UsageError(f"a log signs with at most {MAX_SETS} pairs of keys at one time")
+        return LogKeys(self.origin, self._pairs + newer._pairs, self.sets + newer.sets)
 
     @property
-    def vkeys(self) -> tuple[str, str]:
+    def vkeys(self) -> tuple[str, ...]:
         """The verifier keys to give to whoever checks receipts."""
-        first, second = self.note_keys
-        return str(first), str(second)
+        return tuple(str(key) for each in self.sets for key in each)
+
+    @property
+    def ed25519(self) -> ed25519.Ed25519PrivateKey:
+        """The newest Ed25519 key."""
+        return self._pairs[-1].ed25519
 
     def sign_checkpoint(self, *, size: int, root: bytes, timestamp: int) -> bytes:
         """Return the signed checkpoint; ``timestamp`` in seconds says when, to the ML-DSA line."""
         checkpoint = Checkpoint(self.origin, size, root)
         text, stamp = checkpoint.text, timestamp.to_bytes(8, "big")
         message = subtree_message(self.origin, checkpoint, timestamp)
-        signatures = (self._ed25519.sign(text), stamp + self._mldsa44.sign(message))
-        lines = (
-            NoteSignature(self.origin, key.key_id, signature)
-            for key, signature in zip(self.note_keys, signatures, strict=True)
-        )
+        lines = []
+        for pair, keys in zip(self._pairs, self.sets, strict=True):
+            signatures = (pair.ed25519.sign(text), stamp + pair.mldsa44.sign(message))
+            lines += [
+                NoteSignature(self.origin, key.key_id, signature)
+                for key, signature in zip(keys, signatures, strict=True)
+            ]
         return bytes(Note(text, tuple(lines)))
 
     @classmethod
-    def _build(
-        cls, origin: str, classic: ed25519.Ed25519PrivateKey, lasting: mldsa.MLDSA44PrivateKey
-    ) -> LogKeys:
-        note_keys = (
+    def _build(cls, origin: str, pair: KeyPair) -> LogKeys:
+        keys = (
             NoteKey.from_public_bytes(
-                origin, KeyType.ED25519, classic.public_key().public_bytes_raw()
+                origin, KeyType.ED25519, pair.ed25519.public_key().public_bytes_raw()
             ),
             NoteKey.from_public_bytes(
-                origin, KeyType.MLDSA44_COSIGNATURE, lasting.public_key().public_bytes_raw()
+                origin, KeyType.MLDSA44_COSIGNATURE, pair.mldsa44.public_key().public_bytes_raw()
             ),
         )
-        return cls(origin, classic, lasting, note_keys)
+        return cls(origin, (pair,), (keys,))

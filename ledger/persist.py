@@ -50,6 +50,11 @@ def write_log(connection: Connection, log: LogRow, *, created_at: int) -> None:
     )
 
 
+def write_vkeys(connection: Connection, vkeys: Sequence[str]) -> None:
+    """Write the verifier keys of the log anew."""
+    connection.execute(update(schema.log).values(vkeys="\n".join(vkeys)))
+
+
 def write_first_head(connection: Connection, head: HeadRow) -> None:
     """Write the one head row."""
     connection.execute(

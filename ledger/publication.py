@@ -22,11 +22,15 @@ class Publication:
     def __init__(self, database: Database, own: TrustedLogs, witnesses: Witnesses) -> None:
         self.asking = Lock()
         self._database = database
-        self._own = own
-        self._counted = TrustedLogs(own.logs, witnesses.policy)
         self._witnesses = witnesses
+        self.trust(own)
         self._compared = False
         self._newest: bytes | None = None
+
+    def trust(self, own: TrustedLogs) -> None:
+        """Take over other keys of the log itself."""
+        self._own = own
+        self._counted = TrustedLogs(own.logs, self._witnesses.policy)
 
     def compare(self, origin: str) -> None:
         """Return only if a quorum of witnesses has seen no more than the log holds; asks once.

@@ -26,6 +26,7 @@ class Event(StrEnum):
     KEY_ADDED = "key-added"
     KEY_REVOKED = "key-revoked"
     ERASED = "erased"
+    LOG_KEYS = "log-keys"
 
 
 class Role(StrEnum):
@@ -67,6 +68,7 @@ MAY_SIGN: Mapping[Role, frozenset[Event]] = MappingProxyType(
                 Event.KEY_ADDED,
                 Event.KEY_REVOKED,
                 Event.ERASED,
+                Event.LOG_KEYS,
             }
         ),
         Role.DEIDENTIFIER: frozenset({Event.DEIDENTIFIED}),
@@ -86,4 +88,4 @@ ABOUT_AN_OBJECT = frozenset(
         Event.ERASED,
     }
 )
-ABOUT_THE_LOG = frozenset({Event.KEY_ADDED, Event.KEY_REVOKED})
+ABOUT_THE_LOG = frozenset({Event.KEY_ADDED, Event.KEY_REVOKED, Event.LOG_KEYS})

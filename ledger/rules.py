@@ -7,7 +7,7 @@ tell which one is broken.
 from __future__ import annotations
 
 from ledger.errors import Chain, ConflictError, MalformedError, RefusedError, SignatureError
-from ledger.key_events import KeyAdded, read_key_added, read_key_revoked
+from ledger.key_events import KeyAdded, read_key_added, read_key_revoked, read_log_keys
 from ledger.keyring import KeyRecord, Keyring
 from ledger.links import FIRST, Link
 from ledger.roles import ABOUT_AN_OBJECT, ABOUT_THE_LOG, MAY_SIGN, Event, Role
@@ -62,6 +62,8 @@ def follow_keys(statement: _Any, keyring: Keyring, *, index: int) -> Keyring:
             return keyring.add(read_key_added(statement.body), index=index)
         if statement.event is Event.KEY_REVOKED:
             return keyring.revoke(read_key_revoked(statement.body).kid, index=index)
+        if statement.event is Event.LOG_KEYS:
+            read_log_keys(statement.body)
     except MalformedError as error:
         raise RefusedError(f"the body of {statement.event} cannot be read: {error}") from error
     return keyring

@@ -60,6 +60,11 @@ def read_log(connection: Connection) -> LogRow:
     return LogRow(row.origin, row.genesis_kid, tuple(row.vkeys.split("\n")), row.annex_key_check)
 
 
+def read_vkeys(connection: Connection) -> tuple[str, ...]:
+    """Return the lines of the log's verifier keys, in force and retired."""
+    return tuple(connection.execute(select(schema.log.c.vkeys)).scalar_one().split("\n"))
+
+
 _HEAD = select(
     schema.head.c.size, schema.head.c.root, schema.head.c.key_events, schema.head.c.updated_at
 )

@@ -1,22 +1,23 @@
-"""The verifier's configuration: which logs count, and which keys each of them must sign with."""
+"""The verifier's configuration: which logs count, and which keys each of them signs with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ledger.checkpoint import parse_checkpoint
 from ledger.cosigner import cosigned_by
 from ledger.errors import ProofError, QuorumError, SignatureError, UnknownLogError, UsageError
+from ledger.key_sets import KeySet, group_keys, read_key_lines
 from ledger.note import Note, parse_note, verify_note
-from ledger.note_keys import KeyType, NoteKey
+from ledger.note_keys import NoteKey
 from ledger.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedHead:
-    """Size and root that every configured key of a log signed; ``open_checkpoint`` builds it."""
+    """Size and root that all keys of a configured set signed; ``open_checkpoint`` builds it."""
 
     origin: str
     size: int
@@ -26,17 +27,24 @@ class TrustedHead:
 
 @dataclass(frozen=True, slots=True)
 class TrustedLog:
-    """A log by the origin line of its checkpoints; every one of ``keys`` must have signed."""
+    """A log by the origin line of its checkpoints, and the sets of keys it signs with.
+
+    All keys of one set must have signed. Several sets in force are a log that changes its keys.
+    """
 
     origin: str
-    keys: tuple[NoteKey, ...]
+    sets: tuple[KeySet, ...]
 
     def __post_init__(self) -> None:
-        types = [key.type for key in self.keys]
-        if not types or len(set(types)) != len(types):
-            raise UsageError(f"{self.origin}: one key of a type, and at least one")
-        if KeyType.ED25519_COSIGNATURE in types:
-            raise UsageError(f"{self.origin}: a witness key is not the key of a log")
+        if not self.sets:
+            raise UsageError(f"{self.origin}: no key is configured")
+        if len(set(self.keys)) != len(self.keys):
+            raise UsageError(f"{self.origin}: a key is there twice")
+
+    @property
+    def keys(self) -> tuple[NoteKey, ...]:
+        """The keys of all sets."""
+        return tuple(key for each in self.sets for key in each.keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +63,21 @@ class TrustedLogs:
 
     @classmethod
     def from_vkeys(cls, vkeys: Iterable[str], *, policy: Policy | None = None) -> TrustedLogs:
-        """Build from verifier keys whose names are the origins of their logs.
+        """Build from lines of verifier keys whose names are the origins of their logs.
 
-        Logs that ``policy`` names are trusted too.
+        Keys below a line ``retired <size>`` count for checkpoints of at most that size. Logs that
+        ``policy`` names are trusted too.
         """
-        keys = dict.fromkeys(NoteKey.parse(vkey.strip()) for vkey in vkeys)
-        if policy is not None:
-            keys |= dict.fromkeys(log.key for log in policy.logs)
-        by_origin: dict[str, list[NoteKey]] = {}
-        for key in keys:
-            by_origin.setdefault(key.name, []).append(key)
-        logs = tuple(TrustedLog(origin, tuple(keys)) for origin, keys in by_origin.items())
-        return cls(logs, policy)
+        return cls.from_keys(read_key_lines(vkeys), policy=policy)
+
+    @classmethod
+    def from_keys(
+        cls, keys: Iterable[tuple[NoteKey, int | None]], *, policy: Policy | None = None
+    ) -> TrustedLogs:
+        """Build from keys as ``read_key_lines`` reads them, perhaps out of several files."""
+        named = () if policy is None else ((log.key, None) for log in policy.logs)
+        sets = group_keys([*keys, *named])
+        return cls(tuple(TrustedLog(origin, each) for origin, each in sets.items()), policy)
 
     def find(self, origin: str) -> TrustedLog:
         """Return the log of that origin; UnknownLogError if it is not configured."""
@@ -79,19 +90,30 @@ class TrustedLogs:
 def open_checkpoint(data: bytes, logs: TrustedLogs) -> TrustedHead:
     """Return the head a signed checkpoint proves.
 
-    MalformedError, UnknownLogError, SignatureError unless all configured keys signed, or
+    MalformedError, UnknownLogError, SignatureError unless all keys of a set signed, or
     QuorumError unless the policy's witnesses cosigned.
     """
     note = parse_note(data)
     checkpoint = parse_checkpoint(note.text)
     log = logs.find(checkpoint.origin)
     times = dict(verify_note(note, log.keys).signed_by)
-    if missing := [key for key in log.keys if key not in times]:
-        raise SignatureError(f"no {missing[0].type.name} signature of {log.origin}")
+    signed = _signed_set(log, checkpoint.size, times)
     if logs.policy is not None:
         _require_quorum(note, log, logs.policy)
-    stamps = [stamp for stamp in times.values() if stamp]
+    stamps = [stamp for key, stamp in times.items() if stamp and key in signed.keys]
     return TrustedHead(checkpoint.origin, checkpoint.size, checkpoint.root, _latest(stamps))
+
+
+def _signed_set(log: TrustedLog, size: int, signed: Container[NoteKey]) -> KeySet:
+    """Return the set of which every key signed; SignatureError if there is none."""
+    usable = [each for each in log.sets if each.reaches(size)]
+    if not usable:
+        raise SignatureError(f"the keys of {log.origin} were retired before entry {size - 1}")
+    for each in usable:
+        if all(key in signed for key in each.keys):
+            return each
+    missing = next(key for key in usable[0].keys if key not in signed)
+    raise SignatureError(f"no {missing.type.name} signature of {log.origin}")
 
 
 def _require_quorum(note: Note, log: TrustedLog, policy: Policy) -> None:

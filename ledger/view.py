@@ -18,6 +18,7 @@ from ledger.entries import Entry, LoggedKey
 from ledger.errors import MalformedError, NotFoundError, StoreError, UsageError
 from ledger.export import entry_bundle, export_tiles
 from ledger.findings import AuditReport
+from ledger.key_sets import KeySet
 from ledger.keyring import KeyRecord
 from ledger.links import FIRST, HASH_SIZE, Link
 from ledger.log_keys import LogKeys
@@ -37,10 +38,13 @@ class LogView:
 
     def __init__(self, database: Database, row: store.LogRow, *, site_key: bytes | None) -> None:
         self._database = database
-        self._row = row
         self._site_key = site_key
-        self._trusted = TrustedLogs.from_vkeys(row.vkeys)
         self._opened: tuple[bytes, TrustedHead] | None = None
+        self._configure(row)
+
+    def _configure(self, row: store.LogRow) -> None:
+        self._row = row
+        self._trusted = TrustedLogs.from_vkeys(row.vkeys)
 
     @property
     def origin(self) -> str:
@@ -49,8 +53,21 @@ class LogView:
 
     @property
     def vkeys(self) -> tuple[str, ...]:
-        """The verifier keys of the log, to configure those who check its receipts."""
+        """The verifier keys of the log, to configure those who check its receipts.
+
+        Retired ones stand below a line ``retired <size>`` (docs/spec/receipt.md).
+        """
         return self._row.vkeys
+
+    @property
+    def key_sets(self) -> tuple[KeySet, ...]:
+        """The same keys in the sets that sign together."""
+        return self._trusted.find(self.origin).sets
+
+    def _holds(self, keys: LogKeys) -> bool:
+        """Whether these are all the keys the log signs with now."""
+        in_force = tuple(each.keys for each in self.key_sets if each.last_size is None)
+        return (keys.origin, keys.sets) == (self.origin, in_force)
 
     @property
     def size(self) -> int:
@@ -85,7 +102,7 @@ class LogView:
 
     def prove_cose(self, index: int, *, keys: LogKeys, size: int | None = None) -> bytes:
         """Return the same proof as a COSE receipt, which ``keys`` sign anew (RFC 9942)."""
-        if (keys.origin, keys.vkeys) != (self._row.origin, self._row.vkeys):
+        if not self._holds(keys):
             raise UsageError(f"these are not the keys of the log {self.origin}")
         _, head, path = self._place(index, size)
         return sign_cose_receipt(keys, index=index, size=head.size, path=path, root=head.root)

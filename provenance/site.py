@@ -5,6 +5,7 @@ SITE/trust/roots/*.pem      certificate authorities; give this folder to those w
 SITE/trust/logs/*.vkeys     verifier keys of logs
 SITE/trust/policy           if there is one: witnesses the log asks, and verifiers count
 SITE/keys/                  private keys, mode 0600 in a folder of mode 0700
+SITE/keys/log.keys          of the log; log.next.keys beside it while they change
 SITE/keys/mark.key          of the marks made now; mark-until-TIME.key of those made before
 SITE/certificates/*.pem     one certificate for each role
 SITE/ledger.sqlite          the log
@@ -42,6 +43,7 @@ from ledger import (
 from provenance.certificates import NO_EXPIRY, certificate_der, issue_authority, issue_role
 from provenance.device import Device
 from provenance.errors import UsageError
+from provenance.log_key_files import LogKeyFiles
 from provenance.mark_keys import mark_key_id
 from provenance.records import Records
 from provenance.signers import generate_key, load_signer, save_key, write_secret
@@ -159,8 +161,22 @@ class Site:
         )
 
     def log_keys(self) -> LogKeys:
-        """The keys the log signs with."""
-        return LogKeys.from_bytes(_read_file(self.folder / "keys" / "log.keys"))
+        """The keys the log signs with now: while it changes them, the old and the new ones."""
+        files = self.log_key_files
+        if not files.changing:
+            return files.present()
+        with self.reading_log() as log:
+            return files.those_of(log.key_sets)
+
+    @property
+    def log_key_files(self) -> LogKeyFiles:
+        """Where the keys of the log lie, and the verifier keys that go to others."""
+        return LogKeyFiles(self.folder / "keys", self.folder / "trust" / "logs" / "site.vkeys")
+
+    @property
+    def archivist(self) -> Signer:
+        """Who adds and revokes keys."""
+        return load_signer(self._key_file(Role.ARCHIVIST))
 
     def upgrade(self) -> int:
         """Bring a ledger of an earlier release to the format of this one; return its size."""
@@ -277,11 +293,8 @@ class Site:
 
     def _make_log(self, at: datetime) -> None:
         keys = LogKeys.generate(self.origin)
-        write_secret(self.folder / "keys" / "log.keys", keys.to_bytes())
-        (self.folder / "trust" / "logs" / "site.vkeys").write_text(
-            "\n".join(keys.vkeys) + "\n", encoding="utf-8"
-        )
-        archivist = load_signer(self._key_file(Role.ARCHIVIST))
+        self.log_key_files.write_first(keys)
+        archivist = self.archivist
         genesis = make_genesis(
             archivist,
             certificate=certificate_der(self.certificate(Role.ARCHIVIST)),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from ledger import LedgerError, Policy, Role, TrustedLogs, parse_policy
+from ledger import LedgerError, NoteKey, Policy, Role, TrustedLogs, parse_policy, read_key_lines
 from provenance.certificates import validate_path
 from provenance.errors import UsageError
 
@@ -30,7 +30,7 @@ class TrustStore:
         without saying why.
         """
         roots: list[x509.Certificate] = []
-        vkeys: list[str] = []
+        keys: list[tuple[NoteKey, int | None]] = []
         for path in sorted((folder / "roots").glob("*.pem")):
             try:
                 roots.extend(x509.load_pem_x509_certificates(_read(path)))
@@ -38,18 +38,20 @@ class TrustStore:
                 raise UsageError(f"{path} is not a PEM file of certificates") from error
         for path in sorted((folder / "logs").glob("*.vkeys")):
             try:
-                vkeys.extend(line for line in _read(path).decode("utf-8").splitlines() if line)
+                keys.extend(read_key_lines(_read(path).decode("utf-8").splitlines()))
             except UnicodeDecodeError as error:
                 raise UsageError(f"{path} is not a text file of verifier keys") from error
+            except LedgerError as error:
+                raise UsageError(f"{path} holds a line that is no verifier key: {error}") from error
         policy = read_policy(folder / "policy")
-        if policy is not None and not vkeys and not policy.logs:
+        if policy is not None and not keys and not policy.logs:
             raise UsageError(f"{folder} holds a policy, but no key of a log")
-        if not roots and not vkeys and policy is None:
+        if not roots and not keys and policy is None:
             raise UsageError(
                 f"{folder} holds no trust: expected roots/*.pem and logs/*.vkeys (radseal init)"
             )
         try:
-            return cls(tuple(roots), TrustedLogs.from_vkeys(vkeys, policy=policy))
+            return cls(tuple(roots), TrustedLogs.from_keys(keys, policy=policy))
         except LedgerError as error:
             raise UsageError(f"a verifier key under {folder}/logs is not valid: {error}") from error
 

@@ -13,6 +13,7 @@ from provenance.cli.failure import (
     CommandError,
     Failure,
 )
+from provenance.cli.log_keys import add_keys, retire_keys
 from provenance.cli.log_monitor import monitor
 from provenance.cli.log_query import query
 from provenance.cli.log_serve import serve
@@ -349,6 +350,8 @@ def _read_note(path: Path) -> bytes:
     return note
 
 
+log.add_command(add_keys)
+log.add_command(retire_keys)
 log.add_command(query)
 log.add_command(monitor)
 log.add_command(serve)

@@ -84,7 +84,7 @@ def test_scitt_cose_accepts_ours(site: Any) -> None:
     verifier = pytest.importorskip("scitt_cose", reason="scitt-cose is not installed")
     site.append(*site.seals(20))
     site.log.checkpoint()
-    raw = site.keys.note_keys[0].public
+    raw = site.keys.sets[0][0].public
     spki = bytes.fromhex("302a300506032b6570032100") + raw
     pem = serialization.load_der_public_key(spki).public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo

@@ -193,7 +193,7 @@ def test_a_quorum_without_the_logs_own_signature_is_nothing() -> None:
 
 
 def test_the_logs_own_key_never_counts_as_a_witness() -> None:
-    lasting = LOG.note_keys[1]
+    lasting = LOG.sets[0][1]
     for name in ("log.example/1", "w.example"):
         own = NoteKey.from_public_bytes(name, lasting.type, lasting.public)
         policy = parse_policy(f"witness w {own}\nquorum w\n".encode())

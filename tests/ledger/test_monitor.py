@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import (
+    KeySet,
     LedgerError,
     LogKeys,
     MalformedError,
@@ -234,7 +235,7 @@ def test_a_log_made_by_tessera(corpus_vectors: Path, tmp_path: Path) -> None:
     vkey = json.loads(folder.with_suffix(".json").read_text(encoding="utf-8"))["vkey"]
     key = NoteKey.parse(vkey)
     origin = (folder / "checkpoint.15").read_text(encoding="utf-8").split("\n")[0]
-    logs = TrustedLogs((TrustedLog(origin, (key,)),))
+    logs = TrustedLogs((TrustedLog(origin, (KeySet((key,)),)),))
     tiles = TileFolder(folder)
     for size in (1, 2, 7, 15):
         shown = SimpleNamespace(

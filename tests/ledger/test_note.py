@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ledger import (
+    KeySet,
     LedgerError,
     LogKeys,
     MalformedError,
@@ -71,7 +72,9 @@ def test_a_log_whose_key_name_is_not_its_origin(corpus_vectors: Path) -> None:
         about = json.loads(path.read_text())
         if "origin" not in about:
             continue
-        logs = TrustedLogs((TrustedLog(about["origin"], (NoteKey.parse(about["vkey"]),)),))
+        logs = TrustedLogs(
+            (TrustedLog(about["origin"], (KeySet((NoteKey.parse(about["vkey"]),)),)),)
+        )
         for note in sorted(path.parent.glob(f"{path.stem}-*.txt")):
             head = open_checkpoint(note.read_bytes(), logs)
             assert head.origin == about["origin"]
@@ -179,14 +182,14 @@ def test_an_unknown_origin_is_its_own_error(signed: bytes) -> None:
 def test_configuration_mistakes(fixed_log_keys: LogKeys) -> None:
     first, second = (NoteKey.parse(vkey) for vkey in fixed_log_keys.vkeys)
     with pytest.raises(UsageError):
-        TrustedLog("a", (first, first))
+        TrustedLog("a", (KeySet((first, first)),))
     with pytest.raises(UsageError):
         TrustedLog("a", ())
     with pytest.raises(UsageError):
-        TrustedLogs((TrustedLog("a", (first,)), TrustedLog("a", (second,))))
+        TrustedLogs((TrustedLog("a", (KeySet((first,)),)), TrustedLog("a", (KeySet((second,)),))))
     witness = NoteKey.from_public_bytes("w", KeyType.ED25519_COSIGNATURE, first.public)
     with pytest.raises(UsageError):
-        TrustedLog("a", (witness,))
+        TrustedLog("a", (KeySet((witness,)),))
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_the_key_of_a_witness_under_another_name_is_the_same_key() -> None:
 
 
 def test_a_key_of_the_log_under_another_name_is_no_witness() -> None:
-    lasting = LOG.note_keys[1]
+    lasting = LOG.sets[0][1]
     other = NoteKey.from_public_bytes("w.example", lasting.type, lasting.public)
     text = f"log {LOG.vkeys[1]}\nwitness a {other}\nquorum a\n"
     with pytest.raises(MalformedError, match="own witness"):

@@ -18,6 +18,7 @@ from ledger import (
     Answer,
     Checkpoint,
     Cosigner,
+    KeySet,
     LogKeys,
     MalformedError,
     NoteKey,
@@ -351,7 +352,7 @@ def test_published_transcripts(corpus_vectors: Path, tmp_path: Path) -> None:
         transcript = json.loads(path.read_text())
         create_witness(tmp_path / path.stem)
         logs = TrustedLogs(
-            (TrustedLog(transcript["origin"], (NoteKey.parse(transcript["log_vkey"]),)),)
+            (TrustedLog(transcript["origin"], (KeySet((NoteKey.parse(transcript["log_vkey"]),)),)),)
         )
         database = Database.open(tmp_path / path.stem, writable=True, application_id=WITNESS_ID)
         witness = Witness(database, COSIGNER, logs)

@@ -66,6 +66,8 @@ def test_there_are_all_commands() -> None:
             "log audit",
             "log export",
             "log upgrade",
+            "log add-keys",
+            "log retire-keys",
             "log query",
             "log monitor",
             "log serve",
