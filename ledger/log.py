@@ -19,12 +19,13 @@ from ledger.annexes import check_site_key
 from ledger.database import Database
 from ledger.draft import Arrival, Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
-from ledger.errors import BusyError, StoreError, UsageError, WitnessError
+from ledger.errors import BusyError, NotFoundError, StoreError, UsageError, WitnessError
 from ledger.instants import to_milliseconds
 from ledger.key_events import read_log_keys
 from ledger.key_sets import KeySuccession, key_lines
 from ledger.keyring import Keyring
 from ledger.log_keys import LogKeys
+from ledger.note import parse_note
 from ledger.publication import Publication
 from ledger.roles import Event
 from ledger.statement import parse_statement
@@ -205,6 +206,21 @@ class Log(LogView):
                 raise
             return super().prove(index, size=published)
 
+    def _require_witnesses_as_before(self) -> None:
+        """Return only if the log has a policy, or published without one so far."""
+        if self._publication is not None:
+            return
+        try:
+            note = parse_note(super().checkpoint())
+        except NotFoundError:
+            return
+        own = {(key.name, key.key_id) for each in self.key_sets for key in each.keys}
+        if any((each.name, each.key_id) not in own for each in note.signatures):
+            raise UsageError(
+                f"witnesses cosigned what {self.origin} published last: it signs nothing without "
+                "a policy (one with `quorum none` says that none is asked any more)"
+            )
+
     def _checkpoint_if_witnessed(self) -> None:
         """Sign what is not signed; if no quorum of witnesses answers, that can wait."""
         try:
@@ -312,8 +328,9 @@ def open_log(
     A head that was committed but not signed, because of a crash, is signed now, and a log of an
     earlier format is brought up to this one. With ``witnesses``, only cosigned checkpoints are
     published; RolledBackError if one of them has seen more of this log, or another one: then
-    nothing is signed. An append that would leave ``checkpoint_every`` entries without a checkpoint
-    asks for one; with None somebody else sees to that.
+    nothing is signed. A log that had witnesses before is refused without: UsageError. An append
+    that would leave ``checkpoint_every`` entries without a checkpoint asks for one; with None
+    somebody else sees to that.
     """
     database = Database.open(Path(path), writable=keys is not None)
     try:
@@ -336,6 +353,7 @@ def open_log(
         if keys is not None:
             if not log._holds(keys):
                 raise UsageError(f"these are not the keys of the log {row.origin}")
+            log._require_witnesses_as_before()
             log._checkpoint_if_witnessed()
             with suppress(BusyError):  # a reader is in the way: an audit will still say so
                 log._finish_erasures((), ())

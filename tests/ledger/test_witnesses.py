@@ -21,6 +21,7 @@ from ledger import (
     Answer,
     Checkpoint,
     Cosigner,
+    Event,
     Log,
     LogKeys,
     NotFoundError,
@@ -33,6 +34,7 @@ from ledger import (
     Witnesses,
     cosigned_by,
     create_witness,
+    log_keys_body,
     open_checkpoint,
     open_log,
     open_receipt,
@@ -413,7 +415,7 @@ def test_a_fork_gets_no_quorum(site: Any, stubs: list[Stub], tmp_path: Path) -> 
             annex_key=site.annex_key,
             witnesses=asking(stubs),
         )
-    site.reopen()
+    under(site, stubs)
 
 
 def test_a_replayed_answer_is_no_cosignature(site: Any, stubs: list[Stub]) -> None:
@@ -516,6 +518,48 @@ def test_quorum_none_asks_nobody(site: Any, stubs: list[Stub]) -> None:
     site.seal()
     assert open_checkpoint(site.log.checkpoint(), TrustedLogs.from_vkeys(site.keys.vkeys))
     assert not any(stub.asked for stub in stubs)
+
+
+def test_a_log_that_had_witnesses_signs_nothing_without_a_policy(
+    site: Any, stubs: list[Stub]
+) -> None:
+    under(site, stubs)
+    site.seal()
+    site.log.checkpoint()
+    site.log.close()
+    with pytest.raises(UsageError, match="witnesses cosigned"):
+        open_log(site.path, keys=site.keys, annex_key=None)
+    with open_log(site.path, keys=None, annex_key=None) as log:
+        assert len(parse_note(log.checkpoint()).signatures) >= 4, "it can still be read"
+    nobody = parse_policy(policy_of(stubs).replace(b"quorum g", b"quorum none"))
+    site.log = open_log(
+        site.path, keys=site.keys, annex_key=site.annex_key, witnesses=Witnesses(nobody)
+    )
+    _, entry = site.seal()
+    assert site.log.prove(entry.index)
+
+
+def test_the_keys_of_a_log_change_under_its_witnesses(site: Any, stubs: list[Stub]) -> None:
+    """Each witness gets the new keys at its own time in the overlap."""
+    log, old = under(site, stubs), site.keys
+    _, first = site.seal()
+    receipt = log.prove(first.index)
+    new = LogKeys.from_seeds(old.origin, ed25519_seed=bytes(32), mldsa44_seed=bytes(32))
+    for keys in (old.joined_by(new), new):
+        body = log_keys_body(keys.sets)
+        log.change_keys(
+            site.statement(Event.LOG_KEYS, site.archivist, body=body), keys, at=site.now
+        )
+        assert open_checkpoint(log.checkpoint(), counted(stubs, keys)).size == log.size
+        site.keys = keys
+        for stub in stubs:
+            stub.witness.close()
+            stub.witness = open_witness(
+                stub.folder / f"{stub.name}.db", cosigner=cosigner(stub.name), vkeys=log.vkeys
+            )
+    logs = TrustedLogs.from_vkeys(log.vkeys, policy=parse_policy(policy_of(stubs)))
+    assert open_receipt(first.statement, receipt, logs=logs).index == first.index
+    assert log.audit().ok
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://[", "http://127.0.0.1:x", "http://"])
