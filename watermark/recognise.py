@@ -41,7 +41,7 @@ def recognise(
     payloads : sequence of bytes
         The 12-byte ids to choose from, named before the picture is looked at: at most 2^20.
     seconds : float
-        No new placement is tried after this time; 0: the picture as it lies, and no other.
+        No new placement is tried after this much processor time of the calling thread; 0: the picture as it lies, and no other.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def recognise(
     """
     if len(payloads) > MOST:
         raise ArgumentError(f"at most {MOST} ids can be asked for at once, not {len(payloads)}")
-    end = time.monotonic() + seconds
+    end = time.thread_time() + seconds
     geometry = upright(image)
     ids = list(dict.fromkeys(payloads))
     if geometry is None or not ids:
@@ -62,7 +62,7 @@ def recognise(
     if found is not None:
         return found
     for placement in placements(image, key=key, agreed=0.0) if seconds > 0 else ():
-        if time.monotonic() >= end:
+        if time.thread_time() >= end:
             return None
         grid, inside = warp(image, placement, shown_canvas(image, placement))
         found = asked.read(gather(terms(grid, inside), key=key), placement)

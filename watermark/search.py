@@ -56,14 +56,15 @@ def search(image: Image, *, key: bytes, seconds: float = SECONDS) -> Reading | N
     key : bytes
         The 32-byte mark key.
     seconds : float
-        No new guess is tried after this time.
+        No new guess is tried after this much processor time of the calling thread: a busy
+        machine takes longer, and finds the same.
 
     Returns
     -------
     Reading or None
         None: no mark found in the time and number of readings allowed.
     """
-    end = time.monotonic() + seconds
+    end = time.thread_time() + seconds
     allowance = Allowance()
     geometry = upright(image)
     if geometry is None:
@@ -73,7 +74,7 @@ def search(image: Image, *, key: bytes, seconds: float = SECONDS) -> Reading | N
     if reading is not None:
         return reading
     for number, placement in enumerate(placements(image, key=key)):
-        if time.monotonic() >= end:
+        if time.thread_time() >= end:
             return None
         grid, inside = warp(image, placement, shown_canvas(image, placement))
         found = terms(grid, inside)
