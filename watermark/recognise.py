@@ -41,7 +41,8 @@ def recognise(
     payloads : sequence of bytes
         The 12-byte ids to choose from, named before the picture is looked at: at most 2^20.
     seconds : float
-        No new placement is tried after this much processor time of the calling thread; 0: the picture as it lies, and no other.
+        No new placement is tried after this much processor time of the calling thread; 0: the
+        picture as it lies, and no other.
 
     Returns
     -------
