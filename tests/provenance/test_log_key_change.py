@@ -13,7 +13,7 @@ from ledger import LogKeys
 from provenance import log_key_files
 from provenance.cli.root import cli
 from provenance.errors import UsageError
-from provenance.log_key_files import add_log_keys, retire_log_keys
+from provenance.log_key_change import add_log_keys, retire_log_keys
 from provenance.signers import write_secret
 from provenance.site import Site
 
