@@ -15,6 +15,7 @@ from ledger.roles import Event
 from ledger.statement import OBJECT_ID_SIZE, parse_statement
 
 VERDICT = 1  # the key of the verdict in the body of ``verified``
+FEW = 10_000  # statements of a device up to which its objects are gathered, not looked for
 
 _S = schema.statement.c
 
@@ -51,6 +52,7 @@ class BoundQuery:
     _asked: Select[int, bytes, bytes]
     _first: int  # no answer has a smaller index; one lower bound, as SQLite seeks by one only
     _leader: int | None  # the number of the signer whose own numbers give the order
+    _gathered: bool  # so few answer that all are found and sorted, without a walk over the log
 
     def page(
         self, connection: Connection, *, after: int, count: int
@@ -66,6 +68,8 @@ class BoundQuery:
         if self._leader is not None:
             asked = asked.where(_S.actor_seq > _seq_at(connection, self._leader, after))
             order = _S.actor_seq
+        elif self._gathered:
+            order = _S.idx + 0
         rows = connection.execute(asked.order_by(order).limit(count))
         entries = [Entry(*row) for row in rows]
         following = entries[-1].index if len(entries) == count else None
@@ -77,7 +81,7 @@ class BoundQuery:
 def bind_query(connection: Connection, query: Query) -> BoundQuery:
     """Resolve what need not be asked again for every page."""
     asked = select(_S.idx, _S.encoded, _S.leaf_hash)
-    first, leader = 0, None
+    first, leader, gathered = 0, None, False
     if query.claimed_from is not None or query.claimed_before is not None:
         first, conditions = _between(connection, query)
         asked = asked.where(*conditions)
@@ -92,8 +96,10 @@ def bind_query(connection: Connection, query: Query) -> BoundQuery:
         if event is None and query.object_id is None:
             leader = number
     if query.device is not None:
-        asked = asked.where(_sealed_by(_number(connection, query.device)))
-    return BoundQuery(query.verdict, asked, first, leader)
+        number = _number(connection, query.device)
+        gathered = leader is None and _last_seq(connection, number) < FEW
+        asked = asked.where(_of_those_sealed_by(number) if gathered else _sealed_by(number))
+    return BoundQuery(query.verdict, asked, first, leader, gathered)
 
 
 def _between(connection: Connection, query: Query) -> tuple[int, list[ColumnElement[bool]]]:
@@ -130,6 +136,22 @@ def _seq_at(connection: Connection, number: int, after: int) -> int:
     asked = select(_S.actor_seq).where(_S.idx == after, _S.actor == number)
     found = connection.execute(asked).scalar_one_or_none()
     return -1 if found is None else found
+
+
+def _last_seq(connection: Connection, number: int) -> int:
+    asked = select(func.max(_S.actor_seq)).where(_S.actor == number)
+    found = connection.execute(asked).scalar_one_or_none()
+    return -1 if found is None else found
+
+
+def _of_those_sealed_by(number: int) -> ColumnElement[bool]:
+    first = schema.statement.alias()
+    sealed = select(first.c.object_id).where(
+        first.c.actor == number,
+        first.c.object_seq == 0,
+        first.c.event + 0 == schema.EVENT_NUMBERS[Event.SEALED],  # not by the index over events
+    )
+    return _S.object_id.in_(sealed)
 
 
 def _sealed_by(number: int) -> ColumnElement[bool]:

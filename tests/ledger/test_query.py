@@ -55,10 +55,12 @@ def _scan(site: Any, query: Query) -> list[int]:
     return found
 
 
+@pytest.mark.parametrize("few", [0, 10_000])
 def test_every_combination_is_what_a_scan_finds(
-    eventful: Any, monkeypatch: pytest.MonkeyPatch
+    eventful: Any, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
     monkeypatch.setattr("ledger.view._PAGE", 3)
+    monkeypatch.setattr("ledger.query.FEW", few)
     site = eventful
     base = site.log.entry(4)
     start = parse_statement(base.statement).claimed_at + timedelta(days=1)
