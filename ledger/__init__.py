@@ -52,7 +52,7 @@ from ledger.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from ledger.monitor import Followed, LogSource, Monitor
+from ledger.monitor import Followed, KeptTimestamps, LogSource, Monitor
 from ledger.note import Note, VerifiedNote, parse_note, verify_note
 from ledger.note_keys import NoteKey
 from ledger.policy import Policy, parse_policy
@@ -72,6 +72,7 @@ from ledger.registration import (
 )
 from ledger.roles import MAY_SIGN, Event, Role
 from ledger.sequencer import Sequencer
+from ledger.stamped import Stamped, TimestampSource, request_for
 from ledger.statement import (
     Statement,
     UnverifiedStatement,
@@ -80,7 +81,23 @@ from ledger.statement import (
     verify_statement,
 )
 from ledger.tile_folder import TileFolder
+from ledger.timestamp import (
+    JudgedToken,
+    Timestamp,
+    TimestampAnchors,
+    judge_timestamps,
+    proven_time,
+    stamped_message,
+    verify_timestamp,
+)
+from ledger.timestamp_request import (
+    StampHash,
+    TimestampRequest,
+    parse_timestamp_request,
+    token_of,
+)
 from ledger.trusted_logs import TrustedHead, TrustedLog, TrustedLogs, open_checkpoint
+from ledger.tsa_client import ask_tsa
 from ledger.witness import Witness, create_witness, open_witness, origin_hash
 from ledger.witness_request import AddCheckpoint, parse_add_checkpoint
 from ledger.witness_rules import Answer
@@ -110,6 +127,8 @@ __all__ = [
     "Gate",
     "Head",
     "Inclusion",
+    "JudgedToken",
+    "KeptTimestamps",
     "KeyAdded",
     "KeyRevoked",
     "LedgerError",
@@ -139,10 +158,16 @@ __all__ = [
     "Sequencer",
     "SignatureError",
     "Signer",
+    "StampHash",
+    "Stamped",
     "Statement",
     "StoreError",
     "Submission",
     "TileFolder",
+    "Timestamp",
+    "TimestampAnchors",
+    "TimestampRequest",
+    "TimestampSource",
     "TooLargeError",
     "TrustedHead",
     "TrustedLog",
@@ -156,6 +181,7 @@ __all__ = [
     "Witness",
     "WitnessError",
     "Witnesses",
+    "ask_tsa",
     "cosigned_by",
     "create_log",
     "create_witness",
@@ -166,6 +192,7 @@ __all__ = [
     "encode_submissions",
     "hash_leaf",
     "hash_node",
+    "judge_timestamps",
     "key_added_body",
     "key_revoked_body",
     "make_genesis",
@@ -187,13 +214,19 @@ __all__ = [
     "parse_registered",
     "parse_statement",
     "parse_submissions",
+    "parse_timestamp_request",
+    "proven_time",
     "read_key_added",
     "read_key_revoked",
+    "request_for",
     "sign_statement",
+    "stamped_message",
+    "token_of",
     "verify_consistency",
     "verify_inclusion",
     "verify_note",
     "verify_statement",
+    "verify_timestamp",
 ]
 
 __radseal__ = "radseal/1"

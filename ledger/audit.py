@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from ledger import schema, store
 from ledger.audit_aside import check_aside, check_database, check_types, check_types_from
 from ledger.audit_chains import ChainAudit, StatementRow
+from ledger.audit_stamps import check_timestamps
 from ledger.audit_start import check_earlier, grown_from, replay_keys
 from ledger.audit_state import AuditState
 from ledger.audit_tree import TreeAudit
@@ -45,6 +46,7 @@ def audit_log(
     tree = TreeAudit(connection, findings, trusted, roots, TreeBuilder())
     covered = _read(connection, findings, chains, tree, head, start=0, progress=progress)
     check_aside(connection, findings, site_key=site_key, erased=chains.erased)
+    check_timestamps(connection, findings, trusted)
     state = _state(connection, findings, chains, covered)
     return AuditReport(head.size, tree.root, covered, findings.all(), state=state)
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from ledger import store
 from ledger.errors import StoreError, UsageError
 from ledger.links import HASH_SIZE
+from ledger.stamped import read_stamped, stamped_sizes
 from ledger.tiles import TILE_WIDTH, tile_path, tiles_of
 from ledger.trusted_logs import TrustedHead
 
@@ -26,6 +27,9 @@ def export_tiles(connection: Connection, note: bytes, head: TrustedHead, target:
         folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
             _write_tiles(connection, head.size, folder)
+            for size in stamped_sizes(connection):
+                for name, data in read_stamped(connection, size).files():
+                    _write(folder / name, data)
             _write(folder / "checkpoint", note)
             folder.chmod(0o755)
             if target.exists():

@@ -30,6 +30,7 @@ class FindingCode(StrEnum):
     PSEUDONYM = "pseudonym"
     ANNEX = "annex"
     ERASURE = "erasure"
+    TIMESTAMP = "timestamp"
     DATABASE = "database"
     TOO_MANY = "too-many"
 

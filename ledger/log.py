@@ -18,14 +18,17 @@ from ledger.annexes import check_site_key
 from ledger.database import Database
 from ledger.draft import Arrival, Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
-from ledger.errors import BusyError, StoreError, UsageError, WitnessError
+from ledger.errors import BusyError, ProofError, StoreError, UsageError, WitnessError
 from ledger.instants import to_milliseconds
 from ledger.keyring import Keyring
 from ledger.log_keys import LogKeys
 from ledger.publication import Publication
 from ledger.roles import Event
+from ledger.stamped import find_asked, write_timestamp
 from ledger.statement import parse_statement
 from ledger.tiles import TreeBuilder, root_at
+from ledger.timestamp import Timestamp, TimestampAnchors, verify_timestamp
+from ledger.timestamp_request import TimestampRequest, token_of
 from ledger.trusted_logs import open_checkpoint
 from ledger.upgrade import bring_up_to_date
 from ledger.view import LogView
@@ -152,6 +155,26 @@ class Log(LogView):
                 note = self._store(size, note)
             self._signed = size
             return note
+
+    def add_timestamp(
+        self, request: TimestampRequest, reply: bytes, *, anchors: TimestampAnchors, at: datetime
+    ) -> tuple[int, Timestamp]:
+        """Keep the token in a TSA's answer to ``request``; return the checkpoint's size, and it.
+
+        MalformedError or ProofError for an answer that is none, or that does not hold at ``at``
+        for what was asked; UsageError if no checkpoint is as it was when the request was made.
+        """
+        token = token_of(reply)
+        with self._database.read() as connection:
+            stamped = find_asked(connection, request)
+        found = verify_timestamp(
+            token, stamped.message(), anchors=anchors, at=at, nonce=request.nonce
+        )
+        if request.policy is not None and found.policy != request.policy:
+            raise ProofError(f"a timestamp under the policy {found.policy}, not {request.policy}")
+        with self._database.write() as connection:
+            write_timestamp(connection, stamped, token)
+        return stamped.size, found
 
     def prove(self, index: int, *, size: int | None = None) -> bytes:
         """Return the receipt of an entry: a tlog-proof under the newest checkpoint.

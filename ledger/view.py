@@ -23,6 +23,7 @@ from ledger.links import FIRST, HASH_SIZE, Link
 from ledger.log_keys import LogKeys
 from ledger.query import Query, bind_query
 from ledger.receipt import Receipt
+from ledger.stamped import Stamped, read_stamped, stamped_sizes
 from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, consistency_path, inclusion_path, parse_tile_path
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
 
@@ -101,6 +102,16 @@ class LogView:
             if not 0 <= index < head.size:
                 raise NotFoundError(f"no entry {index} under the checkpoint of {head.size}")
             return note, head, inclusion_path(index, head.size, store.tile_reader(connection))
+
+    def stamped(self, size: int) -> Stamped:
+        """Return the checkpoint of a size with its timestamps; NotFoundError if there is none."""
+        return self._ask(read_stamped, size)
+
+    def timestamps(self) -> Iterator[Stamped]:
+        """Yield every stamped checkpoint, by its size."""
+        with self._database.read() as connection:
+            sizes = stamped_sizes(connection)
+        return (self.stamped(size) for size in sizes)
 
     def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
         """Return the hashes that join the roots at two sizes (RFC 9162, section 2.1.4)."""
