@@ -28,7 +28,8 @@ EXIT_CODES: Mapping[int, str] = {
     ALTERED: "ALTERED; restore: the pixels are not those that were sealed; log audit: findings; "
     "log monitor: alarm",
     UNSEALED: "UNSEALED; inspect, restore: no seal; watermark read: no mark",
-    UNTRUSTED: "UNTRUSTED; trace: the chain of custody has a gap",
+    UNTRUSTED: "UNTRUSTED; trace: the chain of custody has a gap; log timestamp: the answer was "
+    "refused; log timestamps: a time is not proven",
     13: "DERIVED",
     UNREADABLE: "UNREADABLE; seal: at least one input could not be read",
     NOT_CHECKED: "NOT CHECKED; the ledger could not be reached",

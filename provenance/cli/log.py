@@ -16,6 +16,7 @@ from provenance.cli.failure import (
 from provenance.cli.log_monitor import monitor
 from provenance.cli.log_query import query
 from provenance.cli.log_serve import serve
+from provenance.cli.log_timestamp import timestamp, timestamps
 from provenance.cli.options import common, force_option, open_site, site_option
 from provenance.cli.output import (
     document,
@@ -352,3 +353,5 @@ def _read_note(path: Path) -> bytes:
 log.add_command(query)
 log.add_command(monitor)
 log.add_command(serve)
+log.add_command(timestamp)
+log.add_command(timestamps)

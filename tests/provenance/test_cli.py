@@ -69,6 +69,8 @@ def test_there_are_all_commands() -> None:
             "log query",
             "log monitor",
             "log serve",
+            "log timestamp",
+            "log timestamps",
         ),
         *("witness init", "witness serve"),
         *("tamper", "explain", "doctor", "demo"),
