@@ -19,6 +19,7 @@ from ledger.errors import (
     NotFoundError,
     OverloadedError,
     ProofError,
+    PrunedError,
     QuorumError,
     RefusedError,
     RolledBackError,
@@ -56,6 +57,7 @@ from ledger.monitor import Followed, KeptTimestamps, LogSource, Monitor
 from ledger.note import Note, VerifiedNote, parse_note, verify_note
 from ledger.note_keys import NoteKey
 from ledger.policy import Policy, parse_policy
+from ledger.pruning import Pruned, Pruning
 from ledger.query import Query
 from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
 from ledger.registration import (
@@ -148,6 +150,9 @@ __all__ = [
     "PrivateKeySigner",
     "Problem",
     "ProofError",
+    "Pruned",
+    "PrunedError",
+    "Pruning",
     "Query",
     "QuorumError",
     "Receipt",

@@ -76,7 +76,8 @@ class TileFolder:
                 return self._read(tile_path(level, number, TILE_WIDTH), most)
             except NotFoundError as error:
                 path = tile_path(level, number, width)
-                raise StoreError(f"{self._folder} has no {path}") from error
+                hint = ": if the log was pruned, read its archive first" if number == 0 else ""
+                raise StoreError(f"{self._folder} has no {path}{hint}") from error
 
     def _read(self, name: str, most: int) -> bytes:
         return read_bounded(self._folder / name, most)

@@ -14,6 +14,7 @@ from provenance.cli.failure import (
     Failure,
 )
 from provenance.cli.log_monitor import monitor
+from provenance.cli.log_prune import prune
 from provenance.cli.log_query import query
 from provenance.cli.log_serve import serve
 from provenance.cli.log_timestamp import timestamp, timestamps
@@ -171,12 +172,24 @@ def prove(
     metavar="FILE",
     help="What the auditor remembers: read if there, written after an audit without findings.",
 )
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    metavar="DIR",
+    help="An archive that log prune wrote: entries that were pruned are read from it. Repeatable.",
+)
 @click.option("--full", is_flag=True, help="Read everything, although --state remembers an audit.")
 @site_option
 @common
 @click.pass_obj
 def audit(
-    session: Session, held: tuple[Path, ...], state: Path | None, full: bool, site: Path | None
+    session: Session,
+    held: tuple[Path, ...],
+    state: Path | None,
+    archive: tuple[Path, ...],
+    full: bool,
+    site: Path | None,
 ) -> int:
     """Check the whole log again: every hash, signature, link, role, tile, checkpoint.
 
@@ -187,6 +200,9 @@ def audit(
     from what the last audit saw. What was changed in the rows of older entries, while their
     hashes stay as they were, and what lies beside the statements, is found with --full alone. The
     file is the auditor's: keep it where the operator cannot write.
+
+    Of entries that were pruned only that their hashes lead to the root is checked, and their number
+    is told; with --archive they are read and checked like all others.
 
     \b
     Examples
@@ -214,11 +230,12 @@ def audit(
                 done = checked
 
             if before is None:
-                report = opened.audit(heard, held=notes)
+                report = opened.audit(heard, held=notes, archives=archive)
             elif full:
-                report = opened.audit(heard, held=[*notes, before.checkpoint])
+                known = [*notes, before.checkpoint]
+                report = opened.audit(heard, held=known, archives=archive)
             else:
-                report = opened.audit_since(before, heard, held=notes)
+                report = opened.audit_since(before, heard, held=notes, archives=archive)
     if state is not None and report.state is not None:
         write_whole(state, bytes(report.state), overwrite=True)
     checkpoints = len(notes) + (before is not None)
@@ -312,6 +329,12 @@ def _print_audit(report: "AuditReport", held: int) -> None:
             ("held checkpoints", held or "none: this audit proves nothing against the operator"),
         ]
     )
+    if report.not_rehashed:
+        say(
+            f"  {coloured('note')}  {report.not_rehashed} entries below {report.minimum_index} were"
+            " pruned: their hashes lead to the root, their statements were not checked"
+        )
+        say("  do: give --archive for each folder that radseal log prune wrote")
     for finding in report.findings:
         where = "log" if finding.index is None else f"entry {finding.index}"
         say(f"  {coloured('FAIL')}  {where}  [{finding.code}]  {plain(finding.words)}")
@@ -334,6 +357,8 @@ def _audit_answer(report: "AuditReport", held: int) -> dict[str, object]:
         "start": report.start,
         "root": report.root.hex(),
         "held_checkpoints": held,
+        "minimum_index": report.minimum_index,
+        "not_rehashed": report.not_rehashed,
         "findings": [
             {"index": f.index, "code": str(f.code), "detail": f.words} for f in report.findings
         ],
@@ -355,3 +380,4 @@ log.add_command(monitor)
 log.add_command(serve)
 log.add_command(timestamp)
 log.add_command(timestamps)
+log.add_command(prune)

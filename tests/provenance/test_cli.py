@@ -71,6 +71,7 @@ def test_there_are_all_commands() -> None:
             "log serve",
             "log timestamp",
             "log timestamps",
+            "log prune",
         ),
         *("witness init", "witness serve"),
         *("tamper", "explain", "doctor", "demo"),
