@@ -344,7 +344,8 @@ def _print_audit(report: "AuditReport", held: int) -> None:
 
 def _extent(report: "AuditReport") -> str:
     if not report.start:
-        return "everything"
+        unread = report.not_rehashed
+        return f"everything but {unread} pruned statements" if unread else "everything"
     new = max(report.size - report.start, 0)
     return f"{new} new entries; of the {report.start} before, that their tree is the one seen last"
 
