@@ -6,6 +6,11 @@ Statements in, proofs out. Knows neither images nor DICOM, and reads no clock.
 from ledger.audit_state import AuditState, parse_audit_state
 from ledger.cbor import decode_cbor, encode_cbor
 from ledger.checkpoint import Checkpoint
+from ledger.cose_consistency import (
+    CoseConsistency,
+    open_cose_consistency,
+    parse_cose_consistency,
+)
 from ledger.cose_receipt import CoseInclusion, CoseReceipt, open_cose_receipt, parse_cose_receipt
 from ledger.cosigner import Cosigner, cosigned_by
 from ledger.draft import Arrival
@@ -118,6 +123,7 @@ __all__ = [
     "Chain",
     "Checkpoint",
     "ConflictError",
+    "CoseConsistency",
     "CoseInclusion",
     "CoseReceipt",
     "Cosigner",
@@ -203,6 +209,7 @@ __all__ = [
     "make_genesis",
     "merkle_root",
     "open_checkpoint",
+    "open_cose_consistency",
     "open_cose_receipt",
     "open_log",
     "open_receipt",
@@ -210,6 +217,7 @@ __all__ = [
     "origin_hash",
     "parse_add_checkpoint",
     "parse_audit_state",
+    "parse_cose_consistency",
     "parse_cose_receipt",
     "parse_link",
     "parse_note",

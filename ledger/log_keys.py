@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 from ledger.checkpoint import Checkpoint
 from ledger.errors import UsageError
 from ledger.key_file import KeyPair, read_key_file, write_key_file
+from ledger.keys import PrivateKeySigner
 from ledger.note import Note, NoteSignature
 from ledger.note_keys import KeyType, NoteKey, subtree_message
 
@@ -60,6 +61,11 @@ class LogKeys:
         """The verifier keys to give to whoever checks receipts."""
         first, second = self.note_keys
         return str(first), str(second)
+
+    @property
+    def ed25519_signer(self) -> PrivateKeySigner:
+        """The first of the two keys, as a signer of COSE messages: receipts of the log."""
+        return PrivateKeySigner.from_private_key(self._ed25519)
 
     def sign_checkpoint(self, *, size: int, root: bytes, timestamp: int) -> bytes:
         """Return the signed checkpoint; ``timestamp`` in seconds says when, to the ML-DSA line."""

@@ -12,6 +12,7 @@ from ledger import store
 from ledger.annexes import open_annex
 from ledger.audit import audit_log, audit_since
 from ledger.audit_state import AuditState
+from ledger.cose_consistency import sign_cose_consistency
 from ledger.cose_receipt import sign_cose_receipt
 from ledger.database import Database
 from ledger.entries import Entry, LoggedKey
@@ -98,19 +99,41 @@ class LogView:
 
     def prove_cose(self, index: int, *, keys: LogKeys, size: int | None = None) -> bytes:
         """Return the same proof as a COSE receipt, which ``keys`` sign anew (RFC 9942)."""
-        if (keys.origin, keys.vkeys) != (self._row.origin, self._row.vkeys):
-            raise UsageError(f"these are not the keys of the log {self.origin}")
+        self._require_own(keys)
         _, head, path = self._place(index, size)
         return sign_cose_receipt(keys, index=index, size=head.size, path=path, root=head.root)
 
+    def prove_cose_consistency(self, old: int, *, keys: LogKeys, size: int | None = None) -> bytes:
+        """Return the COSE receipt that the first ``old`` entries grew to a signed checkpoint.
+
+        To the newest one, or that of ``size``; ``keys`` sign its root anew (RFC 9942).
+        NotFoundError if there is no such checkpoint above ``old``.
+        """
+        self._require_own(keys)
+        note = self.checkpoint() if size is None else self._note_of(size)
+        head = self._open(note)
+        if not 0 < old < head.size:
+            raise NotFoundError(f"the checkpoint of {head.size} did not grow from {old} entries")
+        path = self.consistency(old, head.size)
+        return sign_cose_consistency(
+            keys, old_size=old, new_size=head.size, path=path, root=head.root
+        )
+
+    def _require_own(self, keys: LogKeys) -> None:
+        if (keys.origin, keys.vkeys) != (self._row.origin, self._row.vkeys):
+            raise UsageError(f"these are not the keys of the log {self.origin}")
+
+    def _note_of(self, size: int) -> bytes:
+        note = self._ask(store.read_checkpoint, size)
+        if note is None:
+            raise NotFoundError(f"no checkpoint of size {size} was signed")
+        return note
+
     def _place(self, index: int, size: int | None) -> tuple[bytes, TrustedHead, tuple[bytes, ...]]:
         """Return a signed checkpoint, what it says, and the path from an entry to its root."""
-        newest = self.checkpoint() if size is None else None
+        note = self.checkpoint() if size is None else self._note_of(size)
+        head = self._open(note)
         with self._database.read() as connection:
-            note = newest or store.read_checkpoint(connection, size or 0)
-            if note is None:
-                raise NotFoundError(f"no checkpoint of size {size} was signed")
-            head = self._open(note)
             if not 0 <= index < head.size:
                 raise NotFoundError(f"no entry {index} under the checkpoint of {head.size}")
             return note, head, inclusion_path(index, head.size, store.tile_reader(connection))

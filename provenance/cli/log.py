@@ -89,8 +89,8 @@ def head(session: Session, site: Path | None) -> int:
     return 0
 
 
-@log.command(short_help="Make the receipt of an entry.")
-@click.argument("entry", metavar="INDEX|OBJECT")
+@log.command(short_help="Make the receipt of an entry, or that the log only grew.")
+@click.argument("entry", metavar="INDEX|OBJECT", required=False)
 @click.option(
     "--form",
     type=click.Choice(["tlog-proof", "cose"]),
@@ -106,16 +106,24 @@ def head(session: Session, site: Path | None) -> int:
     help="Write the proof here instead of to stdout.",
 )
 @click.option("--size", type=click.IntRange(min=1), help="Under the checkpoint of this size.")
+@click.option(
+    "--from",
+    "old",
+    type=click.IntRange(min=1),
+    metavar="SIZE",
+    help="Instead of an entry: prove that the log only grew since it had this size (--form cose).",
+)
 @site_option
 @force_option
 @common
 @click.pass_obj
 def prove(
     session: Session,
-    entry: str,
+    entry: str | None,
     form: str,
     output: Path | None,
     size: int | None,
+    old: int | None,
     site: Path | None,
     force: bool,
 ) -> int:
@@ -123,21 +131,30 @@ def prove(
 
     The entry is named by its number, or by an object's seal id of 24 hexadecimal digits: then it
     is the first about that object. A COSE receipt is signed anew with the keys of the log, and is
-    bytes, not text: give -o.
+    bytes, not text: give -o. With --from it says instead that the log only grew since then.
 
     \b
     Examples
       radseal log prove 12 --site /srv/radseal
       radseal log prove 12 -o entry-12.tlog-proof --site /srv/radseal
       radseal log prove 12 --form cose -o entry-12.cose --site /srv/radseal
+      radseal log prove --form cose --from 7 -o grown.cose --site /srv/radseal
     """
+    if (entry is None) == (old is None):
+        raise click.UsageError("give INDEX or OBJECT, or --from SIZE")
+    if old is not None and form != "cose":
+        raise click.UsageError("--from needs --form cose")
     if form == "cose" and output is None and not session.as_json:
         raise click.UsageError("a COSE receipt is not text: give -o FILE, or --json")
     opened_site = open_site(site)
     records = opened_site.records()
     with records.log as opened:
-        index = _index_of(entry, opened)
-        if form == "cose":
+        index = None if entry is None else _index_of(entry, opened)
+        if old is not None:
+            proof = opened.prove_cose_consistency(old, keys=opened_site.log_keys(), size=size)
+        elif index is None:
+            raise AssertionError("neither an entry nor a size")
+        elif form == "cose":
             proof = opened.prove_cose(index, keys=opened_site.log_keys(), size=size)
         else:
             proof = opened.prove(index, size=size)
@@ -146,6 +163,7 @@ def prove(
     if session.as_json:
         fields: dict[str, object] = {
             "index": index,
+            "from": old,
             "form": form,
             "proof": proof.hex() if form == "cose" else proof.decode("utf-8"),
             "output": path_text(output) if output else None,
@@ -154,7 +172,8 @@ def prove(
     elif output is None:
         click.echo(proof.decode("utf-8"), nl=False)
     else:
-        say(f"wrote the proof of entry {index} to {plain(output)}")
+        proven = f"of entry {index}" if old is None else f"that the log grew from {old} entries"
+        say(f"wrote the proof {proven} to {plain(output)}")
     return 0
 
 

@@ -82,3 +82,20 @@ def test_pruned_with_the_operators_word(tmp_path: Path) -> None:
     for source, code in ((site, 16), (archive, 0), (site, 0)):
         words = ["log", "monitor", source, "--copy", tmp_path / "copy"]
         assert run(*words, "--trust", site / "trust").exit_code == code
+
+
+def test_a_receipt_of_consistency(tmp_path: Path) -> None:
+    from ledger import Head, open_cose_consistency
+
+    site, out = tmp_path / "site", tmp_path / "grown.cose"
+    opened = Site.init(site, name="north")
+    old = Site.open(site).records().log.head()
+    assert run("seal", CT, "-o", tmp_path / "sealed", "--site", site).exit_code == 0
+    words = ["log", "prove", "--from", old.size, "--site", site]
+    assert run(*words, "--form", "cose", "-o", out).exit_code == 0
+    new = open_cose_consistency(Head(old.size, old.root), out.read_bytes(), logs=opened.trust.logs)
+    assert (new.size, new.root) == (old.size + 1, opened.records().log.head().root)
+    for wrong in (words, [*words, "3", "--form", "cose"], ["log", "prove", "--site", site]):
+        assert run(*wrong).exit_code == 2
+    beyond = ["log", "prove", "--from", 99, "--form", "cose", "-o", out, "--site", site]
+    assert run(*beyond).exit_code == 16
