@@ -229,6 +229,7 @@ class TimeAuthority:
     root_key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
     url: str = ""
+    issuer: str = "root"
     answer: Callable[[bytes], bytes] | None = None
     asked: list[tuple[str, str]] = field(default_factory=list)
 
@@ -244,7 +245,7 @@ class TimeAuthority:
         return _certify(
             key.public_key(),
             "tsa",
-            (self.root_key, "root"),
+            (self.root_key, self.issuer),
             valid=valid,
             usage=changes.get("usage", ExtendedKeyUsageOID.TIME_STAMPING),
             serial=changes.get("serial"),
@@ -306,6 +307,7 @@ def make_time_authority(
         digest: str = "sha256",
         valid: timedelta = timedelta(days=365),
         with_root: bool = False,
+        between: bool = False,
     ) -> TimeAuthority:
         folder = tmp_path_factory.mktemp("tsa")
         root_key = ec.generate_private_key(ec.SECP256R1())
@@ -320,9 +322,20 @@ def make_time_authority(
         if kind == "rsa":
             key = rsa.generate_private_key(65537, 2048)
         authority = TimeAuthority(folder, root, root_key, root)
+        chain = [root] if with_root else []
+        if between:  # an authority under the root, whose certificate is in the tokens
+            authority.root_key = ec.generate_private_key(ec.SECP256R1())
+            authority.issuer = "between"
+            public = authority.root_key.public_key()
+            chain.append(
+                _certify(
+                    public, "between", (root_key, "root"), valid=timedelta(days=3650), usage=None
+                )
+            )
         authority.certificate = authority.issue(key, valid=valid)
         pem = serialization.Encoding.PEM
         (folder / "root.pem").write_bytes(root.public_bytes(pem))
+        (folder / "chain.pem").write_bytes(b"".join(each.public_bytes(pem) for each in chain))
         (folder / "tsa.pem").write_bytes(authority.certificate.public_bytes(pem))
         (folder / "tsa.key").write_bytes(
             key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -332,7 +345,7 @@ def make_time_authority(
             "[tsa]\ndefault_tsa = here\n[here]\nserial = serial\nsigner_cert = tsa.pem\n"
             f"signer_key = tsa.key\nsigner_digest = {digest}\ndefault_policy = 1.2.3.4\n"
             "other_policies = 1.2.3.5\ndigests = sha256, sha384, sha512\naccuracy = secs:1\n"
-            "ess_cert_id_alg = sha256\n" + ("certs = root.pem\n" if with_root else "")
+            "ess_cert_id_alg = sha256\n" + ("certs = chain.pem\n" if chain else "")
         )
 
         class Handler(BaseHTTPRequestHandler):

@@ -77,6 +77,17 @@ def test_a_real_tsa(make_time_authority: Callable[..., Any], kind: str, hash: St
         verify_timestamp(token, NOTE + b"x", anchors=anchors(tsa), at=now())
 
 
+@pytest.mark.parametrize("with_root", [False, True])
+def test_an_authority_between(make_time_authority: Callable[..., Any], with_root: bool) -> None:
+    """Its certificate comes in the token, unsorted, and is believed for the root's word alone."""
+    tsa = make_time_authority(between=True, with_root=with_root)
+    token = ask(tsa, NOTE)
+    found = verify_timestamp(token, NOTE, anchors=anchors(tsa), at=now())
+    assert found.good_until == tsa.certificate.not_valid_after_utc
+    with pytest.raises(ProofError, match="does not hold"):
+        verify_timestamp(token, NOTE, anchors=anchors(make_time_authority()), at=now())
+
+
 def test_openssl_checks_the_first_token_and_the_next(tsa: Any, token: bytes) -> None:
     second = ask(tsa, stamped_message(NOTE, [token]), hash=StampHash.SHA512)
     for data, stamp in ((NOTE, token), (stamped_message(NOTE, [token]), second)):
