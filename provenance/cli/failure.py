@@ -158,6 +158,15 @@ def _usage(why: str, what: str | None) -> Failure:
 
 def _of_sibling(error: Exception, what: str | None) -> Failure:
     """Errors of ledger and watermark, by what they are: a mistake, nothing there, or trouble."""
+    from ledger import PrunedError
+
+    if isinstance(error, PrunedError):
+        return Failure(
+            what or "the log does not hold this any more",
+            str(error),
+            do="read the archive: radseal log monitor and radseal log audit --archive do",
+            exit_code=NOTHING_MATCHED,
+        )
     if isinstance(error, LookupError):
         return Failure(
             what or "the ledger has no such thing",

@@ -252,6 +252,31 @@ def test_two_who_prune_at_once(grown: Any, tmp_path: Path, monkeypatch: pytest.M
     assert grown.log.minimum_index == 512
 
 
+def test_stopped_in_the_middle_nothing_is_lost(
+    grown: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between any two writes of the transaction, the log is as it was."""
+    import ledger.pruning as module
+
+    class KilledError(Exception):
+        pass
+
+    def killed(*_: object) -> None:
+        raise KilledError
+
+    before = grown.log.audit()
+    for step in ("insert", "update", "delete"):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, step, killed)
+            with pytest.raises(KilledError):
+                prune(grown, 300, tmp_path / step)
+        grown.reopen()
+        assert grown.log.audit() == before
+        assert grown.log.minimum_index == 0
+    prune(grown, 300, tmp_path / "old")
+    assert grown.log.audit(archives=[tmp_path / "old"]).not_rehashed == 0
+
+
 def test_a_log_without_its_quorum_is_not_pruned(grown: Any, tmp_path: Path) -> None:
     """With a policy nothing goes that no quorum of witnesses has cosigned."""
     vkey = Cosigner.generate("dead.example").vkeys[0]
