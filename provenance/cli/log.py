@@ -283,16 +283,19 @@ def export(session: Session, folder: Path, site: Path | None) -> int:
     records = open_site(site).records()
     with records.log as opened:
         opened.export(folder)
-        trusted = opened.head()
+        trusted, minimum = opened.head(), opened.minimum_index
     fields: dict[str, object] = {
         "output": path_text(folder),
         "origin": trusted.origin,
         "size": trusted.size,
+        "minimum_index": minimum,
     }
     if session.as_json:
         print_json(document("log-export", fields, exit_code=0))
     else:
         say(f"exported {trusted.size} entries of {plain(trusted.origin)} to {plain(folder)}")
+        if minimum:
+            say(f"  without those below {minimum}, which were pruned: see radseal log query")
     return 0
 
 

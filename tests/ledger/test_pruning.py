@@ -236,6 +236,27 @@ def test_nothing_goes_without_a_checked_archive(
         reading.prune(600, archive=tmp_path / "x", at=grown.now)
 
 
+def test_a_log_of_whole_bundles_is_pruned_to_its_end(grown: Any, tmp_path: Path) -> None:
+    grown.append(*grown.seals(768 - COUNT))
+    last = grown.log.entry(767).statement
+    receipt = grown.log.prove(767)
+    assert prune(grown, 768, tmp_path / "old").pruning.below == 768
+    assert grown.log.prove(767) == receipt
+    grown.reopen()
+    (entry,) = grown.append(*grown.seals(1))
+    assert entry.index == 768
+    logs = TrustedLogs.from_vkeys(grown.keys.vkeys)
+    assert open_receipt(last, grown.log.prove(767), logs=logs).index == 767
+    assert open_receipt(entry.statement, grown.log.prove(768), logs=logs).index == 768
+    report = grown.log.audit()
+    assert (report.findings, report.not_rehashed) == ((), 768 - 5)
+    grown.log.export(tmp_path / "static")
+    found = Monitor(tmp_path / "copy", logs=logs).follow(TileFolder(tmp_path / "old"))
+    assert (found.size, found.alarm) == (768, None)
+    found = Monitor(tmp_path / "copy", logs=logs).follow(TileFolder(tmp_path / "static"))
+    assert (found.size, found.alarm) == (769, None)
+
+
 def test_two_who_prune_at_once(grown: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import ledger.log as module
 
