@@ -97,12 +97,8 @@ from ledger.timestamp import (
     stamped_message,
     verify_timestamp,
 )
-from ledger.timestamp_request import (
-    StampHash,
-    TimestampRequest,
-    parse_timestamp_request,
-    token_of,
-)
+from ledger.timestamp_request import StampHash, TimestampRequest, parse_timestamp_request
+from ledger.timestamp_token import token_of
 from ledger.trusted_logs import TrustedHead, TrustedLog, TrustedLogs, open_checkpoint
 from ledger.tsa_client import ask_tsa
 from ledger.witness import Witness, create_witness, open_witness, origin_hash

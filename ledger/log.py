@@ -30,7 +30,8 @@ from ledger.stamped import find_asked, write_timestamp
 from ledger.statement import parse_statement
 from ledger.tiles import TreeBuilder, root_at
 from ledger.timestamp import Timestamp, TimestampAnchors, verify_timestamp
-from ledger.timestamp_request import TimestampRequest, token_of
+from ledger.timestamp_request import TimestampRequest
+from ledger.timestamp_token import token_of
 from ledger.trusted_logs import TrustedHead, open_checkpoint
 from ledger.upgrade import bring_up_to_date
 from ledger.view import LogView

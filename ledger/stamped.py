@@ -15,7 +15,8 @@ from ledger.bounded_file import read_bounded
 from ledger.errors import BusyError, NotFoundError, StoreError, UsageError
 from ledger.note import MAX_NOTE
 from ledger.timestamp import MAX_TOKENS, stamped_message
-from ledger.timestamp_request import MAX_TOKEN, StampHash, TimestampRequest
+from ledger.timestamp_request import StampHash, TimestampRequest
+from ledger.timestamp_token import MAX_TOKEN
 
 FOLDER = "timestamps"
 

@@ -13,20 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat import asn1
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509 import verification
 
 from ledger.errors import LedgerError, MalformedError, ProofError, UsageError
 from ledger.note import MAX_NOTE
-from ledger.timestamp_request import (
-    HASH_OF_OID,
-    MAX_TOKEN,
-    StampHash,
-    der_length,
-    granted,
-    parse_policy_oid,
-)
+from ledger.timestamp_request import HASH_OF_OID, StampHash, parse_policy_oid
+from ledger.timestamp_token import MAX_TOKEN, granted, in_order
 
 if TYPE_CHECKING:
     from rfc3161_client import TimeStampResponse
@@ -191,7 +184,7 @@ def _parse(token: bytes) -> TimeStampResponse:
     if len(token) > MAX_TOKEN:
         raise MalformedError(f"a timestamp of {len(token)} bytes, where {MAX_TOKEN} are allowed")
     try:
-        return decode_timestamp_response(granted(_in_order(token)))
+        return decode_timestamp_response(granted(in_order(token)))
     except ValueError as error:
         raise MalformedError(f"not a timestamp token: {error}") from error
 
@@ -255,43 +248,3 @@ def _accuracy(answer: TimeStampResponse) -> timedelta:
     return timedelta(
         seconds=told.seconds or 0, milliseconds=told.millis or 0, microseconds=told.micros or 0
     )
-
-
-@asn1.sequence
-class _ContentInfo:
-    content_type: x509.ObjectIdentifier
-    content: asn1.TLV
-
-
-@asn1.sequence
-class _SignedData:
-    version: int
-    algorithms: asn1.TLV
-    content: asn1.TLV
-    certificates: asn1.TLV
-    signers: asn1.TLV
-
-
-@asn1.sequence
-class _Certificates:
-    each: list[asn1.TLV]
-
-
-def _in_order(token: bytes) -> bytes:
-    """Return the token with its set of certificates in the order DER asks for.
-
-    OpenSSL writes it in any order, and no signature covers it; all else stays as it is.
-    """
-    try:
-        outer = asn1.decode_der(_ContentInfo, token)
-        inner = asn1.decode_der(_SignedData, bytes(outer.content.data))
-        held = bytes(inner.certificates.data)
-        each = asn1.decode_der(_Certificates, _element(b"\x30", _element(b"\x30", held))).each
-    except ValueError:
-        return token  # not of this shape: the parser says what it is
-    ordered = b"".join(sorted(_element(one.tag_bytes, bytes(one.data)) for one in each))
-    return token if ordered == held else token.replace(held, ordered, 1)
-
-
-def _element(tag: bytes, data: bytes) -> bytes:
-    return tag + der_length(len(data)) + data

@@ -1,4 +1,4 @@
-"""Asking for a timestamp, and taking the token out of the answer (RFC 3161, sections 2.4)."""
+"""Asking for a timestamp (RFC 3161, section 2.4.1)."""
 
 from __future__ import annotations
 
@@ -10,21 +10,10 @@ from typing import Annotated
 from cryptography import x509
 from cryptography.hazmat import asn1
 
-from ledger.errors import MalformedError, ProofError, UsageError
+from ledger.errors import MalformedError, UsageError
 
 MAX_REQUEST = 1_024
-MAX_TOKEN = 1 << 16
-MAX_REPLY = MAX_TOKEN
 NONCE_BITS = 64
-
-_STATUS = {
-    1: "granted with modifications",
-    2: "rejection",
-    3: "waiting",
-    4: "revocation warning",
-    5: "revocation notification",
-}
-_GRANTED = bytes.fromhex("3003020100")  # PKIStatusInfo of status 0, without words
 
 
 class StampHash(StrEnum):
@@ -71,24 +60,6 @@ class _TimeStampReq:
     policy: x509.ObjectIdentifier | None
     nonce: int | None
     cert_req: Annotated[bool, asn1.Default(False)]
-
-
-@asn1.sequence
-class _StatusInfo:
-    status: int
-    text: list[str] | None
-    failure: asn1.BitString | None
-
-
-@asn1.sequence
-class _Answer:
-    status: asn1.TLV
-    token: asn1.TLV
-
-
-@asn1.sequence
-class _AnswerWithoutToken:
-    status: _StatusInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,50 +116,3 @@ def parse_timestamp_request(data: bytes) -> TimestampRequest:
     if bytes(request) != data:
         raise MalformedError("not a timestamp request of radseal's")
     return request
-
-
-def token_of(reply: bytes) -> bytes:
-    """Return the token of a granted answer, unjudged.
-
-    MalformedError for bytes that are no answer, ProofError if the TSA did not grant what it was
-    asked for.
-    """
-    if len(reply) > MAX_REPLY:
-        raise MalformedError(f"a timestamp answer of {len(reply)} bytes")
-    try:
-        parts = asn1.decode_der(_Answer, reply)
-        status = asn1.decode_der(_StatusInfo, _raw(parts.status))
-        token = _raw(parts.token)
-    except ValueError:
-        status, token = _refusal(reply), b""
-    if status.status != 0:
-        kind = _STATUS.get(status.status, f"status {status.status}")
-        told = " ".join(status.text or ())[:200]
-        raise ProofError(f"the TSA granted no timestamp: {kind}" + (f" ({told})" if told else ""))
-    if not token:
-        raise MalformedError("a timestamp answer that is granted and has no token")
-    return token
-
-
-def granted(token: bytes) -> bytes:
-    """Return the answer that a token came in, without its words: what verifiers read."""
-    return b"\x30" + der_length(len(_GRANTED) + len(token)) + _GRANTED + token
-
-
-def der_length(length: int) -> bytes:
-    """Return a length in DER."""
-    if length < 0x80:
-        return bytes([length])
-    data = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes([0x80 | len(data)]) + data
-
-
-def _refusal(reply: bytes) -> _StatusInfo:
-    try:
-        return asn1.decode_der(_AnswerWithoutToken, reply).status
-    except ValueError as error:
-        raise MalformedError("not a timestamp answer") from error
-
-
-def _raw(element: asn1.TLV) -> bytes:
-    return element.tag_bytes + der_length(len(element.data)) + bytes(element.data)

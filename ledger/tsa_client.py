@@ -6,7 +6,8 @@ from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from ledger.errors import UnreachableError, UsageError
-from ledger.timestamp_request import MAX_REPLY, TimestampRequest
+from ledger.timestamp_request import TimestampRequest
+from ledger.timestamp_token import MAX_REPLY
 from ledger.witness_client import exchange
 
 SECONDS = 30.0

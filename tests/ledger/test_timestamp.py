@@ -31,7 +31,7 @@ from ledger import (
     verify_timestamp,
 )
 from ledger.timestamp import AHEAD, MAX_TOKENS
-from ledger.timestamp_request import MAX_REPLY, MAX_TOKEN
+from ledger.timestamp_token import MAX_REPLY, MAX_TOKEN
 
 DER = serialization.Encoding.DER
 NOTE = b"log.example\n1\nAAAA\n\n\xe2\x80\x94 log.example AAAA\n"

@@ -77,6 +77,8 @@ def test_pruned_with_the_operators_word(tmp_path: Path) -> None:
     assert "251 entries below 256 were pruned" in audit.output
     words = ["log", "audit", "--site", site, "--archive", archive, "--json"]
     assert json.loads(run(*words).stdout)["not_rehashed"] == 0
+    exported = run("log", "export", tmp_path / "static", "--site", site)
+    assert "without those below 256" in exported.output
     listed = run("log", "query", "--event", "sealed", "--limit", 1, "--site", site)
     assert "entries below 256 were pruned and not asked" in listed.output
     for source, code in ((site, 16), (archive, 0), (site, 0)):
