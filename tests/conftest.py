@@ -291,62 +291,60 @@ def _certify(
     return builder.sign(key, hashes.SHA256())
 
 
+def time_authority(
+    folder: Path,
+    kind: str = "ec",
+    *,
+    digest: str = "sha256",
+    valid: timedelta = timedelta(days=365),
+    with_root: bool = False,
+    between: bool = False,
+) -> TimeAuthority:
+    """Make a TSA: kind of key "ec" or "rsa", digest it signs with, how long it is certified."""
+    root_key = ec.generate_private_key(ec.SECP256R1())
+    root = _certify(
+        root_key.public_key(), "root", (root_key, "root"), valid=timedelta(days=36_500), usage=None
+    )
+    key: Any = ec.generate_private_key(ec.SECP256R1())
+    if kind == "rsa":
+        key = rsa.generate_private_key(65537, 2048)
+    authority = TimeAuthority(folder, root, root_key, root)
+    chain = [root] if with_root else []
+    if between:  # an authority under the root, whose certificate is in the tokens
+        authority.root_key = ec.generate_private_key(ec.SECP256R1())
+        authority.issuer = "between"
+        public, years = authority.root_key.public_key(), timedelta(days=36_500)
+        chain.append(_certify(public, "between", (root_key, "root"), valid=years, usage=None))
+    authority.certificate = authority.issue(key, valid=valid)
+    pem = serialization.Encoding.PEM
+    (folder / "root.pem").write_bytes(root.public_bytes(pem))
+    (folder / "chain.pem").write_bytes(b"".join(each.public_bytes(pem) for each in chain))
+    (folder / "tsa.pem").write_bytes(authority.certificate.public_bytes(pem))
+    (folder / "tsa.key").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    (folder / "serial").write_text("01\n")
+    (folder / "tsa.cnf").write_text(
+        "[tsa]\ndefault_tsa = here\n[here]\nserial = serial\nsigner_cert = tsa.pem\n"
+        f"signer_key = tsa.key\nsigner_digest = {digest}\ndefault_policy = 1.2.3.4\n"
+        "other_policies = 1.2.3.5\ndigests = sha256, sha384, sha512\naccuracy = secs:1\n"
+        "ess_cert_id_alg = sha256\n" + ("certs = chain.pem\n" if chain else "")
+    )
+    return authority
+
+
 @pytest.fixture(scope="session")
 def make_time_authority(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[..., TimeAuthority]]:
-    """Make a TSA: kind of key "ec" or "rsa", digest it signs with, how long it is certified."""
+    """Make a TSA as ``time_authority`` does, and let it answer over HTTP."""
     pytest.importorskip("rfc3161_client", reason="rfc3161-client is not installed")
     if shutil.which("openssl") is None:
         pytest.skip("there is no openssl to be the time-stamping authority")
     servers: list[ThreadingHTTPServer] = []
 
-    def make(
-        kind: str = "ec",
-        *,
-        digest: str = "sha256",
-        valid: timedelta = timedelta(days=365),
-        with_root: bool = False,
-        between: bool = False,
-    ) -> TimeAuthority:
-        folder = tmp_path_factory.mktemp("tsa")
-        root_key = ec.generate_private_key(ec.SECP256R1())
-        root = _certify(
-            root_key.public_key(),
-            "root",
-            (root_key, "root"),
-            valid=timedelta(days=36_500),
-            usage=None,
-        )
-        key: Any = ec.generate_private_key(ec.SECP256R1())
-        if kind == "rsa":
-            key = rsa.generate_private_key(65537, 2048)
-        authority = TimeAuthority(folder, root, root_key, root)
-        chain = [root] if with_root else []
-        if between:  # an authority under the root, whose certificate is in the tokens
-            authority.root_key = ec.generate_private_key(ec.SECP256R1())
-            authority.issuer = "between"
-            public = authority.root_key.public_key()
-            chain.append(
-                _certify(
-                    public, "between", (root_key, "root"), valid=timedelta(days=3650), usage=None
-                )
-            )
-        authority.certificate = authority.issue(key, valid=valid)
-        pem = serialization.Encoding.PEM
-        (folder / "root.pem").write_bytes(root.public_bytes(pem))
-        (folder / "chain.pem").write_bytes(b"".join(each.public_bytes(pem) for each in chain))
-        (folder / "tsa.pem").write_bytes(authority.certificate.public_bytes(pem))
-        (folder / "tsa.key").write_bytes(
-            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        )
-        (folder / "serial").write_text("01\n")
-        (folder / "tsa.cnf").write_text(
-            "[tsa]\ndefault_tsa = here\n[here]\nserial = serial\nsigner_cert = tsa.pem\n"
-            f"signer_key = tsa.key\nsigner_digest = {digest}\ndefault_policy = 1.2.3.4\n"
-            "other_policies = 1.2.3.5\ndigests = sha256, sha384, sha512\naccuracy = secs:1\n"
-            "ess_cert_id_alg = sha256\n" + ("certs = chain.pem\n" if chain else "")
-        )
+    def make(kind: str = "ec", **more: Any) -> TimeAuthority:
+        authority = time_authority(tmp_path_factory.mktemp("tsa"), kind, **more)
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:

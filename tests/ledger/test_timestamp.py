@@ -1,5 +1,7 @@
 """Timestamps by a real TSA (`openssl ts`): judged alone, in chains, and in arbitrary bytes."""
 
+import base64
+import json
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -35,6 +37,8 @@ from ledger.timestamp_token import MAX_REPLY, MAX_TOKEN
 
 DER = serialization.Encoding.DER
 NOTE = b"log.example\n1\nAAAA\n\n\xe2\x80\x94 log.example AAAA\n"
+VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "timestamp"
+CASES = json.loads((VECTORS / "cases.json").read_text(encoding="utf-8"))["cases"]
 NONCE = 0x8123_4567_89AB_CDEF
 
 
@@ -59,6 +63,17 @@ def token(tsa: Any) -> bytes:
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_a_frozen_chain_is_judged_as_ever(case: dict) -> None:
+    pytest.importorskip("rfc3161_client", reason="rfc3161-client is not installed")
+    note, at = base64.b64decode(case["note"]), datetime.fromisoformat(case["at"])
+    tokens = [base64.b64decode(each) for each in case["tokens"]]
+    trusted = TimestampAnchors.from_der(base64.b64decode(each) for each in case["authorities"])
+    judged = judge_timestamps(note, tokens, anchors=trusted, at=at)
+    assert [each.timestamp is not None for each in judged] == case["holds"]
+    assert any(case["holds"]) is not case["name"].endswith("_fail")
 
 
 @pytest.mark.parametrize("kind", ["ec", "rsa"])
