@@ -6,6 +6,11 @@ Statements in, proofs out. Knows neither images nor DICOM, and reads no clock.
 from ledger.audit_state import AuditState, parse_audit_state
 from ledger.cbor import decode_cbor, encode_cbor
 from ledger.checkpoint import Checkpoint
+from ledger.cose_consistency import (
+    CoseConsistency,
+    open_cose_consistency,
+    parse_cose_consistency,
+)
 from ledger.cose_receipt import CoseInclusion, CoseReceipt, open_cose_receipt, parse_cose_receipt
 from ledger.cosigner import Cosigner, cosigned_by
 from ledger.draft import Arrival
@@ -19,6 +24,7 @@ from ledger.errors import (
     NotFoundError,
     OverloadedError,
     ProofError,
+    PrunedError,
     QuorumError,
     RefusedError,
     RolledBackError,
@@ -55,10 +61,11 @@ from ledger.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from ledger.monitor import Followed, LogSource, Monitor
+from ledger.monitor import Followed, KeptTimestamps, LogSource, Monitor
 from ledger.note import Note, VerifiedNote, parse_note, verify_note
 from ledger.note_keys import NoteKey
 from ledger.policy import Policy, parse_policy
+from ledger.pruning import Pruned, Pruning
 from ledger.query import Query
 from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
 from ledger.registration import (
@@ -75,6 +82,7 @@ from ledger.registration import (
 )
 from ledger.roles import MAY_SIGN, Event, Role
 from ledger.sequencer import Sequencer
+from ledger.stamped import Stamped, TimestampSource, request_for
 from ledger.statement import (
     Statement,
     UnverifiedStatement,
@@ -83,7 +91,19 @@ from ledger.statement import (
     verify_statement,
 )
 from ledger.tile_folder import TileFolder
+from ledger.timestamp import (
+    JudgedToken,
+    Timestamp,
+    TimestampAnchors,
+    judge_timestamps,
+    proven_time,
+    stamped_message,
+    verify_timestamp,
+)
+from ledger.timestamp_request import StampHash, TimestampRequest, parse_timestamp_request
+from ledger.timestamp_token import token_of
 from ledger.trusted_logs import TrustedHead, TrustedLog, TrustedLogs, open_checkpoint
+from ledger.tsa_client import ask_tsa
 from ledger.witness import Witness, create_witness, open_witness, origin_hash
 from ledger.witness_request import AddCheckpoint, parse_add_checkpoint
 from ledger.witness_rules import Answer
@@ -102,6 +122,7 @@ __all__ = [
     "Chain",
     "Checkpoint",
     "ConflictError",
+    "CoseConsistency",
     "CoseInclusion",
     "CoseReceipt",
     "Cosigner",
@@ -113,6 +134,8 @@ __all__ = [
     "Gate",
     "Head",
     "Inclusion",
+    "JudgedToken",
+    "KeptTimestamps",
     "KeyAdded",
     "KeyRevoked",
     "KeySet",
@@ -133,6 +156,9 @@ __all__ = [
     "PrivateKeySigner",
     "Problem",
     "ProofError",
+    "Pruned",
+    "PrunedError",
+    "Pruning",
     "Query",
     "QuorumError",
     "Receipt",
@@ -143,10 +169,16 @@ __all__ = [
     "Sequencer",
     "SignatureError",
     "Signer",
+    "StampHash",
+    "Stamped",
     "Statement",
     "StoreError",
     "Submission",
     "TileFolder",
+    "Timestamp",
+    "TimestampAnchors",
+    "TimestampRequest",
+    "TimestampSource",
     "TooLargeError",
     "TrustedHead",
     "TrustedLog",
@@ -160,6 +192,7 @@ __all__ = [
     "Witness",
     "WitnessError",
     "Witnesses",
+    "ask_tsa",
     "cosigned_by",
     "create_log",
     "create_witness",
@@ -170,6 +203,7 @@ __all__ = [
     "encode_submissions",
     "hash_leaf",
     "hash_node",
+    "judge_timestamps",
     "key_added_body",
     "key_lines",
     "key_revoked_body",
@@ -177,6 +211,7 @@ __all__ = [
     "make_genesis",
     "merkle_root",
     "open_checkpoint",
+    "open_cose_consistency",
     "open_cose_receipt",
     "open_log",
     "open_receipt",
@@ -184,6 +219,7 @@ __all__ = [
     "origin_hash",
     "parse_add_checkpoint",
     "parse_audit_state",
+    "parse_cose_consistency",
     "parse_cose_receipt",
     "parse_link",
     "parse_note",
@@ -193,15 +229,21 @@ __all__ = [
     "parse_registered",
     "parse_statement",
     "parse_submissions",
+    "parse_timestamp_request",
+    "proven_time",
     "read_key_added",
     "read_key_lines",
     "read_key_revoked",
     "read_log_keys",
+    "request_for",
     "sign_statement",
+    "stamped_message",
+    "token_of",
     "verify_consistency",
     "verify_inclusion",
     "verify_note",
     "verify_statement",
+    "verify_timestamp",
 ]
 
 __radseal__ = "radseal/1"

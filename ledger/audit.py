@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from sqlalchemy import Connection, select
 
 from ledger import schema, store
 from ledger.audit_aside import check_aside, check_database, check_types, check_types_from
 from ledger.audit_chains import ChainAudit, StatementRow
+from ledger.audit_stamps import check_timestamps
 from ledger.audit_start import check_earlier, grown_from, replay_keys
 from ledger.audit_state import AuditState
 from ledger.audit_tree import TreeAudit
@@ -16,6 +19,7 @@ from ledger.errors import StoreError, UsageError
 from ledger.findings import AuditReport, FindingCode, Findings
 from ledger.links import HASH_SIZE
 from ledger.merkle import EMPTY_ROOT, hash_leaf
+from ledger.pruning import Archives
 from ledger.tiles import TILE_WIDTH, TreeBuilder
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
 
@@ -32,6 +36,7 @@ def audit_log(
     site_key: bytes | None,
     held: Sequence[bytes],
     progress: Progress | None,
+    archives: Sequence[Path] = (),
 ) -> AuditReport:
     """Return what is not as it must be; the connection holds one snapshot throughout."""
     roots = _by_size([_open(note, row, trusted) for note in held])
@@ -43,10 +48,20 @@ def audit_log(
     check_database(connection, findings)
     chains = ChainAudit(connection, findings, row)
     tree = TreeAudit(connection, findings, trusted, roots, TreeBuilder())
-    covered = _read(connection, findings, chains, tree, head, start=0, progress=progress)
+    source = Source(connection, Archives(archives))
+    covered = _read(source, findings, chains, tree, head, start=0, progress=progress)
     check_aside(connection, findings, site_key=site_key, erased=chains.erased)
-    state = _state(connection, findings, chains, covered)
-    return AuditReport(head.size, tree.root, covered, findings.all(), state=state)
+    check_timestamps(connection, findings, trusted)
+    state = None if source.unread else _state(connection, findings, chains, covered)
+    return AuditReport(
+        head.size,
+        tree.root,
+        covered,
+        findings.all(),
+        state=state,
+        minimum_index=source.minimum,
+        not_rehashed=source.unread,
+    )
 
 
 def audit_since(
@@ -57,6 +72,7 @@ def audit_since(
     remembered: AuditState,
     held: Sequence[bytes],
     progress: Progress | None,
+    archives: Sequence[Path] = (),
 ) -> AuditReport:
     """Go on from an earlier audit: read what is new, and see that the log grew from what it was.
 
@@ -78,16 +94,55 @@ def audit_since(
         later = check_earlier(connection, findings, seen, roots)
         grown = TreeAudit(connection, findings, trusted, later, tree)
         start = seen.size
-        covered = _read(connection, findings, chains, grown, head, start=start, progress=progress)
+        source = Source(connection, Archives(archives))
+        covered = _read(source, findings, chains, grown, head, start=start, progress=progress)
     except StoreError as error:  # an older row of a wrong type
         findings.add(None, FindingCode.DATABASE, str(error))
         return AuditReport(head.size, head.root, 0, findings.all(), seen.size)
-    state = _state(connection, findings, chains, covered)
-    return AuditReport(head.size, grown.root, covered, findings.all(), start, state)
+    state = None if source.unread else _state(connection, findings, chains, covered)
+    return AuditReport(
+        head.size,
+        grown.root,
+        covered,
+        findings.all(),
+        start,
+        state,
+        minimum_index=source.minimum,
+        not_rehashed=source.unread,
+    )
+
+
+class Source:
+    """The statements of a log, those that were pruned from archives where they hold them."""
+
+    def __init__(self, connection: Connection, archives: Archives) -> None:
+        self.connection = connection
+        self.minimum = store.minimum_index(connection)
+        self.unread = 0
+        self._archives = archives
+
+    def pages(self, start: int) -> Iterator[list[StatementRow]]:
+        """Yield all rows from ``start`` on, page by page."""
+        for page in _pages(self.connection, start):
+            yield [self._found(row) if self._is_pruned(row) else row for row in page]
+
+    def leaf(self, row: StatementRow) -> bytes:
+        """Return the hash of a statement, or the stored one where there is none to hash."""
+        if not self._is_pruned(row):
+            return hash_leaf(row.encoded)
+        self.unread += 1
+        return row.leaf_hash
+
+    def _is_pruned(self, row: StatementRow) -> bool:
+        return not row.encoded and 0 <= row.index < self.minimum and len(row.leaf_hash) == HASH_SIZE
+
+    def _found(self, row: StatementRow) -> StatementRow:
+        encoded = self._archives.find(row.index, row.leaf_hash)
+        return row if encoded is None else replace(row, encoded=encoded)
 
 
 def _read(
-    connection: Connection,
+    source: Source,
     findings: Findings,
     chains: ChainAudit,
     tree: TreeAudit,
@@ -98,7 +153,8 @@ def _read(
 ) -> int:
     """Check all statements from ``start`` on; return how many entries are under a checkpoint."""
     expected = start
-    for page in _pages(connection, start):
+    connection = source.connection
+    for page in source.pages(start):
         leaves: list[bytes] = []
         for each in page:
             if each.index >= head.size:
@@ -109,9 +165,9 @@ def _read(
                 words = f"the statements up to {each.index - 1} are missing"
                 findings.add(expected, FindingCode.STATEMENT_MISSING, words)
                 leaves.extend(_stored_leaves(connection, expected, each.index))
-            leaves.append(hash_leaf(each.encoded))
+            leaves.append(source.leaf(each))
             expected = each.index + 1
-        chains.check([each for each in page if 0 <= each.index < head.size])
+        chains.check([each for each in page if 0 <= each.index < head.size], source.minimum)
         tree.extend(leaves)
         if progress is not None:
             progress(expected, head.size)

@@ -39,6 +39,7 @@ _BY_LEAF = select(_S.leaf_hash, _S.idx, _S.object_id, _S.object_seq).where(
     _S.leaf_hash.in_(bindparam("leaves", expanding=True))
 )
 
+_ABOUT_KEYS = frozenset(schema.EVENT_NUMBERS[event] for event in ABOUT_THE_LOG)
 _LAST_OF_ACTOR = select(_S.actor_seq, _S.leaf_hash).order_by(_S.actor_seq.desc()).limit(1)
 
 
@@ -69,12 +70,22 @@ class ChainAudit:
         """Return how many of the first ``size`` entries change keys."""
         return sum(1 for index in self._key_events if index < size)
 
-    def check(self, rows: Sequence[StatementRow]) -> None:
-        """Check a page of statements, in their order."""
-        parsed = [(row, self._parse(row)) for row in rows]
+    def check(self, rows: Sequence[StatementRow], minimum: int = 0) -> None:
+        """Check a page of statements, in their order.
+
+        Of those without bytes below the log's ``minimum`` index only the numbers are followed.
+        """
+        parsed = []
+        for row in rows:
+            if row.encoded or row.index >= minimum:
+                parsed.append((row, self._parse(row)))
+            else:
+                parsed.append((row, None))
         before = self._predecessors([statement for _, statement in parsed if statement])
         for row, statement in parsed:
             if statement is None:
+                if not row.encoded and row.index < minimum:
+                    self._follow_pruned(row)
                 continue
             self._check_rules(row.index, statement)
             self._check_actor_link(row.index, statement)
@@ -176,6 +187,26 @@ class ChainAudit:
             words = f"the signer's statement number {expected.seq} was due, not this one"
             self._findings.add(index, FindingCode.ACTOR_LINK, words)
         self._actors[statement.kid] = statement.actor_link.next(statement.leaf_hash)
+
+    def _follow_pruned(self, row: StatementRow) -> None:
+        """Take a row at its word: its number in the signer's chain has to be the next."""
+        kid = next(
+            (kid for kid, each in self._keyring.records.items() if each.number == row.actor), None
+        )
+        if kid is None:
+            words = "a pruned entry of a key that no entry before added"
+            self._findings.add(row.index, FindingCode.KEY_RANGE, words)
+            return
+        expected = self._actors.get(kid) or self._actor_before(kid)
+        if row.actor_seq != expected.seq:
+            words = f"the signer's statement number {expected.seq} was due, not this one"
+            self._findings.add(row.index, FindingCode.ACTOR_LINK, words)
+        self._actors[kid] = Link(row.actor_seq + 1, row.leaf_hash)
+        if row.event == schema.EVENT_NUMBERS[Event.ERASED] and row.object_id is not None:
+            self.erased[row.index] = row.object_id
+        if row.event in _ABOUT_KEYS:
+            words = "a statement about keys was pruned: those are kept"
+            self._findings.add(row.index, FindingCode.KEYS, words)
 
     def _actor_before(self, kid: bytes) -> Link:
         """Return the link a signer's first statement from the start on must have."""

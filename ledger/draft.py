@@ -119,7 +119,7 @@ class Draft:
             )
             if known is None:
                 raise
-            return known
+            return Entry(known.index, arrival.parsed.encoded, known.leaf_hash)
         return self._take(statement, arrival.submission)
 
     def found(self, genesis: Statement, keyring: Keyring) -> None:

@@ -61,6 +61,10 @@ class NotFoundError(LedgerError, LookupError):
     """The log holds nothing under that index, size, key or name."""
 
 
+class PrunedError(NotFoundError):
+    """An entry below the log's minimum index: the words say which archive holds it."""
+
+
 class BusyError(LedgerError):
     """Another process holds the database: nothing was changed, try again."""
 

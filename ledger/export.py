@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from ledger import store
 from ledger.errors import StoreError, UsageError
 from ledger.links import HASH_SIZE
+from ledger.stamped import read_stamped, stamped_sizes
 from ledger.tiles import TILE_WIDTH, tile_path, tiles_of
 from ledger.trusted_logs import TrustedHead
 
@@ -26,11 +27,17 @@ def export_tiles(connection: Connection, note: bytes, head: TrustedHead, target:
         folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
             _write_tiles(connection, head.size, folder)
+            for size in stamped_sizes(connection):
+                for name, data in read_stamped(connection, size).files():
+                    _write(folder / name, data)
             _write(folder / "checkpoint", note)
             folder.chmod(0o755)
+            for place in (*(each for each in folder.rglob("*") if each.is_dir()), folder):
+                _sync(place)
             if target.exists():
                 target.rmdir()
             folder.rename(target)
+            _sync(target.parent)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
@@ -38,7 +45,10 @@ def export_tiles(connection: Connection, note: bytes, head: TrustedHead, target:
 
 
 def _write_tiles(connection: Connection, size: int, folder: Path) -> None:
+    minimum = store.minimum_index(connection)
     for level, number, width in tiles_of(size):
+        if level == 0 and number * TILE_WIDTH < minimum:
+            continue  # pruned
         hashes = store.tile_reader(connection)(level, number)[: width * HASH_SIZE]
         if len(hashes) != width * HASH_SIZE:
             raise StoreError(f"tile {number} of level {level} is shorter than the tree needs")
@@ -54,9 +64,19 @@ def entry_bundle(connection: Connection, number: int, width: int) -> bytes:
     """Return the first ``width`` statements of a bundle, each behind its length in two bytes."""
     start = number * TILE_WIDTH
     page = store.read_entries(connection, start, start + width, count=width)
-    if [entry.index for entry in page] != list(range(start, start + width)):
+    whole = [entry.index for entry in page if entry.statement]
+    if whole != list(range(start, start + width)):
         raise StoreError(f"an entry after number {start} is missing")
     return b"".join(len(e.statement).to_bytes(2, "big") + e.statement for e in page)
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on the disk: a log may drop what it has exported."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -30,6 +30,7 @@ class FindingCode(StrEnum):
     PSEUDONYM = "pseudonym"
     ANNEX = "annex"
     ERASURE = "erasure"
+    TIMESTAMP = "timestamp"
     DATABASE = "database"
     TOO_MANY = "too-many"
 
@@ -48,7 +49,9 @@ class AuditReport:
     """What an audit looked at, and what it found.
 
     ``start`` is the first entry it read: entries before were read by the audit it goes on from.
-    ``state`` is what the next audit can go on from; None if anything was found.
+    ``state`` is what the next audit can go on from; None if anything was found, or not re-hashed.
+    ``not_rehashed`` entries below ``minimum_index`` were pruned and in no archive that was given:
+    only that their hashes lead to the root was checked.
     """
 
     size: int
@@ -57,6 +60,8 @@ class AuditReport:
     findings: tuple[Finding, ...]
     start: int = 0
     state: AuditState | None = None
+    minimum_index: int = 0
+    not_rehashed: int = 0
 
     @property
     def ok(self) -> bool:

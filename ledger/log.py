@@ -19,18 +19,31 @@ from ledger.annexes import check_site_key
 from ledger.database import Database
 from ledger.draft import Arrival, Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
-from ledger.errors import BusyError, NotFoundError, StoreError, UsageError, WitnessError
+from ledger.errors import (
+    BusyError,
+    NotFoundError,
+    ProofError,
+    StoreError,
+    UsageError,
+    WitnessError,
+)
+from ledger.export import export_tiles
 from ledger.instants import to_milliseconds
 from ledger.key_events import read_log_keys
 from ledger.key_sets import KeySuccession, key_lines
 from ledger.keyring import Keyring
 from ledger.log_keys import LogKeys
 from ledger.note import parse_note
+from ledger.pruning import Pruned, Pruning, check_archive, drop, whole_bundles
 from ledger.publication import Publication
 from ledger.roles import Event
+from ledger.stamped import find_asked, write_timestamp
 from ledger.statement import parse_statement
 from ledger.tiles import TreeBuilder, root_at
-from ledger.trusted_logs import open_checkpoint
+from ledger.timestamp import Timestamp, TimestampAnchors, verify_timestamp
+from ledger.timestamp_request import TimestampRequest
+from ledger.timestamp_token import token_of
+from ledger.trusted_logs import TrustedHead, open_checkpoint
 from ledger.upgrade import bring_up_to_date
 from ledger.view import LogView
 from ledger.witnesses import Witnesses
@@ -187,6 +200,58 @@ class Log(LogView):
                 note = self._store(size, note)
             self._signed = size
             return note
+
+    def add_timestamp(
+        self, request: TimestampRequest, reply: bytes, *, anchors: TimestampAnchors, at: datetime
+    ) -> tuple[int, Timestamp]:
+        """Keep the token in a TSA's answer to ``request``; return the checkpoint's size, and it.
+
+        MalformedError or ProofError for an answer that is none, or that does not hold at ``at``
+        for what was asked; UsageError if no checkpoint is as it was when the request was made.
+        """
+        token = token_of(reply)
+        with self._database.read() as connection:
+            stamped = find_asked(connection, request)
+        found = verify_timestamp(
+            token, stamped.message(), anchors=anchors, at=at, nonce=request.nonce
+        )
+        if request.policy is not None and found.policy != request.policy:
+            raise ProofError(f"a timestamp under the policy {found.policy}, not {request.policy}")
+        with self._database.write() as connection:
+            write_timestamp(connection, stamped, token)
+        return stamped.size, found
+
+    def prune(self, below: int, *, archive: Path | str, at: datetime) -> Pruned:
+        """Drop the statements below an index, after an archive of them was written and checked.
+
+        Only whole bundles go, so the new minimum index may be smaller than ``below``; statements
+        about keys stay. ``archive`` becomes a tlog-tiles folder of everything from the present
+        minimum index up to the newest checkpoint, which with a policy has to be cosigned.
+        UsageError if there is nothing to drop or it is not all under that checkpoint.
+        """
+        if self._keys is None:
+            raise UsageError("the log was opened without its keys, for reading only")
+        minimum, place = whole_bundles(below), Path(archive).absolute()
+        head = self._open(self.checkpoint())
+        start = self.minimum_index
+        if not start < minimum <= head.size:
+            words = f"from {start} on, up to the checkpoint of {head.size}"
+            raise UsageError(f"no whole bundle of 256 entries is below {below} ({words})")
+        with self._database.read() as connection:
+            export_tiles(connection, self._stored(connection, head), head, place)
+        check_archive(place, head, start=start, trusted=self._trusted)
+        pruning = Pruning(start, minimum, str(place))
+        with self._lock, self._database.write() as connection:
+            dropped = drop(connection, pruning, at=to_milliseconds(at))
+        with suppress(BusyError):  # a reader is in the way: the room is used again all the same
+            self._database.scrub(None)
+        return Pruned(pruning, dropped)
+
+    def _stored(self, connection: Connection, head: TrustedHead) -> bytes:
+        note = store.read_checkpoint(connection, head.size)
+        if note is None:
+            raise StoreError(f"the checkpoint of {head.size} is gone")
+        return note
 
     def prove(self, index: int, *, size: int | None = None) -> bytes:
         """Return the receipt of an entry: a tlog-proof under the newest checkpoint.

@@ -10,6 +10,7 @@ from ledger.checkpoint import Checkpoint
 from ledger.errors import UsageError
 from ledger.key_file import KeyPair, read_key_file, write_key_file
 from ledger.key_sets import MAX_SETS
+from ledger.keys import PrivateKeySigner
 from ledger.note import Note, NoteSignature
 from ledger.note_keys import KeyType, NoteKey, subtree_message
 
@@ -71,9 +72,9 @@ class LogKeys:
         return tuple(str(key) for each in self.sets for key in each)
 
     @property
-    def ed25519(self) -> ed25519.Ed25519PrivateKey:
-        """The newest Ed25519 key."""
-        return self._pairs[-1].ed25519
+    def ed25519_signer(self) -> PrivateKeySigner:
+        """The newest Ed25519 key, as a signer of COSE messages: receipts of the log."""
+        return PrivateKeySigner.from_private_key(self._pairs[-1].ed25519)
 
     def sign_checkpoint(self, *, size: int, root: bytes, timestamp: int) -> bytes:
         """Return the signed checkpoint; ``timestamp`` in seconds says when, to the ML-DSA line."""

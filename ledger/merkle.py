@@ -76,17 +76,17 @@ def verify_inclusion(
         raise ProofError("the path does not lead to the root")
 
 
-def verify_consistency(
-    *, old_size: int, old_root: bytes, new_size: int, new_root: bytes, path: Sequence[bytes]
-) -> None:
-    """Return only if the first ``old_size`` entries of the new tree are the old tree."""
-    _require_hashes(old_root, new_root, *path)
+def consistency_root(
+    *, old_size: int, old_root: bytes, new_size: int, path: Sequence[bytes]
+) -> bytes:
+    """Return the root that ``path`` leads to from an older one; ProofError unless it fits both."""
+    _require_hashes(old_root, *path)
     if not 0 < old_size <= new_size:
         raise ProofError(f"no tree of {old_size} entries grows to one of {new_size}")
     if old_size == new_size:
-        if path or old_root != new_root:
+        if path:
             raise ProofError("two trees of one size must have one root and need no path")
-        return
+        return old_root
     hashes = list(path)
     if old_size & (old_size - 1) == 0:  # the old tree is a subtree of the new one: its own root
         hashes.insert(0, old_root)
@@ -106,7 +106,19 @@ def verify_consistency(
         else:
             new = hash_node(new, sibling)
         here, last = here >> 1, last >> 1
-    if last or old != old_root or new != new_root:
+    if last or old != old_root:
+        raise ProofError("the path does not join the two roots")
+    return new
+
+
+def verify_consistency(
+    *, old_size: int, old_root: bytes, new_size: int, new_root: bytes, path: Sequence[bytes]
+) -> None:
+    """Return only if the first ``old_size`` entries of the new tree are the old tree."""
+    _require_hashes(new_root)
+    if new_root != consistency_root(
+        old_size=old_size, old_root=old_root, new_size=new_size, path=path
+    ):
         raise ProofError("the path does not join the two roots")
 
 

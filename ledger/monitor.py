@@ -10,12 +10,14 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from ledger.errors import NotFoundError, StoreError, UsageError
 from ledger.links import HASH_SIZE
 from ledger.merkle import hash_leaf
+from ledger.stamped import Stamped, TimestampSource
 from ledger.tile_folder import TileFolder
 from ledger.tiles import (
     TILE_BYTES,
@@ -48,6 +50,14 @@ class Followed:
     size: int
     root: bytes
     alarm: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTimestamps:
+    """How many tokens were copied, and in words what is wrong with others."""
+
+    added: int
+    alarms: tuple[str, ...]
 
 
 class Monitor:
@@ -84,6 +94,37 @@ class Monitor:
         elif head.root != known.root:
             alarm = f"the log has signed two different trees of {head.size} entries"
         return self._report(note, head, known.size, alarm)
+
+    def keep_timestamps(self, source: TimestampSource) -> KeptTimestamps:
+        """Copy the timestamps of checkpoints that fit the copy; only ever add to a chain.
+
+        Whether they hold is not judged: that takes authorities, and depends on when it is asked.
+        """
+        known = self._known()
+        if known is None:
+            raise UsageError(f"{self._folder} is no copy of a log yet: follow one first")
+        held = {each.size: each for each in self._tiles.timestamps()}
+        added = 0
+        alarms: list[str] = []
+        for shown in source.timestamps():
+            if shown.size > known.size:
+                continue  # of a checkpoint that came after this look
+            head = open_checkpoint(shown.note, self._logs)
+            if (head.origin, head.size) != (known.origin, shown.size):
+                raise StoreError(f"the timestamps of {shown.size} are of another checkpoint")
+            if head.size and self._root_at(head.size, known.size) != head.root:
+                words = f"a stamped checkpoint of {head.size} entries is not over those copied"
+                alarms.append(words)
+                self._report(shown.note, head, known.size, words)
+                continue
+            ours = held.get(shown.size, Stamped(shown.size, shown.note))
+            if (ours.note, ours.tokens) != (shown.note, shown.tokens[: len(ours.tokens)]):
+                alarms.append(f"the log shows other timestamps of {shown.size} than were copied")
+                continue
+            for name, data in islice(shown.files(), len(ours.tokens) + bool(ours.tokens), None):
+                self._write(name, data)
+            added += len(shown.tokens) - len(ours.tokens)
+        return KeptTimestamps(added, tuple(alarms))
 
     def _known(self) -> TrustedHead | None:
         try:

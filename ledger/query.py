@@ -73,6 +73,7 @@ class BoundQuery:
         rows = connection.execute(asked.order_by(order).limit(count))
         entries = [Entry(*row) for row in rows]
         following = entries[-1].index if len(entries) == count else None
+        entries = [each for each in entries if each.statement]  # the others were pruned
         if self.verdict is not None:
             entries = [each for each in entries if _verdict(each) == self.verdict]
         return entries, following

@@ -22,7 +22,8 @@ from sqlalchemy import (
 from ledger.errors import StoreError
 from ledger.roles import Event
 
-FORMAT = 2  # 1 had neither event nor claimed_at of a statement
+# 1 had neither event nor claimed_at of a statement, 2 neither timestamps nor prunings.
+FORMAT = 3
 # How the query index spells events; a new event gets the next number (docs/spec/log.md).
 EVENT_NUMBERS: Mapping[Event, int] = {event: number for number, event in enumerate(Event, 1)}
 
@@ -154,4 +155,24 @@ erased = Table(
     Column("object_id", Bytes, primary_key=True),
     Column("idx", ForeignKey(statement.c.idx), nullable=False),
     Column("scrubbed", Integer, nullable=False),
+)
+
+# A token over a checkpoint and the tokens before it; the note as it was when it was stamped.
+timestamp = Table(
+    "radseal_timestamp",
+    metadata,
+    Column("size", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("note", Bytes, nullable=False),
+    Column("token", Bytes, nullable=False),
+)
+
+# What was dropped from ``start`` up to ``below``, and where its archive was written.
+pruning = Table(
+    "radseal_pruning",
+    metadata,
+    Column("below", Integer, primary_key=True, autoincrement=False),
+    Column("start", Integer, nullable=False),
+    Column("archive", String, nullable=False),
+    Column("pruned_at", Integer, nullable=False),
 )

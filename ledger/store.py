@@ -16,9 +16,9 @@ from ledger.keyring import KeyRecord, Keyring
 from ledger.keys import VerificationKey
 from ledger.links import FIRST, Link
 from ledger.roles import Role
-from ledger.tiles import TileReader
+from ledger.tiles import TILE_WIDTH, TileReader
 
-EARLIER_FORMATS = frozenset({1})  # that ``upgrade`` reads
+EARLIER_FORMATS = frozenset({1, 2})  # that ``upgrade`` reads
 IN_LIMIT = 500  # values in one IN (...); SQLite binds at most 32,766
 
 _S = schema.statement.c
@@ -90,12 +90,30 @@ def tile_reader(connection: Connection) -> TileReader:
     def read(level: int, number: int) -> bytes:
         if (level, number) not in cache:
             found = connection.execute(_TILE, {"level": level, "number": number}).scalar()
+            if found is None and level == 0:
+                found = _pruned_tile(connection, number)
             if not isinstance(found, bytes):
                 raise StoreError(f"tile {number} of level {level} is missing")
             cache[level, number] = found
         return cache[level, number]
 
     return read
+
+
+def minimum_index(connection: Connection) -> int:
+    """Return the first entry that was not pruned (C2SP tlog-tiles); 0 if none was."""
+    asked = select(func.max(schema.pruning.c.below))
+    return connection.execute(asked).scalar_one() or 0
+
+
+def _pruned_tile(connection: Connection, number: int) -> bytes | None:
+    """Return a tile of leaf hashes that was pruned, from the rows that stay."""
+    stop = (number + 1) * TILE_WIDTH
+    if stop > minimum_index(connection):
+        return None
+    of_tile = (stop - TILE_WIDTH <= _S.idx, _S.idx < stop)
+    leaves = connection.scalars(select(_S.leaf_hash).where(*of_tile).order_by(_S.idx)).all()
+    return b"".join(leaves) if len(leaves) == TILE_WIDTH else None
 
 
 def read_keyring(connection: Connection) -> Keyring:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ledger.bounded_file import read_bounded
 from ledger.cose import MAX_SIZE
 from ledger.errors import MalformedError, NotFoundError, StoreError
 from ledger.links import HASH_SIZE
 from ledger.note import MAX_NOTE
+from ledger.stamped import Stamped, read_folder
 from ledger.tiles import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, TileReader, tile_path
 
 _LENGTH = 2
@@ -24,6 +26,10 @@ class TileFolder:
     def checkpoint(self) -> bytes:
         """Return the signed checkpoint; NotFoundError if the folder has none."""
         return self._read("checkpoint", MAX_NOTE)
+
+    def timestamps(self) -> Iterator[Stamped]:
+        """Yield every stamped checkpoint of the folder, by its size."""
+        return read_folder(self._folder)
 
     def statements(self, start: int, stop: int) -> Iterator[bytes]:
         """Yield entries of a log that has at least ``stop``; StoreError if one is not there."""
@@ -70,17 +76,8 @@ class TileFolder:
                 return self._read(tile_path(level, number, TILE_WIDTH), most)
             except NotFoundError as error:
                 path = tile_path(level, number, width)
-                raise StoreError(f"{self._folder} has no {path}") from error
+                hint = ": if the log was pruned, read its archive first" if number == 0 else ""
+                raise StoreError(f"{self._folder} has no {path}{hint}") from error
 
     def _read(self, name: str, most: int) -> bytes:
-        path = self._folder / name
-        try:
-            with path.open("rb") as file:
-                data = file.read(most + 1)
-        except FileNotFoundError as error:
-            raise NotFoundError(f"there is no {path}") from error
-        except OSError as error:
-            raise StoreError(f"cannot read {path}: {error.strerror}") from error
-        if len(data) > most:
-            raise MalformedError(f"{path} has more than {most} bytes")
-        return data
+        return read_bounded(self._folder / name, most)

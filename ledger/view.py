@@ -12,18 +12,21 @@ from ledger import store
 from ledger.annexes import open_annex
 from ledger.audit import audit_log, audit_since
 from ledger.audit_state import AuditState
+from ledger.cose_consistency import sign_cose_consistency
 from ledger.cose_receipt import sign_cose_receipt
 from ledger.database import Database
 from ledger.entries import Entry, LoggedKey
-from ledger.errors import MalformedError, NotFoundError, StoreError, UsageError
+from ledger.errors import MalformedError, NotFoundError, PrunedError, StoreError, UsageError
 from ledger.export import entry_bundle, export_tiles
 from ledger.findings import AuditReport
 from ledger.key_sets import KeySet
 from ledger.keyring import KeyRecord
 from ledger.links import FIRST, HASH_SIZE, Link
 from ledger.log_keys import LogKeys
+from ledger.pruning import Pruning, pruned_error, read_prunings
 from ledger.query import Query, bind_query
 from ledger.receipt import Receipt
+from ledger.stamped import Stamped, read_stamped, stamped_sizes
 from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, consistency_path, inclusion_path, parse_tile_path
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
 
@@ -75,6 +78,17 @@ class LogView:
         with self._database.read() as connection:
             return store.read_head(connection).size
 
+    @property
+    def minimum_index(self) -> int:
+        """The first entry that was not pruned; 0 if none was."""
+        with self._database.read() as connection:
+            return store.minimum_index(connection)
+
+    def prunings(self) -> tuple[Pruning, ...]:
+        """Return what was pruned and where its archives were written, oldest first."""
+        with self._database.read() as connection:
+            return read_prunings(connection)
+
     def checkpoint(self) -> bytes:
         """Return the newest signed checkpoint; NotFoundError before the first."""
         with self._database.read() as connection:
@@ -102,22 +116,54 @@ class LogView:
 
     def prove_cose(self, index: int, *, keys: LogKeys, size: int | None = None) -> bytes:
         """Return the same proof as a COSE receipt, which ``keys`` sign anew (RFC 9942)."""
-        if not self._holds(keys):
-            raise UsageError(f"these are not the keys of the log {self.origin}")
+        self._require_own(keys)
         _, head, path = self._place(index, size)
         return sign_cose_receipt(keys, index=index, size=head.size, path=path, root=head.root)
 
+    def prove_cose_consistency(self, old: int, *, keys: LogKeys, size: int | None = None) -> bytes:
+        """Return the COSE receipt that the first ``old`` entries grew to a signed checkpoint.
+
+        To the newest one, or that of ``size``; ``keys`` sign its root anew (RFC 9942).
+        NotFoundError if there is no such checkpoint above ``old``.
+        """
+        self._require_own(keys)
+        note = self.checkpoint() if size is None else self._note_of(size)
+        head = self._open(note)
+        if not 0 < old < head.size:
+            raise NotFoundError(f"the checkpoint of {head.size} did not grow from {old} entries")
+        path = self.consistency(old, head.size)
+        return sign_cose_consistency(
+            keys, old_size=old, new_size=head.size, path=path, root=head.root
+        )
+
+    def _require_own(self, keys: LogKeys) -> None:
+        if not self._holds(keys):
+            raise UsageError(f"these are not the keys of the log {self.origin}")
+
+    def _note_of(self, size: int) -> bytes:
+        note = self._ask(store.read_checkpoint, size)
+        if note is None:
+            raise NotFoundError(f"no checkpoint of size {size} was signed")
+        return note
+
     def _place(self, index: int, size: int | None) -> tuple[bytes, TrustedHead, tuple[bytes, ...]]:
         """Return a signed checkpoint, what it says, and the path from an entry to its root."""
-        newest = self.checkpoint() if size is None else None
+        note = self.checkpoint() if size is None else self._note_of(size)
+        head = self._open(note)
         with self._database.read() as connection:
-            note = newest or store.read_checkpoint(connection, size or 0)
-            if note is None:
-                raise NotFoundError(f"no checkpoint of size {size} was signed")
-            head = self._open(note)
             if not 0 <= index < head.size:
                 raise NotFoundError(f"no entry {index} under the checkpoint of {head.size}")
             return note, head, inclusion_path(index, head.size, store.tile_reader(connection))
+
+    def stamped(self, size: int) -> Stamped:
+        """Return the checkpoint of a size with its timestamps; NotFoundError if there is none."""
+        return self._ask(read_stamped, size)
+
+    def timestamps(self) -> Iterator[Stamped]:
+        """Yield every stamped checkpoint, by its size."""
+        with self._database.read() as connection:
+            sizes = stamped_sizes(connection)
+        return (self.stamped(size) for size in sizes)
 
     def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
         """Return the hashes that join the roots at two sizes (RFC 9162, section 2.1.4)."""
@@ -128,18 +174,23 @@ class LogView:
             return consistency_path(old, new, store.tile_reader(connection))
 
     def entry(self, index: int) -> Entry:
-        """Return one entry; NotFoundError past the end."""
-        found = self._ask(store.find_index, index)
-        if found is None:
-            raise NotFoundError(f"no entry {index} in the log")
-        return found
+        """Return one entry; NotFoundError past the end, PrunedError if its statement was pruned."""
+        with self._database.read() as connection:
+            found = store.find_index(connection, index)
+            if found is None:
+                raise NotFoundError(f"no entry {index} in the log")
+            return _whole(connection, [found])[0]
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
-        """Yield entries in their order, page by page; without ``stop`` up to the present end."""
+        """Yield entries in their order, page by page; without ``stop`` up to the present end.
+
+        PrunedError at the first whose statement was pruned; ``minimum_index`` is where none was.
+        """
         stop = self.size if stop is None else stop
         while start < stop:
             with self._database.read() as connection:
                 page = store.read_entries(connection, start, stop, count=_PAGE)
+                _whole(connection, page)
             if not page:
                 return
             yield from page
@@ -150,13 +201,18 @@ class LogView:
         return (entry.statement for entry in self.entries(start, stop))
 
     def events(self, object_id: bytes) -> tuple[Entry, ...]:
-        """Return the history of an object, oldest first; empty if the log has none."""
-        return self._ask(store.entries_of_object, object_id)
+        """Return the history of an object, oldest first; empty if the log has none.
+
+        PrunedError, which names the archive, if some of it was pruned.
+        """
+        with self._database.read() as connection:
+            return tuple(_whole(connection, store.entries_of_object(connection, object_id)))
 
     def query(self, query: Query, *, after: int = -1) -> Iterator[Entry]:
         """Yield the entries above the index ``after`` that answer a question, in their order.
 
-        Page by page, each from its own snapshot: memory does not grow with the answer.
+        Page by page, each from its own snapshot: memory does not grow with the answer. Entries
+        that were pruned are left out: see ``prunings``.
         """
         with self._database.read() as connection:
             bound = bind_query(connection, query)
@@ -207,11 +263,14 @@ class LogView:
         progress: Callable[[int, int], None] | None = None,
         *,
         held: Sequence[bytes] = (),
+        archives: Sequence[Path] = (),
     ) -> AuditReport:
         """Check everything again, from the bytes of every statement up.
 
         ``held`` are checkpoints of this log that somebody kept elsewhere. They are what an audit
         has to hold against an operator, who could otherwise have rewritten everything.
+        ``archives`` are folders with statements that were pruned; what they lack is counted as not
+        re-hashed.
         """
         with self._database.read() as connection:
             return audit_log(
@@ -221,6 +280,7 @@ class LogView:
                 site_key=self._site_key,
                 held=held,
                 progress=progress,
+                archives=archives,
             )
 
     def audit_since(
@@ -229,6 +289,7 @@ class LogView:
         progress: Callable[[int, int], None] | None = None,
         *,
         held: Sequence[bytes] = (),
+        archives: Sequence[Path] = (),
     ) -> AuditReport:
         """Check what is new since an audit that found nothing, and that the log grew from there.
 
@@ -243,6 +304,7 @@ class LogView:
                 remembered=remembered,
                 held=held,
                 progress=progress,
+                archives=archives,
             )
 
     def export(self, directory: Path | str) -> None:
@@ -266,6 +328,9 @@ class LogView:
             published = (0 if newest is None else newest[0]) >> TILE_HEIGHT * height
             if number * TILE_WIDTH + width > published:
                 raise NotFoundError(f"the published tree has no {path}")
+            minimum = store.minimum_index(connection)
+            if height == 0 and number * TILE_WIDTH < minimum:
+                raise PrunedError(f"{path} was pruned; the minimum index is {minimum}")
             if isinstance(level, str):
                 return entry_bundle(connection, number, width)
             hashes = store.tile_reader(connection)(level, number)[: width * HASH_SIZE]
@@ -283,6 +348,14 @@ class LogView:
     def _ask(self, question: Callable[[Connection, _Key], _Answer], key: _Key) -> _Answer:
         with self._database.read() as connection:
             return question(connection, key)
+
+
+def _whole(connection: Connection, entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Return the entries if all of them have their statements; else PrunedError."""
+    for each in entries:
+        if not each.statement:
+            raise pruned_error(connection, each.index)
+    return entries
 
 
 def _logged(record: KeyRecord) -> LoggedKey:

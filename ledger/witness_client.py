@@ -103,22 +103,34 @@ class WitnessClient:
 
 
 def exchange(
-    method: str, url: str, body: bytes | None, *, seconds: float, most: int = MAX_ANSWER
+    method: str,
+    url: str,
+    body: bytes | None,
+    *,
+    seconds: float,
+    most: int = MAX_ANSWER,
+    kind: str | None = None,
 ) -> tuple[int, bytes]:
     """Return status and body of one request; all of it has ``seconds``, then the line is cut.
+
+    ``kind`` is the content type of the body.
 
     ValueError for an answer of more than ``most`` bytes.
     """
     parts = urlsplit(url)
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=seconds)
+    secure = parts.scheme == "https"
+    connection = (HTTPSConnection if secure else HTTPConnection)(
+        parts.hostname or "", parts.port, timeout=seconds
+    )
     try:
         connection.connect()
         timer = Timer(seconds, _cut, (connection.sock,))
         timer.daemon = True
         timer.start()
         try:
-            connection.request(method, parts.path, body, {"Connection": "close"})
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            headers = {"Connection": "close"} | ({"Content-Type": kind} if kind else {})
+            connection.request(method, target, body, headers)
             with connection.getresponse() as response:
                 status, answer = response.status, response.read(most + 1)
         finally:

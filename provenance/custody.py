@@ -5,7 +5,9 @@ from dataclasses import replace
 from ledger import (
     Inclusion,
     LedgerError,
+    Log,
     NotFoundError,
+    PrunedError,
     TrustedLogs,
     open_receipt,
     parse_statement,
@@ -46,7 +48,12 @@ def _ask_ledger(
 ) -> Custody:
     log = records.log
     own = proven is not None and proven.head.origin == log.origin
-    entries = log.events(claim.seal_id)
+    try:
+        entries = log.events(claim.seal_id)
+    except PrunedError:
+        if proven is None or not own:
+            raise
+        return _with_key(custody, claim, log, proven.index)  # the receipt stands for the chain
     if not entries:
         if proven is not None and own:
             detail = f"its receipt proves entry {proven.index}, but the ledger has none: cut back?"
@@ -69,12 +76,16 @@ def _ask_ledger(
             detail = f"event {number} of the object does not name its predecessor"
             return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
         previous = entry.leaf_hash
-    custody = replace(custody, chain_events=len(entries))
+    return _with_key(replace(custody, chain_events=len(entries)), claim, log, entries[0].index)
+
+
+def _with_key(custody: Custody, claim: Claim, log: Log, index: int) -> Custody:
+    """Judge the key of the seal at its place in the log."""
     try:
         key = log.key(claim.statement.kid)
     except NotFoundError:
         return replace(custody, key=Problem(Code.KEY_REVOKED, "its key is not in the log"))
-    if key.revoked_index is not None and key.revoked_index <= entries[0].index:
+    if key.revoked_index is not None and key.revoked_index <= index:
         detail = f"its key was revoked at entry {key.revoked_index}"
         return replace(custody, key=Problem(Code.KEY_REVOKED, detail))
     return custody

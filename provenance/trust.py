@@ -1,13 +1,22 @@
 """Whom a verifier believes: certificate authorities and logs. Built from bytes; reads no clock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
 
-from ledger import LedgerError, NoteKey, Policy, Role, TrustedLogs, parse_policy, read_key_lines
+from ledger import (
+    LedgerError,
+    NoteKey,
+    Policy,
+    Role,
+    TimestampAnchors,
+    TrustedLogs,
+    parse_policy,
+    read_key_lines,
+)
 from provenance.certificates import validate_path
 from provenance.errors import UsageError
 
@@ -20,22 +29,20 @@ class TrustStore:
 
     roots: tuple[x509.Certificate, ...]
     logs: TrustedLogs
+    timestamping: TimestampAnchors = field(default_factory=TimestampAnchors)
 
     @classmethod
     def load(cls, folder: Path) -> "TrustStore":
         """Read ``roots/*.pem``, ``logs/*.vkeys`` and, if it is there, ``policy`` under ``folder``.
 
+        ``tsa/*.pem`` are authorities of timestamps; ``tsa/policies``, if it is there, names the
+        only policies of theirs that count, one a line.
         With a policy (C2SP tlog-policy), receipts count only with the cosignatures of its quorum.
         UsageError when the folder holds neither: an empty store would judge everything untrusted
         without saying why.
         """
-        roots: list[x509.Certificate] = []
+        roots = _certificates(folder / "roots")
         keys: list[tuple[NoteKey, int | None]] = []
-        for path in sorted((folder / "roots").glob("*.pem")):
-            try:
-                roots.extend(x509.load_pem_x509_certificates(_read(path)))
-            except ValueError as error:
-                raise UsageError(f"{path} is not a PEM file of certificates") from error
         for path in sorted((folder / "logs").glob("*.vkeys")):
             try:
                 keys.extend(read_key_lines(_read(path).decode("utf-8").splitlines()))
@@ -51,14 +58,38 @@ class TrustStore:
                 f"{folder} holds no trust: expected roots/*.pem and logs/*.vkeys (radseal init)"
             )
         try:
-            return cls(tuple(roots), TrustedLogs.from_keys(keys, policy=policy))
+            logs = TrustedLogs.from_keys(keys, policy=policy)
         except LedgerError as error:
             raise UsageError(f"a verifier key under {folder}/logs is not valid: {error}") from error
+        return cls(roots, logs, _timestamping(folder / "tsa"))
 
     def vouch(self, chain: Sequence[x509.Certificate], *, role: Role, at: datetime) -> str:
         """Return the subject of the root that vouches for ``chain[0]``; else TrustError."""
         root = validate_path(chain, roots=self.roots, role=role, at=at)
         return root.subject.rfc4514_string()
+
+
+def _certificates(folder: Path) -> tuple[x509.Certificate, ...]:
+    found: list[x509.Certificate] = []
+    for path in sorted(folder.glob("*.pem")):
+        try:
+            found.extend(x509.load_pem_x509_certificates(_read(path)))
+        except ValueError as error:
+            raise UsageError(f"{path} is not a PEM file of certificates") from error
+    return tuple(found)
+
+
+def _timestamping(folder: Path) -> TimestampAnchors:
+    policies: list[str] = []
+    if (folder / "policies").exists():
+        try:
+            policies = _read(folder / "policies").decode("ascii").split()
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{folder / 'policies'} is not a list of policy numbers") from error
+    try:
+        return TimestampAnchors(_certificates(folder), frozenset(policies))
+    except LedgerError as error:
+        raise UsageError(f"{folder / 'policies'}: {error}") from error
 
 
 def read_policy(path: Path) -> Policy | None:

@@ -3,19 +3,27 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pydicom
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import HealthCheck, settings
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
@@ -210,3 +218,154 @@ def _servers(**kind: tuple[str, ...]) -> Iterator[Callable[..., Server]]:
     for server in servers:
         if server.process.poll() is None:
             server.stop(signal.SIGKILL)
+
+
+@dataclass
+class TimeAuthority:
+    """A real RFC 3161 responder: `openssl ts` with a CA of its own, over loopback HTTP."""
+
+    folder: Path
+    root: x509.Certificate
+    root_key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+    url: str = ""
+    issuer: str = "root"
+    answer: Callable[[bytes], bytes] | None = None
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def reply(self, query: bytes) -> bytes:
+        """Return what the responder answers; a rejection is an answer, too."""
+        (self.folder / "query").write_bytes(query)
+        words = ["openssl", "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query"]
+        subprocess.run([*words, "-out", "reply"], cwd=self.folder, check=True, capture_output=True)
+        return (self.folder / "reply").read_bytes()
+
+    def issue(self, key: Any, *, valid: timedelta, **changes: Any) -> x509.Certificate:
+        """Certify a key for time-stamping; or for ``usage``, under the number ``serial``."""
+        return _certify(
+            key.public_key(),
+            "tsa",
+            (self.root_key, self.issuer),
+            valid=valid,
+            usage=changes.get("usage", ExtendedKeyUsageOID.TIME_STAMPING),
+            serial=changes.get("serial"),
+        )
+
+
+def _certify(
+    public: Any,
+    name: str,
+    issuer: tuple[ec.EllipticCurvePrivateKey, str],
+    *,
+    valid: timedelta,
+    usage: x509.ObjectIdentifier | None,
+    serial: int | None = None,
+) -> x509.Certificate:
+    key, issued_by = issuer
+    now, ca = datetime.now(UTC), usage is None
+    flags = dict.fromkeys(
+        (
+            *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
+            *("key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+        ),
+        False,
+    )
+    flags["key_cert_sign" if ca else "digital_signature"] = True
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issued_by)]))
+        .public_key(public)
+        .serial_number(serial or x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + valid)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
+        )
+        .add_extension(x509.KeyUsage(**flags), critical=True)
+    )
+    if usage is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=True)
+    return builder.sign(key, hashes.SHA256())
+
+
+def time_authority(
+    folder: Path,
+    kind: str = "ec",
+    *,
+    digest: str = "sha256",
+    valid: timedelta = timedelta(days=365),
+    with_root: bool = False,
+    between: bool = False,
+) -> TimeAuthority:
+    """Make a TSA: kind of key "ec" or "rsa", digest it signs with, how long it is certified."""
+    root_key = ec.generate_private_key(ec.SECP256R1())
+    root = _certify(
+        root_key.public_key(), "root", (root_key, "root"), valid=timedelta(days=36_500), usage=None
+    )
+    key: Any = ec.generate_private_key(ec.SECP256R1())
+    if kind == "rsa":
+        key = rsa.generate_private_key(65537, 2048)
+    authority = TimeAuthority(folder, root, root_key, root)
+    chain = [root] if with_root else []
+    if between:  # an authority under the root, whose certificate is in the tokens
+        authority.root_key = ec.generate_private_key(ec.SECP256R1())
+        authority.issuer = "between"
+        public, years = authority.root_key.public_key(), timedelta(days=36_500)
+        chain.append(_certify(public, "between", (root_key, "root"), valid=years, usage=None))
+    authority.certificate = authority.issue(key, valid=valid)
+    pem = serialization.Encoding.PEM
+    (folder / "root.pem").write_bytes(root.public_bytes(pem))
+    (folder / "chain.pem").write_bytes(b"".join(each.public_bytes(pem) for each in chain))
+    (folder / "tsa.pem").write_bytes(authority.certificate.public_bytes(pem))
+    (folder / "tsa.key").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    (folder / "serial").write_text("01\n")
+    (folder / "tsa.cnf").write_text(
+        "[tsa]\ndefault_tsa = here\n[here]\nserial = serial\nsigner_cert = tsa.pem\n"
+        f"signer_key = tsa.key\nsigner_digest = {digest}\ndefault_policy = 1.2.3.4\n"
+        "other_policies = 1.2.3.5\ndigests = sha256, sha384, sha512\naccuracy = secs:1\n"
+        "ess_cert_id_alg = sha256\n" + ("certs = chain.pem\n" if chain else "")
+    )
+    return authority
+
+
+@pytest.fixture(scope="session")
+def make_time_authority(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., TimeAuthority]]:
+    """Make a TSA as ``time_authority`` does, and let it answer over HTTP."""
+    pytest.importorskip("rfc3161_client", reason="rfc3161-client is not installed")
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl to be the time-stamping authority")
+    servers: list[ThreadingHTTPServer] = []
+
+    def make(kind: str = "ec", **more: Any) -> TimeAuthority:
+        authority = time_authority(tmp_path_factory.mktemp("tsa"), kind, **more)
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                authority.asked.append((self.path, self.headers["Content-Type"]))
+                answer = (authority.answer or authority.reply)(body)
+                self.send_response(200)
+                self.send_header("Content-Type", "application/timestamp-reply")
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, format: str, *words: object) -> None:
+                """Say nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        Thread(target=server.serve_forever, daemon=True).start()
+        authority.url = f"http://127.0.0.1:{server.server_address[1]}/tsa?x=1"
+        return authority
+
+    yield make
+    for server in servers:
+        server.shutdown()
+        server.server_close()

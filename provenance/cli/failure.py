@@ -28,7 +28,8 @@ EXIT_CODES: Mapping[int, str] = {
     ALTERED: "ALTERED; restore: the pixels are not those that were sealed; log audit: findings; "
     "log monitor: alarm",
     UNSEALED: "UNSEALED; inspect, restore: no seal; watermark read: no mark",
-    UNTRUSTED: "UNTRUSTED; trace: the chain of custody has a gap",
+    UNTRUSTED: "UNTRUSTED; trace: the chain of custody has a gap; log timestamp: the answer was "
+    "refused; log timestamps: a time is not proven",
     13: "DERIVED",
     UNREADABLE: "UNREADABLE; seal: at least one input could not be read",
     NOT_CHECKED: "NOT CHECKED; the ledger could not be reached",
@@ -157,6 +158,15 @@ def _usage(why: str, what: str | None) -> Failure:
 
 def _of_sibling(error: Exception, what: str | None) -> Failure:
     """Errors of ledger and watermark, by what they are: a mistake, nothing there, or trouble."""
+    from ledger import PrunedError
+
+    if isinstance(error, PrunedError):
+        return Failure(
+            what or "the log does not hold this any more",
+            str(error),
+            do="read the archive: radseal log monitor and radseal log audit --archive do",
+            exit_code=NOTHING_MATCHED,
+        )
     if isinstance(error, LookupError):
         return Failure(
             what or "the ledger has no such thing",

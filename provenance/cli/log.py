@@ -15,8 +15,10 @@ from provenance.cli.failure import (
 )
 from provenance.cli.log_keys import add_keys, retire_keys
 from provenance.cli.log_monitor import monitor
+from provenance.cli.log_prune import prune
 from provenance.cli.log_query import query
 from provenance.cli.log_serve import serve
+from provenance.cli.log_timestamp import timestamp, timestamps
 from provenance.cli.options import common, force_option, open_site, site_option
 from provenance.cli.output import (
     document,
@@ -88,8 +90,8 @@ def head(session: Session, site: Path | None) -> int:
     return 0
 
 
-@log.command(short_help="Make the receipt of an entry.")
-@click.argument("entry", metavar="INDEX|OBJECT")
+@log.command(short_help="Make the receipt of an entry, or that the log only grew.")
+@click.argument("entry", metavar="INDEX|OBJECT", required=False)
 @click.option(
     "--form",
     type=click.Choice(["tlog-proof", "cose"]),
@@ -105,16 +107,24 @@ def head(session: Session, site: Path | None) -> int:
     help="Write the proof here instead of to stdout.",
 )
 @click.option("--size", type=click.IntRange(min=1), help="Under the checkpoint of this size.")
+@click.option(
+    "--from",
+    "old",
+    type=click.IntRange(min=1),
+    metavar="SIZE",
+    help="Instead of an entry: prove that the log only grew since it had this size (--form cose).",
+)
 @site_option
 @force_option
 @common
 @click.pass_obj
 def prove(
     session: Session,
-    entry: str,
+    entry: str | None,
     form: str,
     output: Path | None,
     size: int | None,
+    old: int | None,
     site: Path | None,
     force: bool,
 ) -> int:
@@ -122,21 +132,30 @@ def prove(
 
     The entry is named by its number, or by an object's seal id of 24 hexadecimal digits: then it
     is the first about that object. A COSE receipt is signed anew with the keys of the log, and is
-    bytes, not text: give -o.
+    bytes, not text: give -o. With --from it says instead that the log only grew since then.
 
     \b
     Examples
       radseal log prove 12 --site /srv/radseal
       radseal log prove 12 -o entry-12.tlog-proof --site /srv/radseal
       radseal log prove 12 --form cose -o entry-12.cose --site /srv/radseal
+      radseal log prove --form cose --from 7 -o grown.cose --site /srv/radseal
     """
+    if (entry is None) == (old is None):
+        raise click.UsageError("give INDEX or OBJECT, or --from SIZE")
+    if old is not None and form != "cose":
+        raise click.UsageError("--from needs --form cose")
     if form == "cose" and output is None and not session.as_json:
         raise click.UsageError("a COSE receipt is not text: give -o FILE, or --json")
     opened_site = open_site(site)
     records = opened_site.records()
     with records.log as opened:
-        index = _index_of(entry, opened)
-        if form == "cose":
+        index = None if entry is None else _index_of(entry, opened)
+        if old is not None:
+            proof = opened.prove_cose_consistency(old, keys=opened_site.log_keys(), size=size)
+        elif index is None:
+            raise AssertionError("neither an entry nor a size")
+        elif form == "cose":
             proof = opened.prove_cose(index, keys=opened_site.log_keys(), size=size)
         else:
             proof = opened.prove(index, size=size)
@@ -145,6 +164,7 @@ def prove(
     if session.as_json:
         fields: dict[str, object] = {
             "index": index,
+            "from": old,
             "form": form,
             "proof": proof.hex() if form == "cose" else proof.decode("utf-8"),
             "output": path_text(output) if output else None,
@@ -153,7 +173,8 @@ def prove(
     elif output is None:
         click.echo(proof.decode("utf-8"), nl=False)
     else:
-        say(f"wrote the proof of entry {index} to {plain(output)}")
+        proven = f"of entry {index}" if old is None else f"that the log grew from {old} entries"
+        say(f"wrote the proof {proven} to {plain(output)}")
     return 0
 
 
@@ -171,12 +192,24 @@ def prove(
     metavar="FILE",
     help="What the auditor remembers: read if there, written after an audit without findings.",
 )
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    metavar="DIR",
+    help="An archive that log prune wrote: entries that were pruned are read from it. Repeatable.",
+)
 @click.option("--full", is_flag=True, help="Read everything, although --state remembers an audit.")
 @site_option
 @common
 @click.pass_obj
 def audit(
-    session: Session, held: tuple[Path, ...], state: Path | None, full: bool, site: Path | None
+    session: Session,
+    held: tuple[Path, ...],
+    state: Path | None,
+    archive: tuple[Path, ...],
+    full: bool,
+    site: Path | None,
 ) -> int:
     """Check the whole log again: every hash, signature, link, role, tile, checkpoint.
 
@@ -187,6 +220,9 @@ def audit(
     from what the last audit saw. What was changed in the rows of older entries, while their
     hashes stay as they were, and what lies beside the statements, is found with --full alone. The
     file is the auditor's: keep it where the operator cannot write.
+
+    Of entries that were pruned only that their hashes lead to the root is checked, and their number
+    is told; with --archive they are read and checked like all others.
 
     \b
     Examples
@@ -214,11 +250,12 @@ def audit(
                 done = checked
 
             if before is None:
-                report = opened.audit(heard, held=notes)
+                report = opened.audit(heard, held=notes, archives=archive)
             elif full:
-                report = opened.audit(heard, held=[*notes, before.checkpoint])
+                known = [*notes, before.checkpoint]
+                report = opened.audit(heard, held=known, archives=archive)
             else:
-                report = opened.audit_since(before, heard, held=notes)
+                report = opened.audit_since(before, heard, held=notes, archives=archive)
     if state is not None and report.state is not None:
         write_whole(state, bytes(report.state), overwrite=True)
     checkpoints = len(notes) + (before is not None)
@@ -247,16 +284,19 @@ def export(session: Session, folder: Path, site: Path | None) -> int:
     records = open_site(site).records()
     with records.log as opened:
         opened.export(folder)
-        trusted = opened.head()
+        trusted, minimum = opened.head(), opened.minimum_index
     fields: dict[str, object] = {
         "output": path_text(folder),
         "origin": trusted.origin,
         "size": trusted.size,
+        "minimum_index": minimum,
     }
     if session.as_json:
         print_json(document("log-export", fields, exit_code=0))
     else:
         say(f"exported {trusted.size} entries of {plain(trusted.origin)} to {plain(folder)}")
+        if minimum:
+            say(f"  without those below {minimum}, which were pruned: see radseal log query")
     return 0
 
 
@@ -312,6 +352,12 @@ def _print_audit(report: "AuditReport", held: int) -> None:
             ("held checkpoints", held or "none: this audit proves nothing against the operator"),
         ]
     )
+    if report.not_rehashed:
+        say(
+            f"  {coloured('note')}  {report.not_rehashed} entries below {report.minimum_index} were"
+            " pruned: their hashes lead to the root, their statements were not checked"
+        )
+        say("  do: give --archive for each folder that radseal log prune wrote")
     for finding in report.findings:
         where = "log" if finding.index is None else f"entry {finding.index}"
         say(f"  {coloured('FAIL')}  {where}  [{finding.code}]  {plain(finding.words)}")
@@ -321,7 +367,8 @@ def _print_audit(report: "AuditReport", held: int) -> None:
 
 def _extent(report: "AuditReport") -> str:
     if not report.start:
-        return "everything"
+        unread = report.not_rehashed
+        return f"everything but {unread} pruned statements" if unread else "everything"
     new = max(report.size - report.start, 0)
     return f"{new} new entries; of the {report.start} before, that their tree is the one seen last"
 
@@ -334,6 +381,8 @@ def _audit_answer(report: "AuditReport", held: int) -> dict[str, object]:
         "start": report.start,
         "root": report.root.hex(),
         "held_checkpoints": held,
+        "minimum_index": report.minimum_index,
+        "not_rehashed": report.not_rehashed,
         "findings": [
             {"index": f.index, "code": str(f.code), "detail": f.words} for f in report.findings
         ],
@@ -355,3 +404,6 @@ log.add_command(retire_keys)
 log.add_command(query)
 log.add_command(monitor)
 log.add_command(serve)
+log.add_command(timestamp)
+log.add_command(timestamps)
+log.add_command(prune)

@@ -1,9 +1,6 @@
 """`radseal log monitor`: an auditor's own copy of a log, that follows it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -11,12 +8,8 @@ from provenance.cli.failure import ALTERED
 from provenance.cli.options import common
 from provenance.cli.output import document, facts, path_text, print_json, say
 from provenance.cli.session import Session
+from provenance.cli.shown_log import shown_log
 from provenance.cli.terminal import coloured, plain
-
-if TYPE_CHECKING:
-    from ledger import LogSource
-
-_LEDGER = "ledger.sqlite"
 
 
 @click.command("monitor", short_help="Follow a log with a copy of one's own.")
@@ -54,38 +47,36 @@ def monitor(session: Session, source: Path, copy: Path, trust: Path) -> int:
     from provenance.trust import TrustStore
 
     logs = TrustStore.load(trust).logs
-    with _opened(source) as shown:
-        followed = Monitor(copy, logs=logs).follow(shown)
-    code = 0 if followed.alarm is None else ALTERED
+    monitor = Monitor(copy, logs=logs)
+    with shown_log(source) as shown:
+        followed = monitor.follow(shown)
+        alarms = [] if followed.alarm is None else [followed.alarm]
+        added = 0
+        if not alarms:
+            kept = monitor.keep_timestamps(shown)
+            added, alarms = kept.added, list(kept.alarms)
+    alarm = "; ".join(alarms) or None
+    code = 0 if alarm is None else ALTERED
     if session.as_json:
         fields: dict[str, object] = {
             "origin": followed.origin,
             "before": followed.before,
             "size": followed.size,
             "root": followed.root.hex(),
-            "alarm": followed.alarm,
+            "alarm": alarm,
+            "timestamps": added,
             "copy": path_text(copy),
         }
         print_json(document("log-monitor", fields, exit_code=code))
         return code
-    if followed.alarm is None:
+    if alarm is None:
         say(coloured("pass") + f"  {plain(followed.origin)} goes on from what was seen")
         facts([("entries", f"{followed.size}, {followed.size - followed.before} of them new")])
         facts([("root   ", followed.root.hex())])
+        if added:
+            say(f"  {added} new timestamps copied, to be judged by radseal log timestamps")
         return code
-    say(coloured("FAIL") + f"  ALARM: {plain(followed.alarm)}")
+    say(coloured("FAIL") + f"  ALARM: {plain(alarm)}")
     say(f"  the checkpoint that the log has signed is kept in {plain(copy / 'alarms')}")
     say("  do: keep the copy as it is, show both checkpoints to the operator and to other auditors")
     return code
-
-
-@contextmanager
-def _opened(source: Path) -> Iterator["LogSource"]:
-    from ledger import TileFolder, open_log
-
-    database = source / _LEDGER if (source / _LEDGER).is_file() else source
-    if database.is_file():
-        with open_log(database, keys=None, annex_key=None) as log:
-            yield log
-    else:
-        yield TileFolder(source)

@@ -82,10 +82,13 @@ def query(
             raise click.UsageError(str(error)) from error
         start = -1 if after is None else after
         found = list(islice(opened.query(asked, after=start), limit + 1))
+        prunings = opened.prunings()
     following = found[limit - 1].index if len(found) > limit else None
     entries = [_answer(entry, keys) for entry in found[:limit]]
+    pruned = [{"below": each.below, "archive": each.archive} for each in prunings]
     if session.as_json:
-        print_json(document("log-query", {"entries": entries, "next": following}, exit_code=0))
+        fields: dict[str, object] = {"entries": entries, "next": following, "pruned": pruned}
+        print_json(document("log-query", fields, exit_code=0))
         return 0
     for each in entries:
         say(
@@ -97,6 +100,8 @@ def query(
         say(f"{len(entries)} entries")
     else:
         say(f"{len(entries)} entries; there are more: go on with --after {following}")
+    for pruning in prunings:
+        say(f"entries below {pruning.below} were pruned and not asked: {plain(pruning.archive)}")
     return 0
 
 

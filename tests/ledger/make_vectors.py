@@ -1,4 +1,4 @@
-"""Makes the frozen vectors below tests/vectors/{statement,receipt,cose-receipt,log}.
+"""Makes the frozen vectors below tests/vectors: statement, receipt, both kinds of cose, log.
 
 ECDSA and ML-DSA signatures draw randomness, so that a new run gives other, equally good bytes:
 the checked-in files are what counts, and are only ever added to.
@@ -258,7 +258,7 @@ def statements() -> list[dict]:
     return cases
 
 
-def history() -> tuple[list[dict], list[dict], list[dict], LogKeys]:
+def history() -> tuple[list[dict], list[dict], list[dict], list[dict], LogKeys]:
     """A small log by its statements, what it refuses, and receipts from it."""
     keys = LogKeys.from_seeds(
         "archive.example/vectors", ed25519_seed=seed("vector 1"), mldsa44_seed=seed("vector 6")
@@ -355,8 +355,9 @@ def history() -> tuple[list[dict], list[dict], list[dict], LogKeys]:
         entries = [entry.statement for entry in log.entries()]
         receipts = receipts_of(log.prove, entries, keys)
         cose = cose_receipts_of(log, entries, keys)
+        grown = cose_consistency_of(log, keys)
         log.close()
-    return steps, receipts, cose, keys
+    return steps, receipts, cose, grown, keys
 
 
 def receipts_of(prove: Callable[..., bytes], entries: list[bytes], keys: LogKeys) -> list[dict]:
@@ -444,7 +445,7 @@ def receipts_of(prove: Callable[..., bytes], entries: list[bytes], keys: LogKeys
 def cose_receipts_of(log: Log, entries: list[bytes], keys: LogKeys) -> list[dict]:
     """COSE receipts, good and bad; the bad ones are signed by the log unless that is the point."""
     vkeys, size, root = list(keys.vkeys), len(entries), log.head().root
-    signer = PrivateKeySigner.from_private_key(keys._ed25519)
+    signer = keys.ed25519_signer
     good = log.prove_cose(2, keys=keys)
     protected, unprotected, _, signature = cbor2.loads(good).value
     header = dict(cbor2.loads(protected))
@@ -528,6 +529,79 @@ def cose_receipts_of(log: Log, entries: list[bytes], keys: LogKeys) -> list[dict
     return cases
 
 
+def cose_consistency_of(log: Log, keys: LogKeys) -> list[dict]:
+    """COSE receipts of consistency, good and bad, the bad ones signed as those of inclusion."""
+    vkeys, size, root = list(keys.vkeys), log.head().size, log.head().root
+    leaves = [entry.leaf_hash for entry in log.entries()]
+    good = log.prove_cose_consistency(3, keys=keys)
+    protected, unprotected, _, signature = cbor2.loads(good).value
+    header = dict(cbor2.loads(protected))
+    (proof,) = unprotected[396][-2]
+    path = cbor2.loads(proof)[2]
+    cases: list[dict] = []
+
+    def case(name: str, receipt: bytes, expect: str, *, old: int = 3, **more: object) -> None:
+        cases.append(
+            {
+                "name": name if expect == "consistent" else f"{name}_fail",
+                "old_size": old,
+                "old_root": merkle_root(leaves[:old]).hex(),
+                "receipt": receipt.hex(),
+                "vkeys": vkeys,
+                "expect": expect,
+                "size": size,
+                "root": root.hex(),
+            }
+            | more
+        )
+
+    def by_hand(head: object = header, grown: object = None, **parts: object) -> bytes:
+        encoded = cbor2.dumps(head, canonical=True)
+        sealed = keys.ed25519_signer.sign(to_be_signed(encoded, root))
+        grown = cbor2.dumps([3, size, path] if grown is None else grown)
+        vdp = parts.get("vdp", {-2: [grown]})
+        return cbor2.dumps(cbor2.CBORTag(18, [encoded, {396: vdp}, parts.get("payload"), sealed]))
+
+    for old in range(1, size):
+        receipt = log.prove_cose_consistency(old, keys=keys)
+        case(f"from-{old}", receipt, "consistent", old=old)
+    case("by-hand", by_hand(), "consistent")
+    case("algorithm-ed25519", by_hand(header | {1: -19}), "consistent")
+    case("inclusion-beside", by_hand(vdp={-1: [b""], -2: [proof]}), "consistent")
+    case("mldsa44-key-only", good, "unknown-log", vkeys=vkeys[1:])
+    case("issuer-of-another-log", by_hand(header | {15: {1: "elsewhere.example"}}), "unknown-log")
+    case("issuer-missing", by_hand(header | {15: {}}), "unknown-log")
+    case("another-old-size", good, "proof", old=4)
+    case("another-old-root", good, "proof", old_root=bytes(32).hex())
+    case("old-size-moved", by_hand(grown=[4, size, path]), "proof", old=4)
+    # The root binds no size: nobody can tell, and nobody may believe it (docs/spec/receipt.md).
+    case("new-size-moved", by_hand(grown=[3, size + 1, path]), "consistent", size=size + 1)
+    case("new-size-doubled", by_hand(grown=[3, 2 * size, path]), "proof")
+    case("path-shortened", by_hand(grown=[3, size, path[:-1]]), "proof")
+    case("path-lengthened", by_hand(grown=[3, size, [*path, bytes(32)]]), "proof")
+    case("path-reversed", by_hand(grown=[3, size, path[::-1]]), "proof")
+    case("algorithm-es256", by_hand(header | {1: -7}), "proof")
+    flipped = signature[:-1] + bytes([signature[-1] ^ 1])
+    case("signature-bit", good[: -len(signature)] + flipped, "proof")
+    case("root-attached", by_hand(payload=root), "malformed")
+    case("structure-ccf", by_hand(header | {395: 2}), "malformed")
+    case("critical", by_hand(header | {2: [395]}), "malformed")
+    case("inclusion-only", by_hand(vdp={-1: [proof]}), "malformed")
+    case("no-proof", by_hand(vdp={-2: []}), "malformed")
+    case("two-proofs", by_hand(vdp={-2: [proof, proof]}), "malformed")
+    case("path-empty", by_hand(grown=[3, size, []]), "malformed")
+    case("from-nothing", by_hand(grown=[0, size, path]), "malformed")
+    case("same-size", by_hand(grown=[size, size, path]), "malformed")
+    case("shrunk", by_hand(grown=[size, 3, path]), "malformed")
+    case("size-true", by_hand(grown=[True, size, path]), "malformed")
+    case("size-beyond-63-bits", by_hand(grown=[3, 2**63, path]), "malformed")
+    case("path-of-64", by_hand(grown=[3, size, [bytes(32)] * 64]), "malformed")
+    case("path-hash-of-31-bytes", by_hand(grown=[3, size, [bytes(31)]]), "malformed")
+    case("cut", good[:-1], "malformed")
+    case("empty", b"", "malformed")
+    return cases
+
+
 def tree() -> dict:
     """Roots and proofs of growing trees, folded into one hash each ("accumulated")."""
     leaves = [hash_leaf(number.to_bytes(4, "big")) for number in range(600)]
@@ -555,7 +629,7 @@ def tree() -> dict:
 
 
 def main() -> None:
-    steps, receipts, cose, keys = history()
+    steps, receipts, cose, grown, keys = history()
     made_with = f"cryptography {cryptography.__version__}, radseal statement 1"
     log = {
         "made_with": made_with,
@@ -568,9 +642,11 @@ def main() -> None:
         ("statement/cases.json", {"made_with": made_with, "cases": statements()}),
         ("receipt/cases.json", {"made_with": made_with, "cases": receipts}),
         ("cose-receipt/cases.json", {"made_with": made_with, "cases": cose}),
+        ("cose-consistency/cases.json", {"made_with": made_with, "cases": grown}),
         ("log/history.json", log),
         ("log/tree.json", tree()),
     ):
+        (VECTORS / path).parent.mkdir(exist_ok=True)
         (VECTORS / path).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
