@@ -80,6 +80,7 @@ from ledger.statement import (
     verify_statement,
 )
 from ledger.tile_folder import TileFolder
+from ledger.tile_server import TileServer
 from ledger.trusted_logs import TrustedHead, TrustedLog, TrustedLogs, open_checkpoint
 from ledger.witness import Witness, create_witness, open_witness, origin_hash
 from ledger.witness_request import AddCheckpoint, parse_add_checkpoint
@@ -143,6 +144,7 @@ __all__ = [
     "StoreError",
     "Submission",
     "TileFolder",
+    "TileServer",
     "TooLargeError",
     "TrustedHead",
     "TrustedLog",

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from http.client import HTTPException
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from ledger.entries import Entry, Submission
 from ledger.errors import (
@@ -22,6 +20,7 @@ from ledger.errors import (
     UnreachableError,
     UsageError,
 )
+from ledger.exchange import Pause, ask_again, exchange, log_address
 from ledger.links import Link
 from ledger.merkle import hash_leaf
 from ledger.receipt import open_receipt
@@ -33,11 +32,8 @@ from ledger.registration import (
     parse_registered,
 )
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
-from ledger.witness_client import exchange
 
 MAX_ANSWER = 1 << 20
-ATTEMPTS = 8
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
 SECONDS = 40.0  # more than a server lets anyone wait
 
 _AGAIN = (429, 503)
@@ -54,18 +50,11 @@ class LogClient:
         logs: TrustedLogs,
         *,
         seconds: float = SECONDS,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Pause = time.sleep,
     ) -> None:
         if len(logs.logs) != 1:
             raise UsageError("the client of a log is configured with the keys of that one log")
-        self.url = url.rstrip("/")
-        try:
-            parts = urlsplit(self.url)
-            named = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError as error:
-            raise UsageError(f"{url} is not the address of a log") from error
-        if not named or parts.query or parts.fragment:
-            raise UsageError(f"{url} is not the address of a log")
+        self.url = log_address(url)
         self.origin = logs.logs[0].origin
         self._logs = logs
         self._seconds = seconds
@@ -129,29 +118,18 @@ class LogClient:
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
         """Return the body of a 200; sends again where nothing was said, or "later"."""
-        pause = FIRST_PAUSE
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                self._pause(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
-            error: LedgerError
-            try:
-                status, answer = self._exchange(method, path, body)
-            except (OSError, HTTPException) as cause:
-                error = UnreachableError(f"{self.url} cannot be reached: {cause}")
-                continue
-            if status == 200:
-                return answer
-            error = self._error(status, answer)
-            if status not in _AGAIN:
-                break
-        raise error
+        status, answer = ask_again(
+            lambda: self._exchange(method, path, body),
+            url=self.url,
+            again=_AGAIN,
+            pause=self._pause,
+        )
+        if status == 200:
+            return answer
+        raise self._error(status, answer)
 
     def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-        try:
-            return exchange(method, self.url + path, body, seconds=self._seconds, most=MAX_ANSWER)
-        except ValueError as error:
-            raise UnreachableError(f"{self.url}: {error}") from error
+        return exchange(method, self.url + path, body, seconds=self._seconds, most=MAX_ANSWER)
 
     def _error(self, status: int, answer: bytes) -> LedgerError:
         try:

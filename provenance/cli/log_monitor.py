@@ -1,17 +1,18 @@
 """`radseal log monitor`: an auditor's own copy of a log, that follows it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from provenance.cli.failure import ALTERED
+from provenance.cli.failure import ALTERED, USAGE, CommandError, Failure
 from provenance.cli.options import common
 from provenance.cli.output import document, facts, path_text, print_json, say
 from provenance.cli.session import Session
 from provenance.cli.terminal import coloured, plain
+from provenance.progress import Progress, stderr_progress
 
 if TYPE_CHECKING:
     from ledger import LogSource
@@ -20,7 +21,7 @@ _LEDGER = "ledger.sqlite"
 
 
 @click.command("monitor", short_help="Follow a log with a copy of one's own.")
-@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@click.argument("source", metavar="URL|PATH")
 @click.option(
     "--copy",
     type=click.Path(path_type=Path, file_okay=False),
@@ -37,16 +38,18 @@ _LEDGER = "ledger.sqlite"
 )
 @common
 @click.pass_obj
-def monitor(session: Session, source: Path, copy: Path, trust: Path) -> int:
-    """Look at the log in SOURCE once: copy what is new, raise an alarm if it is another log.
+def monitor(session: Session, source: str, copy: Path, trust: Path) -> int:
+    """Look at a log once: copy what is new, raise an alarm if it is another log.
 
-    SOURCE is a folder that radseal log export wrote (or any C2SP tlog-tiles folder), the folder of
-    a site, or the file of its log. An alarm is exit 10, and the log's signed checkpoint is kept
-    in the copy's folder alarms. Run it from a timer, on a machine the log's operator does not
-    hold.
+    The log is named by the address of radseal log serve, or of any web server over static files
+    in the layout of C2SP tlog-tiles; by a folder of such files (radseal log export); or by the
+    folder of a site, or the file of its log. An alarm is exit 10, and the log's signed checkpoint
+    is kept in the copy's folder alarms. What was copied before a break is not copied again. Run it
+    from a timer, on a machine the log's operator does not hold.
 
     \b
     Examples
+      radseal log monitor https://log.hospital.example --copy north --trust north-trust
       radseal log monitor /srv/www/log --copy north --trust north-trust
       radseal log monitor /srv/radseal --copy north --trust north-trust --json
     """
@@ -54,8 +57,8 @@ def monitor(session: Session, source: Path, copy: Path, trust: Path) -> int:
     from provenance.trust import TrustStore
 
     logs = TrustStore.load(trust).logs
-    with _opened(source) as shown:
-        followed = Monitor(copy, logs=logs).follow(shown)
+    with _opened(source) as shown, _progress(session) as heard:
+        followed = Monitor(copy, logs=logs).follow(shown, heard)
     code = 0 if followed.alarm is None else ALTERED
     if session.as_json:
         fields: dict[str, object] = {
@@ -80,12 +83,46 @@ def monitor(session: Session, source: Path, copy: Path, trust: Path) -> int:
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator["LogSource"]:
-    from ledger import TileFolder, open_log
+def _progress(session: Session) -> Iterator[Callable[[int, int], None]]:
+    """Show progress once it is known how much is new."""
+    shown: Progress | None = None
+    done = 0
+    with ExitStack() as stack:
 
-    database = source / _LEDGER if (source / _LEDGER).is_file() else source
+        def heard(copied: int, total: int) -> None:
+            nonlocal shown, done
+            if shown is None:
+                quiet, clock = session.as_json, session.monotonic
+                shown = stack.enter_context(
+                    stderr_progress(total, "copy", quiet=quiet, clock=clock)
+                )
+            if copied > done:  # less, where it began again
+                shown.advance(copied - done)
+                done = copied
+
+        yield heard
+
+
+@contextmanager
+def _opened(source: str) -> Iterator["LogSource"]:
+    from ledger import TileFolder, TileServer, open_log
+
+    if source.startswith(("http://", "https://")):
+        yield TileServer(source)
+        return
+    path = Path(source)
+    if not path.exists():
+        raise CommandError(
+            Failure(
+                f"there is no {source}",
+                why="a log is named by an address, a folder or a file",
+                do="check the path; an address begins with https:// or http://",
+                exit_code=USAGE,
+            )
+        )
+    database = path / _LEDGER if (path / _LEDGER).is_file() else path
     if database.is_file():
         with open_log(database, keys=None, annex_key=None) as log:
             yield log
     else:
-        yield TileFolder(source)
+        yield TileFolder(path)
