@@ -14,9 +14,12 @@ from ledger.errors import (
     BusyError,
     Chain,
     ConflictError,
+    ErasedError,
+    ForbiddenError,
     LedgerError,
     MalformedError,
     NotFoundError,
+    NotSignedError,
     OverloadedError,
     ProofError,
     QuorumError,
@@ -53,24 +56,29 @@ from ledger.merkle import (
     verify_inclusion,
 )
 from ledger.monitor import Followed, LogSource, Monitor
+from ledger.nonces import Nonces
 from ledger.note import Note, VerifiedNote, parse_note, verify_note
 from ledger.note_keys import NoteKey
 from ledger.policy import Policy, parse_policy
 from ledger.query import Query
+from ledger.read_request import ReadRequest, parse_read_request, sign_read_request
+from ledger.readers import Readers
 from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
 from ledger.registration import (
     Problem,
     Registered,
     TooLargeError,
     encode_link,
+    encode_objects,
     encode_problem,
     encode_submissions,
     parse_link,
+    parse_objects,
     parse_problem,
     parse_registered,
     parse_submissions,
 )
-from ledger.roles import MAY_SIGN, Event, Role
+from ledger.roles import MAY_READ_ASIDE, MAY_SIGN, Event, Role
 from ledger.sequencer import Sequencer
 from ledger.statement import (
     Statement,
@@ -89,6 +97,7 @@ from ledger.witnesses import Witnesses
 
 __all__ = [
     "FIRST",
+    "MAY_READ_ASIDE",
     "MAY_SIGN",
     "AddCheckpoint",
     "Algorithm",
@@ -104,10 +113,12 @@ __all__ = [
     "CoseReceipt",
     "Cosigner",
     "Entry",
+    "ErasedError",
     "Event",
     "Finding",
     "FindingCode",
     "Followed",
+    "ForbiddenError",
     "Gate",
     "Head",
     "Inclusion",
@@ -122,7 +133,9 @@ __all__ = [
     "LoggedKey",
     "MalformedError",
     "Monitor",
+    "Nonces",
     "NotFoundError",
+    "NotSignedError",
     "Note",
     "NoteKey",
     "OverloadedError",
@@ -132,6 +145,8 @@ __all__ = [
     "ProofError",
     "Query",
     "QuorumError",
+    "ReadRequest",
+    "Readers",
     "Receipt",
     "RefusedError",
     "Registered",
@@ -164,6 +179,7 @@ __all__ = [
     "decode_cbor",
     "encode_cbor",
     "encode_link",
+    "encode_objects",
     "encode_problem",
     "encode_submissions",
     "hash_leaf",
@@ -183,19 +199,21 @@ __all__ = [
     "parse_cose_receipt",
     "parse_link",
     "parse_note",
+    "parse_objects",
     "parse_policy",
     "parse_problem",
+    "parse_read_request",
     "parse_receipt",
     "parse_registered",
     "parse_statement",
     "parse_submissions",
     "read_key_added",
     "read_key_revoked",
+    "sign_read_request",
     "sign_statement",
     "verify_consistency",
     "verify_inclusion",
     "verify_note",
     "verify_statement",
 ]
-
 __radseal__ = "radseal/1"

@@ -12,15 +12,19 @@ from dataclasses import dataclass
 from ledger.annexes import MAX_ANNEX
 from ledger.cose import MAX_SIZE
 from ledger.entries import MAX_PSEUDONYMS, PSEUDONYM_SIZE, Entry, Submission
-from ledger.errors import Chain, ConflictError, MalformedError, UsageError
+from ledger.errors import Chain, ConflictError, MalformedError, NotSignedError, UsageError
 from ledger.links import HASH_SIZE, Link
+from ledger.statement import OBJECT_ID_SIZE
 
 MAX_SUBMISSIONS = 256
 MAX_BODY = MAX_ANNEX + (4 << 20)
 
 ENTRIES = "radseal/log-entries/1"
 LINK = "radseal/log-link/1"
+OBJECTS = "radseal/log-objects/1"
 PROBLEM = "urn:radseal:problem:"
+
+_HEX_DIGITS = frozenset("0123456789abcdef")
 
 
 class TooLargeError(MalformedError):
@@ -160,21 +164,45 @@ def parse_link(body: bytes) -> Link:
     return _read_link(fields)
 
 
+def encode_objects(objects: Sequence[bytes]) -> bytes:
+    """Return the answer that names objects."""
+    return _json({"schema": OBJECTS, "objects": [each.hex() for each in objects]})
+
+
+def parse_objects(body: bytes) -> tuple[bytes, ...]:
+    """Read such an answer; MalformedError for anything else."""
+    match _object(body):
+        case {"schema": "radseal/log-objects/1", "objects": list(listed)}:
+            return tuple(_hex(each, OBJECT_ID_SIZE) for each in listed)
+        case _:
+            raise MalformedError("not an answer about objects")
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error as a server says it (RFC 9457); ``link`` and ``chain`` go with a stale link."""
+    """An error as a server says it (RFC 9457).
+
+    ``link`` and ``chain`` go with a stale link, ``nonce`` with a read that is not signed.
+    """
 
     status: int
     kind: str
     detail: str
     chain: Chain | None = None
     link: Link | None = None
+    nonce: bytes | None = None
 
     def conflict(self) -> ConflictError:
         """Return the error of a stale link; MalformedError if this problem names none."""
         if self.chain is None or self.link is None:
             raise MalformedError("a stale link without the current one")
         return ConflictError(self.detail, current=self.link, chain=self.chain)
+
+    def challenge(self) -> NotSignedError:
+        """Return the error of a read that is not signed; MalformedError without a nonce."""
+        if self.nonce is None:
+            raise MalformedError("a signature is asked for, without a nonce")
+        return NotSignedError(self.detail, nonce=self.nonce)
 
 
 def encode_problem(problem: Problem, *, title: str) -> bytes:
@@ -187,6 +215,8 @@ def encode_problem(problem: Problem, *, title: str) -> bytes:
     }
     if problem.chain is not None and problem.link is not None:
         fields |= {"chain": str(problem.chain), "link": _link_fields(problem.link)}
+    if problem.nonce is not None:
+        fields |= {"nonce": problem.nonce.hex()}
     return _json(fields)
 
 
@@ -199,6 +229,8 @@ def parse_problem(status: int, body: bytes) -> Problem:
             raise MalformedError("not a problem of a log server")
     chain, link = rest.get("chain"), rest.get("link")
     kind = kind.removeprefix(PROBLEM)
+    if isinstance(nonce := rest.get("nonce"), str):
+        return Problem(status, kind, detail, nonce=_hash(nonce))
     if not isinstance(chain, str) or chain not in tuple(Chain) or not isinstance(link, dict):
         return Problem(status, kind, detail)
     return Problem(status, kind, detail, Chain(chain), _read_link(link))
@@ -225,8 +257,12 @@ def _is_number(value: int) -> bool:
 
 
 def _hash(text: str) -> bytes:
-    if len(text) != 2 * HASH_SIZE or not set(text) <= set("0123456789abcdef"):
-        raise MalformedError("a hash that is not 64 hexadecimal digits")
+    return _hex(text, HASH_SIZE)
+
+
+def _hex(text: object, size: int) -> bytes:
+    if not isinstance(text, str) or len(text) != 2 * size or not set(text) <= _HEX_DIGITS:
+        raise MalformedError(f"not {2 * size} hexadecimal digits")
     return bytes.fromhex(text)
 
 

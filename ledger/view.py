@@ -160,6 +160,10 @@ class LogView:
         sealed = self._ask(store.read_annex, object_id)
         return None if sealed is None else open_annex(sealed, object_id, site_key=self._site_key)
 
+    def is_erased(self, object_id: bytes) -> bool:
+        """Whether what lay beside the log for an object was erased."""
+        return self._ask(store.is_erased, object_id)
+
     def object_link(self, object_id: bytes) -> Link:
         """Return the link the next statement about an object must have."""
         return self._ask(store.next_object_links, (object_id,))[object_id]
