@@ -79,7 +79,7 @@ from ledger.registration import (
     parse_submissions,
 )
 from ledger.roles import MAY_READ_ASIDE, MAY_SIGN, Event, Role
-from ledger.sequencer import Sequencer
+from ledger.sequencer import Publishing, Sequencer
 from ledger.statement import (
     Statement,
     UnverifiedStatement,
@@ -143,6 +143,7 @@ __all__ = [
     "PrivateKeySigner",
     "Problem",
     "ProofError",
+    "Publishing",
     "Query",
     "QuorumError",
     "ReadRequest",

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 10.0
+READ_SECONDS = 30.0
 IDLE_SECONDS = 30
 STOP_SECONDS = 10
 MAX_CONNECTIONS = 256
@@ -90,9 +91,13 @@ def _give_back(budget: Budget | None, body: bytearray) -> None:
 
 
 class _Protocol(H11Protocol):
-    """HTTP/1.1; a connection whose next request does not begin in time is closed."""
+    """HTTP/1.1; a connection whose next request does not begin in time is closed.
+
+    So is one that takes nothing of an answer for some time.
+    """
 
     _timer: TimerHandle | None = None
+    _full: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -107,7 +112,18 @@ class _Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
+        self.resume_writing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._full = self.loop.call_later(READ_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self._full is not None:
+            self._full.cancel()
+            self._full = None
+        super().resume_writing()
 
     def _wait_for_head(self) -> None:
         self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)

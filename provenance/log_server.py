@@ -1,53 +1,65 @@
 """A log over HTTP: statements come in, the tree goes out as files (docs/spec/log-server.md)."""
 
 import asyncio
+import json
 import logging
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
+from datetime import UTC
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
 
 from ledger import (
     BusyError,
-    ConflictError,
     Entry,
+    ErasedError,
     Gate,
-    LedgerError,
     Link,
     Log,
-    MalformedError,
+    LoggedKey,
+    Nonces,
     NotFoundError,
-    OverloadedError,
     Problem,
-    RefusedError,
+    Readers,
     Registered,
     Sequencer,
     Submission,
-    TooLargeError,
-    UsageError,
     encode_link,
-    encode_problem,
+    encode_objects,
     parse_submissions,
 )
-from provenance.http_server import BodyError, Budget, read_body
+from provenance import log_answers
+from provenance.http_api import (
+    BYTES,
+    JSON,
+    TEXT,
+    Answer,
+    Body,
+    Endpoint,
+    Handler,
+    Place,
+    answer,
+    application,
+)
+from provenance.http_server import Budget, read_body
+from provenance.log_problems import problem_answer, problem_answers, problem_of
+from provenance.metrics import KIND as METRICS
+from provenance.metrics import Requests, exposition, gauge
+from provenance.openapi import described
 
 MAX_STATEMENT = 65_535
 MAX_SUBMISSIONS_BODY = (1 << 26) + (4 << 20)
 MAX_ON_THE_WAY = 1 << 27
 
-_TEXT = "text/plain; charset=utf-8"
-_BYTES = "application/octet-stream"
+_FRESH = "no-cache"
 _FOR_EVER = "public, max-age=31536000, immutable"
-_INDEX = re.compile("0|[1-9][0-9]{0,17}")
-_CHAINS = {"object": re.compile("[0-9a-f]{24}"), "actor": re.compile("[0-9a-f]{64}")}
-_KINDS = {404: "not-found", 405: "method", 408: "too-slow", 413: "too-large", 503: "busy"}
+_INDEX, _OBJECT, _HASH = "0|[1-9][0-9]{0,17}", "[0-9a-f]{24}", "[0-9a-f]{64}"
+_TILE = "(?:entries|0|[1-9][0-9]?)/(?:x[0-9]{3}/){0,6}[0-9]{3}(?:\\.p/[1-9][0-9]{0,2})?"
 
 _logger = logging.getLogger(__name__)
 
@@ -67,17 +79,19 @@ class _Service:
     reader: Log
     sequencer: Sequencer
     gate: Gate
+    readers: Readers
     waits: Waits
+    requests: Requests = field(default_factory=Requests)
     budget: Budget = field(default_factory=lambda: Budget(MAX_ON_THE_WAY))
 
     async def statements(self, request: Request) -> Response:
         entries = await self._register(request, MAX_STATEMENT, lambda body: [Submission(body)])
         receipt = await run_in_threadpool(self._receipt, entries[0].index)
-        return _json(bytes(Registered.of(entries, receipt)))
+        return answer(bytes(Registered.of(entries, receipt)), JSON)
 
     async def submissions(self, request: Request) -> Response:
         entries = await self._register(request, MAX_SUBMISSIONS_BODY, parse_submissions)
-        return _json(bytes(Registered.of(entries)))
+        return answer(bytes(Registered.of(entries)), JSON)
 
     async def _register(
         self, request: Request, most: int, parse: Callable[[bytes], Sequence[Submission]]
@@ -111,38 +125,69 @@ class _Service:
             return None
 
     async def checkpoint(self, _request: Request) -> Response:
-        note = await run_in_threadpool(self.reader.checkpoint)
-        return _file(note, _TEXT, "no-cache")
+        return answer(await run_in_threadpool(self.reader.checkpoint), TEXT, cache=_FRESH)
 
     async def tile(self, request: Request) -> Response:
         path = f"tile/{request.path_params['path']}"
-        return _file(await run_in_threadpool(self.reader.static_file, path), _BYTES, _FOR_EVER)
+        file = await run_in_threadpool(self.reader.static_file, path)
+        return answer(file, BYTES, cache=_FOR_EVER)
 
     async def receipt(self, request: Request) -> Response:
-        text = request.path_params["index"]
-        if not _INDEX.fullmatch(text):
-            raise NotFoundError("a receipt is named by the index of its entry")
-        index = int(text)
+        index = int(_named(request, "index", _INDEX))
         proof = await run_in_threadpool(self._receipt, index)
         if proof is not None:
-            return _file(proof, _TEXT, "no-cache")
+            return answer(proof, TEXT, cache=_FRESH)
         if index >= await run_in_threadpool(lambda: self.reader.size):
             raise NotFoundError(f"no entry {index} in the log")
-        return self._problem(Problem(503, "not-published", f"entry {index} is not published yet"))
+        problem = Problem(503, "not-published", f"entry {index} is not published yet")
+        return problem_answer(problem, retry=self.waits.retry)
 
-    async def link(self, request: Request) -> Response:
-        chain, name = request.path_params["chain"], request.path_params["name"]
-        if chain not in _CHAINS or not _CHAINS[chain].fullmatch(name):
-            raise NotFoundError("links are those of an object or an actor, named in hexadecimal")
-        ask: Callable[[bytes], Link] = (
-            self.reader.object_link if chain == "object" else self.reader.actor_link
-        )
-        link = await run_in_threadpool(ask, bytes.fromhex(name))
-        return _json(encode_link(link))
+    async def object_link(self, request: Request) -> Response:
+        return await self._link(self.reader.object_link, _named(request, "object", _OBJECT))
+
+    async def actor_link(self, request: Request) -> Response:
+        return await self._link(self.reader.actor_link, _named(request, "kid", _HASH))
+
+    async def _link(self, ask: Callable[[bytes], Link], name: str) -> Response:
+        return answer(encode_link(await run_in_threadpool(ask, bytes.fromhex(name))), JSON)
+
+    async def annex(self, request: Request) -> Response:
+        name = _named(request, "object", _OBJECT)
+        await self._admit(request, f"/annex/{name}", about=name)
+        return answer(await run_in_threadpool(self._annex, bytes.fromhex(name)), BYTES)
+
+    def _annex(self, object_id: bytes) -> bytes:
+        annex = self.reader.annex(object_id)
+        if annex is not None:
+            return annex
+        if self.reader.is_erased(object_id):
+            raise ErasedError("the annex was erased")
+        raise NotFoundError("there is no annex of such an object")
+
+    async def objects(self, request: Request) -> Response:
+        name = _named(request, "pseudonym", _HASH)
+        await self._admit(request, f"/objects/{name}", about=None)
+        found = await run_in_threadpool(self.reader.find, bytes.fromhex(name))
+        return answer(encode_objects(found), JSON)
+
+    async def _admit(self, request: Request, path: str, *, about: str | None) -> None:
+        """Return only for whoever may read ``path``; nothing was looked at before."""
+        header = request.headers.get("authorization")
+
+        def admit() -> LoggedKey:
+            return self.readers.admit(header, path=path)
+
+        key = await run_in_threadpool(admit)
+        fields = {"kid": key.kid.hex(), "role": str(key.role), "object": about}
+        _logger.info("read", extra={"fields": fields})
+
+    async def live(self, _request: Request) -> Response:
+        return answer(b"live\n", TEXT)
 
     async def health(self, _request: Request) -> Response:
-        accepts = self.sequencer.accepts
+        accepts, publishing = self.sequencer.accepts, self.sequencer.publishing
         size, published = await run_in_threadpool(lambda: (self.reader.size, self.reader.head()))
+        since = publishing.without_quorum_since
         fields = {
             "schema": "radseal/log-health/1",
             "origin": self.reader.origin,
@@ -150,72 +195,150 @@ class _Service:
             "published": published.size,
             "waiting": self.sequencer.waiting,
             "accepts": accepts,
+            "without_quorum_since": None if since is None else since.astimezone(UTC).isoformat(),
         }
-        return JSONResponse(fields, 200 if accepts else 503, {"cache-control": "no-store"})
+        return answer(json.dumps(fields).encode(), JSON, status=200 if accepts else 503)
 
-    async def failed(self, _request: Request, error: Exception) -> Response:
-        return self._problem(_problem_of(error))
+    async def metrics(self, _request: Request) -> Response:
+        size, head = await run_in_threadpool(lambda: (self.reader.size, self.reader.head()))
+        publishing, signed_at = self.sequencer.publishing, head.cosigned_at
+        since, at = publishing.without_quorum_since, publishing.at
+        own = (
+            ("radseal_log_entries", "Entries of the log.", size),
+            ("radseal_log_published", "Entries under the published checkpoint.", head.size),
+            (
+                "radseal_log_checkpoint_time_seconds",
+                "When the published checkpoint was signed, in seconds since 1970.",
+                0 if signed_at is None else signed_at.timestamp(),
+            ),
+            (
+                "radseal_log_publication_time_seconds",
+                "When all that was logged was published last, with a policy by its witnesses.",
+                0 if at is None else at.timestamp(),
+            ),
+            (
+                "radseal_log_without_quorum_time_seconds",
+                "Since when no quorum of witnesses answers, 0 if one does.",
+                0 if since is None else since.timestamp(),
+            ),
+            ("radseal_log_waiting", "Requests that wait to be logged.", self.sequencer.waiting),
+            ("radseal_log_accepts", "Whether statements are registered.", self.sequencer.accepts),
+            ("radseal_log_body_bytes_left", "Bytes of bodies still allowed.", self.budget.left),
+        )
+        values = [*(gauge(*each) for each in own), *self.requests.metrics()]
+        return answer(exposition(values), METRICS)
 
-    def _problem(self, problem: Problem) -> Response:
-        headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
-        if problem.status in (429, 503):
-            headers["retry-after"] = str(self.waits.retry)
-        title = HTTPStatus(problem.status).phrase
-        return Response(encode_problem(problem, title=title), problem.status, headers)
+    def refuse(self, error: Exception) -> Response:
+        return problem_answer(problem_of(error), retry=self.waits.retry)
+
+    def endpoints(self) -> list[Endpoint]:
+        """The table of docs/spec/log-server.md."""
+        seen = (404, 503)
+        kept = (401, 403, 404, 503)
+        written = (400, 403, 408, 409, 413, 429, 503)
+        index = Place("index", _INDEX, "index of an entry")
+        an_object = Place("object", _OBJECT, "id of an object")
+        health = "whether statements can be registered"
+        return [
+            _endpoint(
+                "checkpoint", "/checkpoint", "The newest published checkpoint", self.checkpoint,
+                Answer(200, "a signed checkpoint (C2SP tlog-checkpoint)", TEXT), *seen,
+            ),
+            _endpoint(
+                "tile", "/tile/{path}", "A tile or a bundle of entries", self.tile,
+                Answer(200, "a tile or bundle (C2SP tlog-tiles)", BYTES), *seen,
+                places=(Place("path", _TILE, "level and number, its slashes as they are"),),
+                deep=True,
+            ),
+            _endpoint(
+                "receipt", "/receipt/{index}", "The receipt of an entry", self.receipt,
+                Answer(200, "a C2SP tlog-proof", TEXT), *seen, places=(index,),
+            ),
+            _endpoint(
+                "objectLink", "/link/object/{object}", "The next link of an object",
+                self.object_link, Answer(200, "the link", JSON, log_answers.LINK), *seen,
+                places=(an_object,),
+            ),
+            _endpoint(
+                "actorLink", "/link/actor/{kid}", "The next link of a key",
+                self.actor_link, Answer(200, "the link", JSON, log_answers.LINK), *seen,
+                places=(Place("kid", _HASH, "id of a key"),),
+            ),
+            _endpoint(
+                "annex", "/annex/{object}", "The annex of an object", self.annex,
+                Answer(200, "the annex", BYTES), *kept, 410, places=(an_object,), signed=True,
+            ),
+            _endpoint(
+                "objects", "/objects/{pseudonym}", "The objects under a pseudonym", self.objects,
+                Answer(200, "their ids", JSON, log_answers.OBJECTS), *kept,
+                places=(Place("pseudonym", _HASH, "a pseudonym"),), signed=True,
+            ),
+            _endpoint(
+                "statements", "/statements", "Register a statement", self.statements,
+                Answer(200, "where it is", JSON, log_answers.ENTRIES), *written,
+                body=Body("a statement: a COSE_Sign1", MAX_STATEMENT),
+            ),
+            _endpoint(
+                "submissions", "/submissions", "Register statements, all or none",
+                self.submissions, Answer(200, "where they are", JSON, log_answers.ENTRIES),
+                *written,
+                body=Body("1 to 256 submissions (docs/spec/log-server.md)", MAX_SUBMISSIONS_BODY),
+            ),
+            Endpoint(
+                "health", "/health", "Readiness: can statements be registered?", self.health,
+                (
+                    Answer(200, health, JSON, log_answers.HEALTH),
+                    Answer(503, health, JSON, log_answers.HEALTH),
+                    *problem_answers(503),
+                ),
+            ),
+            _endpoint("live", "/live", "Liveness", self.live, Answer(200, "it answers", TEXT)),
+            _endpoint(
+                "metrics", "/metrics", "Counters in the text format of Prometheus", self.metrics,
+                Answer(200, "the counters", METRICS), 503,
+            ),
+        ]  # fmt: skip
 
 
-def make_app(reader: Log, sequencer: Sequencer, *, waits: Waits = Waits()) -> Starlette:
+def make_app(
+    reader: Log,
+    sequencer: Sequencer,
+    *,
+    waits: Waits = Waits(),
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Starlette:
     """Return the application over a log opened for reading, and the writer of the same log."""
-    service = _Service(reader, sequencer, Gate(reader), waits)
-    return Starlette(
-        routes=[
-            Route("/checkpoint", service.checkpoint, methods=["GET"]),
-            Route("/tile/{path:path}", service.tile, methods=["GET"]),
-            Route("/receipt/{index}", service.receipt, methods=["GET"]),
-            Route("/link/{chain}/{name}", service.link, methods=["GET"]),
-            Route("/health", service.health, methods=["GET"]),
-            Route("/statements", service.statements, methods=["POST"]),
-            Route("/submissions", service.submissions, methods=["POST"]),
-        ],
-        exception_handlers={
-            LedgerError: service.failed,
-            BodyError: service.failed,
-            HTTPException: service.failed,
-            Exception: service.failed,
-        },
+    readers = Readers(reader, Nonces(monotonic))
+    service = _Service(reader, sequencer, Gate(reader), readers, waits)
+    words = "A custody log: statements come in, the tree goes out as files."
+    return application(
+        described(service.endpoints(), title="radseal log server", words=words),
+        refuse=service.refuse,
+        requests=service.requests,
+        monotonic=monotonic,
     )
 
 
-def _problem_of(error: Exception) -> Problem:
-    match error:
-        case ConflictError():
-            return Problem(409, "stale-link", str(error), error.chain, error.current)
-        case RefusedError():
-            return Problem(403, "refused", str(error))
-        case TooLargeError():
-            return Problem(413, "too-large", str(error))
-        case MalformedError() | UsageError():
-            return Problem(400, "malformed", str(error))
-        case NotFoundError():
-            return Problem(404, "not-found", str(error))
-        case OverloadedError():
-            return Problem(429, "too-many", str(error))
-        case BusyError():
-            return Problem(503, "busy", str(error))
-        case BodyError():
-            return Problem(error.status, _KINDS.get(error.status, "malformed"), str(error))
-        case HTTPException():
-            kind = _KINDS.get(error.status_code, "malformed")
-            return Problem(error.status_code, kind, error.detail)
-        case _:
-            _logger.error("a request failed", exc_info=error)
-            return Problem(503, "failed", "the log cannot answer now")
+def _endpoint(
+    name: str,
+    path: str,
+    words: str,
+    handler: Handler,
+    good: Answer,
+    *problems: int,
+    places: tuple[Place, ...] = (),
+    body: Body | None = None,
+    signed: bool = False,
+    deep: bool = False,
+) -> Endpoint:
+    answers = (good, *problem_answers(*problems))
+    return Endpoint(
+        name, path, words, handler, answers, places=places, body=body, signed=signed, deep=deep
+    )
 
 
-def _json(body: bytes) -> Response:
-    headers = {"content-type": "application/json", "cache-control": "no-store"}
-    return Response(body, headers=headers)
-
-
-def _file(body: bytes, kind: str, cache: str) -> Response:
-    return Response(body, headers={"content-type": kind, "cache-control": cache})
+def _named(request: Request, name: str, pattern: str) -> str:
+    value: str = request.path_params[name]
+    if not re.fullmatch(pattern, value):
+        raise NotFoundError(f"no such {name}: it is of another form")
+    return value

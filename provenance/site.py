@@ -153,10 +153,7 @@ class Site:
 
     def records(self) -> Records:
         """Open the ledger to read; it can neither append nor sign."""
-        return Records(
-            open_log(self._ledger, keys=None, annex_key=self._secret("annex")),
-            self._secret("lookup"),
-        )
+        return Records(self.reading_log(), self._secret("lookup"))
 
     def log_keys(self) -> LogKeys:
         """The keys the log signs with."""
@@ -180,8 +177,8 @@ class Site:
         )
 
     def reading_log(self) -> Log:
-        """Open the log without any key: what is published, and no annex."""
-        return open_log(self._ledger, keys=None, annex_key=None)
+        """Open the log to read, annexes too; it can neither append nor sign."""
+        return open_log(self._ledger, keys=None, annex_key=self._secret("annex"))
 
     def device(self, role: Role = Role.DEVICE) -> Device:
         """Open the ledger to write, with the keys of the site's actor in ``role``."""
@@ -204,7 +201,8 @@ class Site:
             own = TrustedLogs((logs.find(self.origin),), logs.policy)
         except LedgerError as error:
             raise UsageError(f"{self.folder / 'trust'} has no key of {self.origin}") from error
-        return self._device(role, LogClient(url, own))
+        signer = load_signer(self._key_file(role))
+        return self._device(role, LogClient(url, own, signer=signer))
 
     def _device(self, role: Role, log: WritableLog) -> Device:
         return Device(
