@@ -58,6 +58,14 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """One of the forms a path may have, without slashes in its places."""
+
+    path: str
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One question a server answers. ``signed`` ones need the header of log-server.md."""
 
@@ -69,7 +77,7 @@ class Endpoint:
     places: tuple[Place, ...] = ()
     body: Body | None = None
     signed: bool = False
-    deep: bool = False  # the last place may have slashes
+    forms: tuple[Form, ...] = ()  # of a last place with slashes, which OpenAPI does not know
 
     @property
     def method(self) -> str:
@@ -97,7 +105,7 @@ def application(
             return response
 
         path = endpoint.path
-        if endpoint.deep:
+        if endpoint.forms:
             path = path.removesuffix("}") + ":path}"
         return Route(path, answer, methods=[endpoint.method])
 

@@ -33,33 +33,25 @@ from ledger import (
     encode_objects,
     parse_submissions,
 )
-from provenance import log_answers
-from provenance.http_api import (
-    BYTES,
-    JSON,
-    TEXT,
-    Answer,
-    Body,
-    Endpoint,
-    Handler,
-    Place,
-    answer,
-    application,
-)
+from provenance.http_api import BYTES, JSON, TEXT, answer, application
 from provenance.http_server import Budget, read_body
-from provenance.log_problems import problem_answer, problem_answers, problem_of
+from provenance.log_endpoints import (
+    HASH,
+    INDEX,
+    MAX_STATEMENT,
+    MAX_SUBMISSIONS_BODY,
+    OBJECT,
+    log_endpoints,
+)
+from provenance.log_problems import problem_answer, problem_of
 from provenance.metrics import KIND as METRICS
 from provenance.metrics import Requests, exposition, gauge
 from provenance.openapi import described
 
-MAX_STATEMENT = 65_535
-MAX_SUBMISSIONS_BODY = (1 << 26) + (4 << 20)
 MAX_ON_THE_WAY = 1 << 27
 
 _FRESH = "no-cache"
 _FOR_EVER = "public, max-age=31536000, immutable"
-_INDEX, _OBJECT, _HASH = "0|[1-9][0-9]{0,17}", "[0-9a-f]{24}", "[0-9a-f]{64}"
-_TILE = "(?:entries|0|[1-9][0-9]?)/(?:x[0-9]{3}/){0,6}[0-9]{3}(?:\\.p/[1-9][0-9]{0,2})?"
 
 _logger = logging.getLogger(__name__)
 
@@ -75,7 +67,9 @@ class Waits:
 
 
 @dataclass(slots=True)
-class _Service:
+class LogService:
+    """What answers: one method for each endpoint (provenance/log_endpoints.py)."""
+
     reader: Log
     sequencer: Sequencer
     gate: Gate
@@ -133,7 +127,7 @@ class _Service:
         return answer(file, BYTES, cache=_FOR_EVER)
 
     async def receipt(self, request: Request) -> Response:
-        index = int(_named(request, "index", _INDEX))
+        index = int(_named(request, "index", INDEX))
         proof = await run_in_threadpool(self._receipt, index)
         if proof is not None:
             return answer(proof, TEXT, cache=_FRESH)
@@ -143,16 +137,16 @@ class _Service:
         return problem_answer(problem, retry=self.waits.retry)
 
     async def object_link(self, request: Request) -> Response:
-        return await self._link(self.reader.object_link, _named(request, "object", _OBJECT))
+        return await self._link(self.reader.object_link, _named(request, "object", OBJECT))
 
     async def actor_link(self, request: Request) -> Response:
-        return await self._link(self.reader.actor_link, _named(request, "kid", _HASH))
+        return await self._link(self.reader.actor_link, _named(request, "kid", HASH))
 
     async def _link(self, ask: Callable[[bytes], Link], name: str) -> Response:
         return answer(encode_link(await run_in_threadpool(ask, bytes.fromhex(name))), JSON)
 
     async def annex(self, request: Request) -> Response:
-        name = _named(request, "object", _OBJECT)
+        name = _named(request, "object", OBJECT)
         await self._admit(request, f"/annex/{name}", about=name)
         return answer(await run_in_threadpool(self._annex, bytes.fromhex(name)), BYTES)
 
@@ -165,7 +159,7 @@ class _Service:
         raise NotFoundError("there is no annex of such an object")
 
     async def objects(self, request: Request) -> Response:
-        name = _named(request, "pseudonym", _HASH)
+        name = _named(request, "pseudonym", HASH)
         await self._admit(request, f"/objects/{name}", about=None)
         found = await run_in_threadpool(self.reader.find, bytes.fromhex(name))
         return answer(encode_objects(found), JSON)
@@ -231,74 +225,6 @@ class _Service:
     def refuse(self, error: Exception) -> Response:
         return problem_answer(problem_of(error), retry=self.waits.retry)
 
-    def endpoints(self) -> list[Endpoint]:
-        """The table of docs/spec/log-server.md."""
-        seen = (404, 503)
-        kept = (401, 403, 404, 503)
-        written = (400, 403, 408, 409, 413, 429, 503)
-        index = Place("index", _INDEX, "index of an entry")
-        an_object = Place("object", _OBJECT, "id of an object")
-        health = "whether statements can be registered"
-        return [
-            _endpoint(
-                "checkpoint", "/checkpoint", "The newest published checkpoint", self.checkpoint,
-                Answer(200, "a signed checkpoint (C2SP tlog-checkpoint)", TEXT), *seen,
-            ),
-            _endpoint(
-                "tile", "/tile/{path}", "A tile or a bundle of entries", self.tile,
-                Answer(200, "a tile or bundle (C2SP tlog-tiles)", BYTES), *seen,
-                places=(Place("path", _TILE, "level and number, its slashes as they are"),),
-                deep=True,
-            ),
-            _endpoint(
-                "receipt", "/receipt/{index}", "The receipt of an entry", self.receipt,
-                Answer(200, "a C2SP tlog-proof", TEXT), *seen, places=(index,),
-            ),
-            _endpoint(
-                "objectLink", "/link/object/{object}", "The next link of an object",
-                self.object_link, Answer(200, "the link", JSON, log_answers.LINK), *seen,
-                places=(an_object,),
-            ),
-            _endpoint(
-                "actorLink", "/link/actor/{kid}", "The next link of a key",
-                self.actor_link, Answer(200, "the link", JSON, log_answers.LINK), *seen,
-                places=(Place("kid", _HASH, "id of a key"),),
-            ),
-            _endpoint(
-                "annex", "/annex/{object}", "The annex of an object", self.annex,
-                Answer(200, "the annex", BYTES), *kept, 410, places=(an_object,), signed=True,
-            ),
-            _endpoint(
-                "objects", "/objects/{pseudonym}", "The objects under a pseudonym", self.objects,
-                Answer(200, "their ids", JSON, log_answers.OBJECTS), *kept,
-                places=(Place("pseudonym", _HASH, "a pseudonym"),), signed=True,
-            ),
-            _endpoint(
-                "statements", "/statements", "Register a statement", self.statements,
-                Answer(200, "where it is", JSON, log_answers.ENTRIES), *written,
-                body=Body("a statement: a COSE_Sign1", MAX_STATEMENT),
-            ),
-            _endpoint(
-                "submissions", "/submissions", "Register statements, all or none",
-                self.submissions, Answer(200, "where they are", JSON, log_answers.ENTRIES),
-                *written,
-                body=Body("1 to 256 submissions (docs/spec/log-server.md)", MAX_SUBMISSIONS_BODY),
-            ),
-            Endpoint(
-                "health", "/health", "Readiness: can statements be registered?", self.health,
-                (
-                    Answer(200, health, JSON, log_answers.HEALTH),
-                    Answer(503, health, JSON, log_answers.HEALTH),
-                    *problem_answers(503),
-                ),
-            ),
-            _endpoint("live", "/live", "Liveness", self.live, Answer(200, "it answers", TEXT)),
-            _endpoint(
-                "metrics", "/metrics", "Counters in the text format of Prometheus", self.metrics,
-                Answer(200, "the counters", METRICS), 503,
-            ),
-        ]  # fmt: skip
-
 
 def make_app(
     reader: Log,
@@ -309,31 +235,13 @@ def make_app(
 ) -> Starlette:
     """Return the application over a log opened for reading, and the writer of the same log."""
     readers = Readers(reader, Nonces(monotonic))
-    service = _Service(reader, sequencer, Gate(reader), readers, waits)
+    service = LogService(reader, sequencer, Gate(reader), readers, waits)
     words = "A custody log: statements come in, the tree goes out as files."
     return application(
-        described(service.endpoints(), title="radseal log server", words=words),
+        described(log_endpoints(service), title="radseal log server", words=words),
         refuse=service.refuse,
         requests=service.requests,
         monotonic=monotonic,
-    )
-
-
-def _endpoint(
-    name: str,
-    path: str,
-    words: str,
-    handler: Handler,
-    good: Answer,
-    *problems: int,
-    places: tuple[Place, ...] = (),
-    body: Body | None = None,
-    signed: bool = False,
-    deep: bool = False,
-) -> Endpoint:
-    answers = (good, *problem_answers(*problems))
-    return Endpoint(
-        name, path, words, handler, answers, places=places, body=body, signed=signed, deep=deep
     )
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from provenance import __version__
-from provenance.http_api import JSON, Answer, Body, Endpoint, answer
+from provenance.http_api import JSON, Answer, Body, Endpoint, Form, Place, answer
 
 PATH = "/openapi.json"
 
@@ -32,7 +32,10 @@ def document(endpoints: Sequence[Endpoint], *, title: str, words: str) -> dict[s
     """Return the description as a value. Its addresses are relative to its own."""
     paths: dict[str, dict[str, object]] = {}
     for each in endpoints:
-        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
+        for number, form in enumerate(each.forms or (Form(each.path, each.places),), 1):
+            name = f"{each.name}{number}" if each.forms else each.name
+            operation = _operation(each, name, form.places)
+            paths.setdefault(form.path, {})[each.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": __version__, "description": words},
@@ -51,13 +54,13 @@ def document(endpoints: Sequence[Endpoint], *, title: str, words: str) -> dict[s
     }
 
 
-def _operation(endpoint: Endpoint) -> dict[str, object]:
+def _operation(endpoint: Endpoint, name: str, places: Sequence[Place]) -> dict[str, object]:
     operation: dict[str, object] = {
-        "operationId": endpoint.name,
+        "operationId": name,
         "summary": endpoint.words,
         "responses": _responses(endpoint.answers),
     }
-    if endpoint.places:
+    if places:
         operation["parameters"] = [
             {
                 "name": each.name,
@@ -66,7 +69,7 @@ def _operation(endpoint: Endpoint) -> dict[str, object]:
                 "description": each.words,
                 "schema": {"type": "string", "pattern": f"^(?:{each.pattern})$"},
             }
-            for each in endpoint.places
+            for each in places
         ]
     if endpoint.body is not None:
         operation["requestBody"] = _body(endpoint.body)
