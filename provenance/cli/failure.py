@@ -157,6 +157,9 @@ def _usage(why: str, what: str | None) -> Failure:
 
 def _of_sibling(error: Exception, what: str | None) -> Failure:
     """Errors of ledger and watermark, by what they are: a mistake, nothing there, or trouble."""
+    afar = _of_server(error, what)
+    if afar is not None:
+        return afar
     if isinstance(error, LookupError):
         return Failure(
             what or "the ledger has no such thing",
@@ -172,6 +175,32 @@ def _of_sibling(error: Exception, what: str | None) -> Failure:
         do="see that no other process holds it; then radseal doctor and radseal log audit",
         exit_code=NOT_CHECKED,
     )
+
+
+def _of_server(error: Exception, what: str | None) -> Failure | None:
+    import sys
+
+    if "ledger" not in sys.modules:
+        return None
+    from ledger import ForbiddenError, NotSignedError, UnreachableError
+
+    match error:
+        case UnreachableError():
+            return Failure(
+                what or "the server of the log does not answer as it must",
+                str(error),
+                do="check the address, and that radseal log serve runs there; then try again",
+                exit_code=NOT_CHECKED,
+            )
+        case ForbiddenError() | NotSignedError():
+            return Failure(
+                what or "the log does not let this key read",
+                str(error),
+                do="use the key of a gateway, an archivist or an auditor that is in force there",
+                exit_code=NOT_CHECKED,
+            )
+        case _:
+            return None
 
 
 def _of_system(error: OSError) -> str:

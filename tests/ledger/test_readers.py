@@ -1,6 +1,8 @@
 """Signed questions: who may ask, once, of one server, for one thing."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +18,10 @@ from ledger import (
     Nonces,
     NotSignedError,
     Readers,
+    ReadRequest,
     Role,
     UsageError,
+    VerificationKey,
     key_revoked_body,
     parse_read_request,
     parse_statement,
@@ -170,3 +174,23 @@ def test_arbitrary_bytes_raise_only_our_errors(data: bytes) -> None:
         except LedgerError:
             continue
     assert parse_authorization(encode_authorization(data)) == data
+
+
+VECTORS = json.loads(
+    (Path(__file__).parents[1] / "vectors/log-server/read-requests.json").read_text("utf-8")
+)
+
+
+@pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
+def test_vector(case: Any) -> None:
+    def read() -> ReadRequest:
+        return parse_read_request(parse_authorization(case["header"]))
+
+    if case["expect"] == "malformed":
+        with pytest.raises(MalformedError):
+            read()
+        return
+    asked = read()
+    asked.verify(VerificationKey.from_spki(bytes.fromhex(VECTORS["spki"])))
+    found = {"origin": asked.origin, "path": asked.path}
+    assert {**found, "kid": asked.kid.hex(), "nonce": asked.nonce.hex()} == case["expect"]
