@@ -48,6 +48,7 @@ from ledger.links import FIRST, Head, Link
 from ledger.log import Log, create_log, open_log
 from ledger.log_client import LogClient
 from ledger.log_keys import LogKeys
+from ledger.log_reader import LogReader
 from ledger.merkle import (
     hash_leaf,
     hash_node,
@@ -63,17 +64,25 @@ from ledger.policy import Policy, parse_policy
 from ledger.query import Query
 from ledger.read_request import ReadRequest, parse_read_request, sign_read_request
 from ledger.readers import Readers
+from ledger.reading import (
+    HISTORY_PAGE,
+    MAX_HISTORY,
+    encode_history,
+    encode_key,
+    encode_objects,
+    parse_history,
+    parse_key,
+    parse_objects,
+)
 from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
 from ledger.registration import (
     Problem,
     Registered,
     TooLargeError,
     encode_link,
-    encode_objects,
     encode_problem,
     encode_submissions,
     parse_link,
-    parse_objects,
     parse_problem,
     parse_registered,
     parse_submissions,
@@ -97,6 +106,8 @@ from ledger.witnesses import Witnesses
 
 __all__ = [
     "FIRST",
+    "HISTORY_PAGE",
+    "MAX_HISTORY",
     "MAY_READ_ASIDE",
     "MAY_SIGN",
     "AddCheckpoint",
@@ -129,6 +140,7 @@ __all__ = [
     "Log",
     "LogClient",
     "LogKeys",
+    "LogReader",
     "LogSource",
     "LoggedKey",
     "MalformedError",
@@ -179,6 +191,8 @@ __all__ = [
     "create_witness",
     "decode_cbor",
     "encode_cbor",
+    "encode_history",
+    "encode_key",
     "encode_link",
     "encode_objects",
     "encode_problem",
@@ -198,6 +212,8 @@ __all__ = [
     "parse_add_checkpoint",
     "parse_audit_state",
     "parse_cose_receipt",
+    "parse_history",
+    "parse_key",
     "parse_link",
     "parse_note",
     "parse_objects",

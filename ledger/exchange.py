@@ -54,14 +54,19 @@ def exchange(
 
 
 def ask_again(
-    ask: Callable[[], tuple[int, bytes]], *, url: str, again: Collection[int], pause: Pause
+    ask: Callable[[], tuple[int, bytes]],
+    *,
+    url: str,
+    again: Collection[int],
+    pause: Pause,
+    attempts: int = ATTEMPTS,
 ) -> tuple[int, bytes]:
-    """Return the first answer whose status is not in ``again``, or the last of eight.
+    """Return the first answer whose status is not in ``again``, or the last of so many.
 
     UnreachableError if there was none at the end; at once for an answer that is too long.
     """
     wait = FIRST_PAUSE
-    for attempt in range(ATTEMPTS):
+    for attempt in range(attempts):
         if attempt:
             pause(wait)
             wait = min(2 * wait, LONGEST_PAUSE)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from ledger.annexes import MAX_ANNEX
 from ledger.entries import Entry, Submission
 from ledger.errors import (
     BusyError,
@@ -16,7 +15,6 @@ from ledger.errors import (
     LedgerError,
     MalformedError,
     NotFoundError,
-    NotSignedError,
     OverloadedError,
     ProofError,
     RefusedError,
@@ -24,24 +22,21 @@ from ledger.errors import (
     UnreachableError,
     UsageError,
 )
-from ledger.exchange import Pause, ask_again, exchange, log_address
-from ledger.keys import Signer
+from ledger.exchange import ATTEMPTS, Pause, ask_again, exchange, log_address
 from ledger.links import Link
 from ledger.merkle import hash_leaf
-from ledger.read_request import encode_authorization, sign_read_request
+from ledger.read_request import encode_authorization
 from ledger.receipt import open_receipt
 from ledger.registration import (
     Problem,
     encode_submissions,
     parse_link,
-    parse_objects,
     parse_problem,
     parse_registered,
 )
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
 
 MAX_ANSWER = 1 << 20
-SIGNATURES = 3  # of one question: an answer may get lost, and a nonce is good once
 SECONDS = 40.0  # more than a server lets anyone wait
 
 _AGAIN = (429, 503)
@@ -50,28 +45,25 @@ _T = TypeVar("_T")
 
 
 class LogClient:
-    """A log by its address and its keys. ``pause`` sleeps that many seconds.
-
-    ``signer`` asks what is not public; its key is in force in the log, with a role that may read.
-    """
+    """A log by its address and its keys. ``pause`` sleeps that many seconds."""
 
     def __init__(
         self,
         url: str,
         logs: TrustedLogs,
         *,
-        signer: Signer | None = None,
         seconds: float = SECONDS,
         pause: Pause = time.sleep,
+        attempts: int = ATTEMPTS,
     ) -> None:
         if len(logs.logs) != 1:
             raise UsageError("the client of a log is configured with the keys of that one log")
         self.url = log_address(url)
         self.origin = logs.logs[0].origin
         self._logs = logs
-        self._signer = signer
         self._seconds = seconds
         self._pause = pause
+        self._attempts = attempts
 
     def append(self, submissions: Sequence[Submission], *, at: datetime) -> list[Entry]:
         """Register statements; ``at`` is the server's to say. See ``register``."""
@@ -126,47 +118,14 @@ class LogClient:
         """Return the link the next statement of a signer must have; the server's word."""
         return self._read(parse_link, self._ask("GET", f"/link/actor/{kid.hex()}"))
 
-    def annex(self, object_id: bytes) -> bytes | None:
-        """Return the annex kept for an object; None if there is none, or it was erased.
-
-        UsageError without a signer, NotSignedError or ForbiddenError if the log does not take it.
-        What comes is the server's word: the seal's commitments say whether it fits.
-        """
-        try:
-            return self._ask_signed(f"/annex/{object_id.hex()}", most=MAX_ANNEX)
-        except NotFoundError:
-            return None
-
-    def find(self, pseudonym: bytes) -> tuple[bytes, ...]:
-        """Return the ids of the objects logged under a pseudonym, oldest first; as ``annex``."""
-        answer = self._ask_signed(f"/objects/{pseudonym.hex()}", most=MAX_ANSWER)
-        return self._read(parse_objects, answer)
-
     def close(self) -> None:
         """Nothing is held open between two questions."""
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    def _ask(
+        self, method: str, path: str, body: bytes | None = None, *, most: int = MAX_ANSWER
+    ) -> bytes:
         """Return the body of a 200; sends again where nothing was said, or "later"."""
-        status, answer = self._answer(method, path, body)
-        if status == 200:
-            return answer
-        raise self._error(status, answer)
-
-    def _ask_signed(self, path: str, *, most: int) -> bytes:
-        """The same for a question that is signed with the nonce that the server gives."""
-        if self._signer is None:
-            raise UsageError("the client of the log has no key to ask for what is not public")
-        status, answer = self._answer("GET", path, most=most)
-        for _ in range(SIGNATURES):
-            if status != 401:
-                break
-            error = self._error(status, answer)
-            if not isinstance(error, NotSignedError):
-                raise error
-            encoded = sign_read_request(
-                origin=self.origin, path=path, nonce=error.nonce, signer=self._signer
-            )
-            status, answer = self._answer("GET", path, most=most, signed=encoded)
+        status, answer = self._answer(method, path, body, most=most)
         if status == 200:
             return answer
         raise self._error(status, answer)
@@ -186,6 +145,7 @@ class LogClient:
             url=self.url,
             again=_AGAIN,
             pause=self._pause,
+            attempts=self._attempts,
         )
 
     def _exchange(

@@ -5,7 +5,6 @@ Pure functions, the same for server and client.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,18 +12,15 @@ from ledger.annexes import MAX_ANNEX
 from ledger.cose import MAX_SIZE
 from ledger.entries import MAX_PSEUDONYMS, PSEUDONYM_SIZE, Entry, Submission
 from ledger.errors import Chain, ConflictError, MalformedError, NotSignedError, UsageError
+from ledger.json_text import decode_hex, decode_object, encode_object, is_number
 from ledger.links import HASH_SIZE, Link
-from ledger.statement import OBJECT_ID_SIZE
 
 MAX_SUBMISSIONS = 256
 MAX_BODY = MAX_ANNEX + (4 << 20)
 
 ENTRIES = "radseal/log-entries/1"
 LINK = "radseal/log-link/1"
-OBJECTS = "radseal/log-objects/1"
 PROBLEM = "urn:radseal:problem:"
-
-_HEX_DIGITS = frozenset("0123456789abcdef")
 
 
 class TooLargeError(MalformedError):
@@ -129,12 +125,12 @@ class Registered:
             ],
             "receipt": None if self.receipt is None else self.receipt.decode("utf-8"),
         }
-        return _json(fields)
+        return encode_object(fields)
 
 
 def parse_registered(body: bytes) -> Registered:
     """Read the answer to a registration; MalformedError for anything else."""
-    match _object(body):
+    match decode_object(body):
         case {"schema": "radseal/log-entries/1", "entries": list(listed), "receipt": receipt}:
             pass
         case _:
@@ -142,7 +138,7 @@ def parse_registered(body: bytes) -> Registered:
     entries = []
     for each in listed:
         match each:
-            case {"index": int(index), "leaf_hash": str(leaf_hash)} if _is_number(index):
+            case {"index": int(index), "leaf_hash": str(leaf_hash)} if is_number(index):
                 entries.append((index, _hash(leaf_hash)))
             case _:
                 raise MalformedError("an entry without index or leaf hash")
@@ -153,29 +149,15 @@ def parse_registered(body: bytes) -> Registered:
 
 def encode_link(link: Link) -> bytes:
     """Return the answer that says what the next statement of a chain must name."""
-    return _json({"schema": LINK, **_link_fields(link)})
+    return encode_object({"schema": LINK, **_link_fields(link)})
 
 
 def parse_link(body: bytes) -> Link:
     """Read such an answer; MalformedError for anything else."""
-    fields = _object(body)
+    fields = decode_object(body)
     if fields.get("schema") != LINK:
         raise MalformedError("not an answer about a link")
     return _read_link(fields)
-
-
-def encode_objects(objects: Sequence[bytes]) -> bytes:
-    """Return the answer that names objects."""
-    return _json({"schema": OBJECTS, "objects": [each.hex() for each in objects]})
-
-
-def parse_objects(body: bytes) -> tuple[bytes, ...]:
-    """Read such an answer; MalformedError for anything else."""
-    match _object(body):
-        case {"schema": "radseal/log-objects/1", "objects": list(listed)}:
-            return tuple(_hex(each, OBJECT_ID_SIZE) for each in listed)
-        case _:
-            raise MalformedError("not an answer about objects")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +199,12 @@ def encode_problem(problem: Problem, *, title: str) -> bytes:
         fields |= {"chain": str(problem.chain), "link": _link_fields(problem.link)}
     if problem.nonce is not None:
         fields |= {"nonce": problem.nonce.hex()}
-    return _json(fields)
+    return encode_object(fields)
 
 
 def parse_problem(status: int, body: bytes) -> Problem:
     """Read problem JSON of ours; MalformedError for anything else."""
-    match _object(body):
+    match decode_object(body):
         case {"type": str(kind), "detail": str(detail), **rest} if kind.startswith(PROBLEM):
             pass
         case _:
@@ -242,7 +224,7 @@ def _link_fields(link: Link) -> dict[str, object]:
 
 def _read_link(fields: Mapping[str, object]) -> Link:
     match fields:
-        case {"seq": int(seq), "previous": (str() | None) as previous} if _is_number(seq):
+        case {"seq": int(seq), "previous": (str() | None) as previous} if is_number(seq):
             pass
         case _:
             raise MalformedError("a link without number or predecessor")
@@ -252,18 +234,8 @@ def _read_link(fields: Mapping[str, object]) -> Link:
         raise MalformedError(str(error)) from error
 
 
-def _is_number(value: int) -> bool:
-    return not isinstance(value, bool) and 0 <= value < 2**63
-
-
 def _hash(text: str) -> bytes:
-    return _hex(text, HASH_SIZE)
-
-
-def _hex(text: object, size: int) -> bytes:
-    if not isinstance(text, str) or len(text) != 2 * size or not set(text) <= _HEX_DIGITS:
-        raise MalformedError(f"not {2 * size} hexadecimal digits")
-    return bytes.fromhex(text)
+    return decode_hex(text, HASH_SIZE)
 
 
 def _bytes(text: str) -> bytes:
@@ -271,17 +243,3 @@ def _bytes(text: str) -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise MalformedError("text that is none") from error
-
-
-def _object(body: bytes) -> dict[str, object]:
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise MalformedError("an answer that is no JSON") from error
-    if not isinstance(fields, dict):
-        raise MalformedError("an answer that is no JSON object")
-    return fields
-
-
-def _json(fields: Mapping[str, object]) -> bytes:
-    return json.dumps(fields, ensure_ascii=False).encode("utf-8") + b"\n"

@@ -136,6 +136,11 @@ class LogView:
         """Return the history of an object, oldest first; empty if the log has none."""
         return self._ask(store.entries_of_object, object_id)
 
+    def history(self, object_id: bytes, start: int, *, count: int) -> list[Entry]:
+        """Return a page of it: at most ``count`` entries from the object's number ``start`` on."""
+        with self._database.read() as connection:
+            return store.page_of_object(connection, object_id, start, count=count)
+
     def query(self, query: Query, *, after: int = -1) -> Iterator[Entry]:
         """Yield the entries above the index ``after`` that answer a question, in their order.
 

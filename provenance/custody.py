@@ -13,11 +13,11 @@ from ledger import (
 from provenance.claim import Claim
 from provenance.evidence import Custody, Problem
 from provenance.findings import Code
-from provenance.records import Records
+from provenance.records import ReadableLog, Records
 
 
 def find_custody(
-    claim: Claim, receipt: bytes | None, *, logs: TrustedLogs, records: Records | None
+    claim: Claim, receipt: bytes | None, *, logs: TrustedLogs, records: Records[ReadableLog] | None
 ) -> Custody:
     """Open the receipt, and ask the ledger if there is one."""
     custody = Custody()
@@ -42,7 +42,7 @@ def find_custody(
 
 
 def _ask_ledger(
-    custody: Custody, claim: Claim, records: Records, proven: Inclusion | None
+    custody: Custody, claim: Claim, records: Records[ReadableLog], proven: Inclusion | None
 ) -> Custody:
     log = records.log
     own = proven is not None and proven.head.origin == log.origin

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 
+from ledger import Role
+
 Schema = Mapping[str, object]
 
 _COUNT = {"type": "integer", "minimum": 0}
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_HEX = {"type": "string", "pattern": "^(?:[0-9a-f]{2})+$"}
 _OBJECT_ID = {"type": "string", "pattern": "^[0-9a-f]{24}$"}
 
 
@@ -38,6 +41,14 @@ ENTRIES = _of(
 )
 LINK = _of("log-link", seq=_COUNT, previous=_or_null(_HASH))
 OBJECTS = _of("log-objects", objects={"type": "array", "items": _OBJECT_ID})
+KEY = _of(
+    "log-key",
+    role={"enum": [str(role) for role in Role]},
+    spki=_HEX,
+    certificate=_or_null(_HEX),
+    added=_COUNT,
+    revoked=_or_null(_COUNT),
+)
 HEALTH = _of(
     "log-health",
     origin={"type": "string"},

@@ -49,6 +49,16 @@ def log_endpoints(service: "LogService") -> list[Endpoint]:
             places=(Place("kid", HASH, "id of a key"),),
         ),
         _endpoint(
+            "history", "/history/{object}/{start}", "Entries about an object", service.history,
+            Answer(200, "at most 256 entries (docs/spec/log-server.md)", BYTES), *seen,
+            places=(an_object, Place("start", INDEX, "number of the first one of the object")),
+        ),
+        _endpoint(
+            "key", "/key/{kid}", "What the log knows of a key", service.key,
+            Answer(200, "the key", JSON, log_answers.KEY), *seen,
+            places=(Place("kid", HASH, "id of a key"),),
+        ),
+        _endpoint(
             "annex", "/annex/{object}", "The annex of an object", service.annex,
             Answer(200, "the annex", BYTES), *kept, 410, places=(an_object,), signed=True,
         ),

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ledger import (
+    HISTORY_PAGE,
     BusyError,
     Entry,
     ErasedError,
@@ -29,6 +30,8 @@ from ledger import (
     Registered,
     Sequencer,
     Submission,
+    encode_history,
+    encode_key,
     encode_link,
     encode_objects,
     parse_submissions,
@@ -144,6 +147,18 @@ class LogService:
 
     async def _link(self, ask: Callable[[bytes], Link], name: str) -> Response:
         return answer(encode_link(await run_in_threadpool(ask, bytes.fromhex(name))), JSON)
+
+    async def history(self, request: Request) -> Response:
+        name, start = _named(request, "object", OBJECT), int(_named(request, "start", INDEX))
+
+        def page() -> list[Entry]:
+            return self.reader.history(bytes.fromhex(name), start, count=HISTORY_PAGE)
+
+        return answer(encode_history(await run_in_threadpool(page)), BYTES)
+
+    async def key(self, request: Request) -> Response:
+        kid = bytes.fromhex(_named(request, "kid", HASH))
+        return answer(encode_key(await run_in_threadpool(self.reader.key, kid)), JSON)
 
     async def annex(self, request: Request) -> Response:
         name = _named(request, "object", OBJECT)

@@ -28,6 +28,7 @@ from ledger import (
     Log,
     LogClient,
     LogKeys,
+    LogReader,
     Role,
     Signer,
     Submission,
@@ -151,7 +152,7 @@ class Site:
         fresh.replace(keys / "mark.key")  # last: a key is never lost
         return mark_key_id(new)
 
-    def records(self) -> Records:
+    def records(self) -> Records[Log]:
         """Open the ledger to read; it can neither append nor sign."""
         return Records(self.reading_log(), self._secret("lookup"))
 
@@ -196,13 +197,23 @@ class Site:
         Needs, of the site's folder, site.json, the trust folder, the certificate and the key of
         the actor, and the keys ``lookup`` and ``mark``: neither ledger nor keys of the log.
         """
+        return self._device(role, LogClient(url, self._own_log()))
+
+    def remote_records(self, url: str, role: Role = Role.GATEWAY) -> Records[LogReader]:
+        """Ask the site's ledger where ``radseal log serve`` serves it, with the key of an actor.
+
+        Needs, of the site's folder, site.json, the trust folder, the key of the actor, whose role
+        may read annexes, and the key ``lookup``.
+        """
+        signer = load_signer(self._key_file(role))
+        return Records(LogReader(url, self._own_log(), signer=signer), self._secret("lookup"))
+
+    def _own_log(self) -> TrustedLogs:
         logs = self.trust.logs
         try:
-            own = TrustedLogs((logs.find(self.origin),), logs.policy)
+            return TrustedLogs((logs.find(self.origin),), logs.policy)
         except LedgerError as error:
             raise UsageError(f"{self.folder / 'trust'} has no key of {self.origin}") from error
-        signer = load_signer(self._key_file(role))
-        return self._device(role, LogClient(url, own, signer=signer))
 
     def _device(self, role: Role, log: WritableLog) -> Device:
         return Device(
