@@ -179,12 +179,9 @@ def test_it_verifies_over_the_line(
     """Whoever has the right keys gets the verdicts of the ledger itself, carrier or not."""
     with archive.device() as device:
         whole = seal(make_dicom(), device=device).to_bytes()
-    with stranger.device() as device:
-        foreign = seal(make_dicom(), device=device).to_bytes()
-    names = {name: tmp_path / f"{name}.dcm" for name in ("whole", "stripped", "foreign", "unknown")}
+    names = {name: tmp_path / f"{name}.dcm" for name in ("whole", "stripped", "unknown")}
     names["whole"].write_bytes(whole)
     names["stripped"].write_bytes(edit(whole, strip))
-    names["foreign"].write_bytes(foreign)
     names["unknown"].write_bytes(make_dicom())
     server = log_server(archive.folder)
     pacs = part_of(archive, tmp_path / "pacs", ASKING)
@@ -220,3 +217,26 @@ def part_of(site: Site, folder: Path, names: tuple[str, ...]) -> Site:
         else:
             shutil.copy(source, folder / name)
     return Site.open(folder)
+
+
+def test_an_auditor_follows_it_over_the_line(
+    archive: Site, tmp_path: Path, make_dicom: Callable[..., bytes], log_server: Callable[..., Any]
+) -> None:
+    server = log_server(archive.folder)
+    words = ["--copy", str(tmp_path / "copy"), "--trust", str(archive.folder / "trust"), "--json"]
+
+    def follow(source: str) -> tuple[int, Any]:
+        result = CliRunner().invoke(cli, ["log", "monitor", source, *words])
+        return result.exit_code, json.loads(result.stdout)
+
+    code, answer = follow(server.url)
+    assert (code, answer["before"], answer["size"], answer["alarm"]) == (0, 0, 5, None)
+    with archive.remote_device(server.url) as device:
+        seal(make_dicom(), device=device)
+    code, answer = follow(f"{server.url}/")
+    assert (code, answer["before"], answer["size"], answer["alarm"]) == (0, 5, 6, None)
+    assert server.stop() == 0
+    with archive.records().log as log:
+        log.export(tmp_path / "www")
+    assert follow(str(tmp_path / "www"))[1]["size"] == 6, "the same log from elsewhere"
+    assert follow(str(tmp_path / "nothing"))[0] == 2
