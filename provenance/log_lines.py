@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-_PACKAGES = ("provenance", "ledger")
+_LEVELS = {"provenance": logging.INFO, "ledger": logging.INFO, "uvicorn": logging.WARNING}
 
 
 class _Lines(logging.Formatter):
@@ -28,17 +28,16 @@ class _Lines(logging.Formatter):
 
 @contextmanager
 def log_lines() -> Iterator[None]:
-    """Write what our packages tell to standard error while this holds."""
+    """Write what our packages and the HTTP server tell to standard error while this holds."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines())
-    loggers = [logging.getLogger(name) for name in _PACKAGES]
-    levels = [each.level for each in loggers]
-    for each in loggers:
-        each.addHandler(handler)
-        each.setLevel(logging.INFO)
+    before = {name: logging.getLogger(name).level for name in _LEVELS}
+    for name, level in _LEVELS.items():
+        logging.getLogger(name).addHandler(handler)
+        logging.getLogger(name).setLevel(level)
     try:
         yield
     finally:
-        for each, level in zip(loggers, levels, strict=True):
-            each.removeHandler(handler)
-            each.setLevel(level)
+        for name, level in before.items():
+            logging.getLogger(name).removeHandler(handler)
+            logging.getLogger(name).setLevel(level)

@@ -49,7 +49,7 @@ PROBLEMS: Mapping[int, Mapping[str, str]] = {
     },
 }
 
-_KIND_OF_STATUS = {**{s: next(iter(kinds)) for s, kinds in PROBLEMS.items()}, 400: "malformed"}
+_KIND_OF_STATUS = {status: next(iter(kinds)) for status, kinds in PROBLEMS.items()}
 
 _logger = logging.getLogger(__name__)
 

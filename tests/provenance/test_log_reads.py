@@ -2,6 +2,7 @@
 
 import json
 import random
+import socket
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
@@ -209,6 +210,9 @@ def test_lines_say_who_read_and_no_statement(
     object_id = seal(here, server, b"a name that must not be told")
     assert client(here, server).annex(object_id) is not None
     assert client(here, server).find(PSEUDONYM) == (object_id,)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
+        line.sendall(b"no HTTP\r\n\r\n")
+        assert line.recv(4096).startswith(b"HTTP/1.1 400")
     assert server.stop() == 0
     said = capfd.readouterr().err
     lines = [json.loads(line) for line in said.splitlines()]
