@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 from asyncio import TimerHandle, Transport
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 10.0
@@ -32,7 +34,7 @@ class BodyError(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """Bytes of bodies that all requests together may hold. Used in the event loop alone."""
+    """Bytes of bodies that all requests, or answers, may hold. Used in the event loop alone."""
 
     left: int
 
@@ -88,6 +90,21 @@ async def read_body(
 def _give_back(budget: Budget | None, body: bytearray) -> None:
     if budget is not None:
         budget.give(len(body))
+
+
+class CountedResponse(Response):
+    """An answer that counts against a budget until it was taken, or the line was cut."""
+
+    def __init__(self, body: bytes, headers: Mapping[str, str], budget: Budget) -> None:
+        budget.take(len(body))
+        super().__init__(body, headers=headers)
+        self._budget = budget
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._budget.give(len(self.body))
 
 
 class _Protocol(H11Protocol):

@@ -36,8 +36,8 @@ from ledger import (
     encode_objects,
     parse_submissions,
 )
-from provenance.http_api import BYTES, JSON, TEXT, answer, application
-from provenance.http_server import Budget, read_body
+from provenance.http_api import BYTES, JSON, NO_STORE, TEXT, answer, application
+from provenance.http_server import Budget, CountedResponse, read_body
 from provenance.log_endpoints import (
     HASH,
     INDEX,
@@ -51,7 +51,9 @@ from provenance.metrics import KIND as METRICS
 from provenance.metrics import Requests, exposition, gauge
 from provenance.openapi import described
 
-MAX_ON_THE_WAY = 1 << 27
+MAX_ON_THE_WAY = 1 << 27  # bytes of bodies
+MAX_ON_THE_WAY_OUT = 1 << 28  # and of answers
+MAX_FILES_AT_ONCE = 4  # that are read: the largest has 64 MiB
 
 _FRESH = "no-cache"
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -80,6 +82,8 @@ class LogService:
     waits: Waits
     requests: Requests = field(default_factory=Requests)
     budget: Budget = field(default_factory=lambda: Budget(MAX_ON_THE_WAY))
+    out: Budget = field(default_factory=lambda: Budget(MAX_ON_THE_WAY_OUT))
+    files: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_FILES_AT_ONCE))
 
     async def statements(self, request: Request) -> Response:
         entries = await self._register(request, MAX_STATEMENT, lambda body: [Submission(body)])
@@ -126,8 +130,14 @@ class LogService:
 
     async def tile(self, request: Request) -> Response:
         path = f"tile/{request.path_params['path']}"
-        file = await run_in_threadpool(self.reader.static_file, path)
-        return answer(file, BYTES, cache=_FOR_EVER)
+        return await self._file(lambda: self.reader.static_file(path), cache=_FOR_EVER)
+
+    async def _file(self, read: Callable[[], bytes], *, cache: str = NO_STORE) -> Response:
+        """Answer with what may be long; all such answers together are bounded."""
+        async with self.files:
+            body = await run_in_threadpool(read)
+            headers = {"content-type": BYTES, "cache-control": cache}
+            return CountedResponse(body, headers, self.out)
 
     async def receipt(self, request: Request) -> Response:
         index = int(_named(request, "index", INDEX))
@@ -151,10 +161,11 @@ class LogService:
     async def history(self, request: Request) -> Response:
         name, start = _named(request, "object", OBJECT), int(_named(request, "start", INDEX))
 
-        def page() -> list[Entry]:
-            return self.reader.history(bytes.fromhex(name), start, count=HISTORY_PAGE)
+        def page() -> bytes:
+            entries = self.reader.history(bytes.fromhex(name), start, count=HISTORY_PAGE)
+            return encode_history(entries)
 
-        return answer(encode_history(await run_in_threadpool(page)), BYTES)
+        return await self._file(page)
 
     async def key(self, request: Request) -> Response:
         kid = bytes.fromhex(_named(request, "kid", HASH))
@@ -163,7 +174,7 @@ class LogService:
     async def annex(self, request: Request) -> Response:
         name = _named(request, "object", OBJECT)
         await self._admit(request, f"/annex/{name}", about=name)
-        return answer(await run_in_threadpool(self._annex, bytes.fromhex(name)), BYTES)
+        return await self._file(lambda: self._annex(bytes.fromhex(name)))
 
     def _annex(self, object_id: bytes) -> bytes:
         annex = self.reader.annex(object_id)
