@@ -19,9 +19,12 @@ from ledger.errors import (
     BusyError,
     Chain,
     ConflictError,
+    ErasedError,
+    ForbiddenError,
     LedgerError,
     MalformedError,
     NotFoundError,
+    NotSignedError,
     OverloadedError,
     ProofError,
     PrunedError,
@@ -54,6 +57,7 @@ from ledger.links import FIRST, Head, Link
 from ledger.log import Log, create_log, open_log
 from ledger.log_client import LogClient
 from ledger.log_keys import LogKeys
+from ledger.log_reader import LogReader
 from ledger.merkle import (
     hash_leaf,
     hash_node,
@@ -62,11 +66,24 @@ from ledger.merkle import (
     verify_inclusion,
 )
 from ledger.monitor import Followed, KeptTimestamps, LogSource, Monitor
+from ledger.nonces import Nonces
 from ledger.note import Note, VerifiedNote, parse_note, verify_note
 from ledger.note_keys import NoteKey
 from ledger.policy import Policy, parse_policy
 from ledger.pruning import Pruned, Pruning
 from ledger.query import Query
+from ledger.read_request import ReadRequest, parse_read_request, sign_read_request
+from ledger.readers import Readers
+from ledger.reading import (
+    HISTORY_PAGE,
+    MAX_HISTORY,
+    encode_history,
+    encode_key,
+    encode_objects,
+    parse_history,
+    parse_key,
+    parse_objects,
+)
 from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
 from ledger.registration import (
     Problem,
@@ -80,8 +97,8 @@ from ledger.registration import (
     parse_registered,
     parse_submissions,
 )
-from ledger.roles import MAY_SIGN, Event, Role
-from ledger.sequencer import Sequencer
+from ledger.roles import MAY_READ_ASIDE, MAY_SIGN, Event, Role
+from ledger.sequencer import Publishing, Sequencer
 from ledger.stamped import Stamped, TimestampSource, request_for
 from ledger.statement import (
     Statement,
@@ -91,6 +108,7 @@ from ledger.statement import (
     verify_statement,
 )
 from ledger.tile_folder import TileFolder
+from ledger.tile_server import TileServer
 from ledger.timestamp import (
     JudgedToken,
     Timestamp,
@@ -111,6 +129,9 @@ from ledger.witnesses import Witnesses
 
 __all__ = [
     "FIRST",
+    "HISTORY_PAGE",
+    "MAX_HISTORY",
+    "MAY_READ_ASIDE",
     "MAY_SIGN",
     "AddCheckpoint",
     "Algorithm",
@@ -127,10 +148,12 @@ __all__ = [
     "CoseReceipt",
     "Cosigner",
     "Entry",
+    "ErasedError",
     "Event",
     "Finding",
     "FindingCode",
     "Followed",
+    "ForbiddenError",
     "Gate",
     "Head",
     "Inclusion",
@@ -144,11 +167,14 @@ __all__ = [
     "Log",
     "LogClient",
     "LogKeys",
+    "LogReader",
     "LogSource",
     "LoggedKey",
     "MalformedError",
     "Monitor",
+    "Nonces",
     "NotFoundError",
+    "NotSignedError",
     "Note",
     "NoteKey",
     "OverloadedError",
@@ -159,8 +185,11 @@ __all__ = [
     "Pruned",
     "PrunedError",
     "Pruning",
+    "Publishing",
     "Query",
     "QuorumError",
+    "ReadRequest",
+    "Readers",
     "Receipt",
     "RefusedError",
     "Registered",
@@ -175,6 +204,7 @@ __all__ = [
     "StoreError",
     "Submission",
     "TileFolder",
+    "TileServer",
     "Timestamp",
     "TimestampAnchors",
     "TimestampRequest",
@@ -198,7 +228,10 @@ __all__ = [
     "create_witness",
     "decode_cbor",
     "encode_cbor",
+    "encode_history",
+    "encode_key",
     "encode_link",
+    "encode_objects",
     "encode_problem",
     "encode_submissions",
     "hash_leaf",
@@ -221,10 +254,14 @@ __all__ = [
     "parse_audit_state",
     "parse_cose_consistency",
     "parse_cose_receipt",
+    "parse_history",
+    "parse_key",
     "parse_link",
     "parse_note",
+    "parse_objects",
     "parse_policy",
     "parse_problem",
+    "parse_read_request",
     "parse_receipt",
     "parse_registered",
     "parse_statement",
@@ -236,6 +273,7 @@ __all__ = [
     "read_key_revoked",
     "read_log_keys",
     "request_for",
+    "sign_read_request",
     "sign_statement",
     "stamped_message",
     "token_of",
@@ -245,5 +283,4 @@ __all__ = [
     "verify_statement",
     "verify_timestamp",
 ]
-
 __radseal__ = "radseal/1"

@@ -65,6 +65,22 @@ class PrunedError(NotFoundError):
     """An entry below the log's minimum index: the words say which archive holds it."""
 
 
+class ErasedError(NotFoundError):
+    """What the log held under that name was erased on purpose."""
+
+
+class ForbiddenError(LedgerError):
+    """The key is known, and may not read this: it was revoked, or has another role."""
+
+
+class NotSignedError(LedgerError):
+    """A read that needs a signature, and has none that counts here and now: sign ``nonce``."""
+
+    def __init__(self, words: str, *, nonce: bytes) -> None:
+        super().__init__(words)
+        self.nonce = nonce
+
+
 class BusyError(LedgerError):
     """Another process holds the database: nothing was changed, try again."""
 

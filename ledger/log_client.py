@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from http.client import HTTPException
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from ledger.entries import Entry, Submission
 from ledger.errors import (
     BusyError,
+    ErasedError,
+    ForbiddenError,
     LedgerError,
     MalformedError,
     NotFoundError,
@@ -22,8 +22,10 @@ from ledger.errors import (
     UnreachableError,
     UsageError,
 )
+from ledger.exchange import ATTEMPTS, Pause, ask_again, exchange, log_address
 from ledger.links import Link
 from ledger.merkle import hash_leaf
+from ledger.read_request import encode_authorization
 from ledger.receipt import open_receipt
 from ledger.registration import (
     Problem,
@@ -33,11 +35,8 @@ from ledger.registration import (
     parse_registered,
 )
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
-from ledger.witness_client import exchange
 
 MAX_ANSWER = 1 << 20
-ATTEMPTS = 8
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
 SECONDS = 40.0  # more than a server lets anyone wait
 
 _AGAIN = (429, 503)
@@ -54,22 +53,17 @@ class LogClient:
         logs: TrustedLogs,
         *,
         seconds: float = SECONDS,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Pause = time.sleep,
+        attempts: int = ATTEMPTS,
     ) -> None:
         if len(logs.logs) != 1:
             raise UsageError("the client of a log is configured with the keys of that one log")
-        self.url = url.rstrip("/")
-        try:
-            parts = urlsplit(self.url)
-            named = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError as error:
-            raise UsageError(f"{url} is not the address of a log") from error
-        if not named or parts.query or parts.fragment:
-            raise UsageError(f"{url} is not the address of a log")
+        self.url = log_address(url)
         self.origin = logs.logs[0].origin
         self._logs = logs
         self._seconds = seconds
         self._pause = pause
+        self._attempts = attempts
 
     def append(self, submissions: Sequence[Submission], *, at: datetime) -> list[Entry]:
         """Register statements; ``at`` is the server's to say. See ``register``."""
@@ -127,36 +121,49 @@ class LogClient:
     def close(self) -> None:
         """Nothing is held open between two questions."""
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    def _ask(
+        self, method: str, path: str, body: bytes | None = None, *, most: int = MAX_ANSWER
+    ) -> bytes:
         """Return the body of a 200; sends again where nothing was said, or "later"."""
-        pause = FIRST_PAUSE
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                self._pause(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
-            error: LedgerError
-            try:
-                status, answer = self._exchange(method, path, body)
-            except (OSError, HTTPException) as cause:
-                error = UnreachableError(f"{self.url} cannot be reached: {cause}")
-                continue
-            if status == 200:
-                return answer
-            error = self._error(status, answer)
-            if status not in _AGAIN:
-                break
-        raise error
+        status, answer = self._answer(method, path, body, most=most)
+        if status == 200:
+            return answer
+        raise self._error(status, answer)
 
-    def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-        try:
-            return exchange(method, self.url + path, body, seconds=self._seconds, most=MAX_ANSWER)
-        except ValueError as error:
-            raise UnreachableError(f"{self.url}: {error}") from error
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        most: int = MAX_ANSWER,
+        signed: bytes | None = None,
+    ) -> tuple[int, bytes]:
+        headers = {} if signed is None else {"Authorization": encode_authorization(signed)}
+        return ask_again(
+            lambda: self._exchange(method, path, body, most, headers),
+            url=self.url,
+            again=_AGAIN,
+            pause=self._pause,
+            attempts=self._attempts,
+        )
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, most: int, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        url = self.url + path
+        return exchange(method, url, body, seconds=self._seconds, most=most, headers=headers)
 
     def _error(self, status: int, answer: bytes) -> LedgerError:
         try:
             problem = parse_problem(status, answer)
-            return problem.conflict() if problem.kind == "stale-link" else _error_of(problem)
+            match problem.kind:
+                case "stale-link":
+                    return problem.conflict()
+                case "not-signed":
+                    return problem.challenge()
+                case _:
+                    return _error_of(problem)
         except MalformedError:
             if status == 503:  # the server has more connections than it may
                 return BusyError(f"{self.url} answered {status}")
@@ -177,6 +184,10 @@ def _error_of(problem: Problem) -> LedgerError:
             return MalformedError(problem.detail)
         case "not-found":
             return NotFoundError(problem.detail)
+        case "erased":
+            return ErasedError(problem.detail)
+        case "forbidden":
+            return ForbiddenError(problem.detail)
         case "too-many":
             return OverloadedError(problem.detail)
         case "busy" | "not-published":

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from ledger.errors import NotFoundError, StoreError, UsageError
+from ledger.errors import MalformedError, NotFoundError, StoreError, UsageError
 from ledger.links import HASH_SIZE
 from ledger.merkle import hash_leaf
 from ledger.stamped import Stamped, TimestampSource
@@ -30,9 +30,12 @@ from ledger.tiles import (
 )
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
 
+Progress = Callable[[int, int], None]
+"""How many new entries were looked at, and of how many."""
+
 
 class LogSource(Protocol):
-    """Whatever shows a log: a folder, a database."""
+    """Whatever shows a log: a folder, a database, a server."""
 
     def checkpoint(self) -> bytes:
         """Return the newest signed checkpoint."""
@@ -68,24 +71,28 @@ class Monitor:
         self._tiles = TileFolder(folder)
         self._logs = logs
 
-    def follow(self, source: LogSource) -> Followed:
+    def follow(self, source: LogSource, progress: Progress | None = None) -> Followed:
         """Copy what is new, or keep the checkpoint that contradicts the copy and say so.
 
-        SignatureError or UnknownLogError for a checkpoint that the log has not signed, StoreError
-        if the copy is damaged or the source does not hold what it signed.
+        What a look that was cut off has copied is not asked for again. SignatureError or
+        UnknownLogError for a checkpoint that the log has not signed, StoreError if the copy is
+        damaged or the source does not hold what it signed, UnreachableError if it does not answer.
         """
         note = source.checkpoint()
-        head = open_checkpoint(note, self._logs)
+        try:
+            head = open_checkpoint(note, self._logs)
+        except MalformedError as error:
+            raise StoreError(f"{source} shows no checkpoint: {error}") from error
         known = self._known()
         if known is None:
-            return self._grow(source, note, head, TreeBuilder())
+            return self._grow(source, note, head, TreeBuilder(), progress)
         if known.origin != head.origin:
             raise UsageError(f"the copy is of {known.origin}, not of {head.origin}")
         tree = builder_at(known.size, self._tiles.tile_reader(known.size))
         if tree.root != known.root:
             raise StoreError(f"the copy in {self._folder} is damaged: start another one")
         if head.size > known.size:
-            return self._grow(source, note, head, tree)
+            return self._grow(source, note, head, tree, progress)
         alarm = None
         if head.size < known.size:
             alarm = f"the log shows {head.size} entries, and {known.size} were seen"
@@ -136,17 +143,18 @@ class Monitor:
         return root_at(size, self._tiles.tile_reader(of))
 
     def _grow(
-        self, source: LogSource, note: bytes, head: TrustedHead, tree: TreeBuilder
+        self,
+        source: LogSource,
+        note: bytes,
+        head: TrustedHead,
+        seen: TreeBuilder,
+        progress: Progress | None,
     ) -> Followed:
-        before = tree.size
-        for number, bundle in self._bundles(source, before, head.size):
-            self._write_bundle(number, bundle)
-            fresh = bundle[max(before - number * TILE_WIDTH, 0) :]
-            for (level, place), hashes in tree.extend(map(hash_leaf, fresh)).items():
-                if len(hashes) == TILE_BYTES:
-                    self._write(tile_path(level, place, TILE_WIDTH), hashes)
-        if tree.size != head.size:
-            raise StoreError(f"the log signed {head.size} entries, and shows {tree.size}")
+        before = seen.size
+        resumed = _Resumed(source, self._tiles)
+        tree = self._extended(resumed, seen.copy(), head.size, progress)
+        if tree.root != head.root and resumed.taken:  # left by a look at another future, or damaged
+            tree = self._extended(source, seen.copy(), head.size, progress)
         if tree.root != head.root:
             words = f"the log does not go on from the {before} entries that were seen"
             alarm = words if before else "the log does not show the entries it has signed"
@@ -158,6 +166,23 @@ class Monitor:
         self._write(f"checkpoints/{head.size}", note)
         self._write("checkpoint", note)  # last: what it covers is on the disk
         return self._report(note, head, before, None)
+
+    def _extended(
+        self, source: LogSource, tree: TreeBuilder, size: int, progress: Progress | None
+    ) -> TreeBuilder:
+        """Copy the entries up to ``size``, and return the tree grown by them."""
+        before = tree.size
+        for number, bundle in self._bundles(source, before, size):
+            self._write_bundle(number, bundle)
+            fresh = bundle[max(before - number * TILE_WIDTH, 0) :]
+            for (level, place), hashes in tree.extend(map(hash_leaf, fresh)).items():
+                if len(hashes) == TILE_BYTES:
+                    self._write(tile_path(level, place, TILE_WIDTH), hashes)
+            if progress is not None:
+                progress(tree.size - before, size - before)
+        if tree.size != size:
+            raise StoreError(f"the log signed {size} entries, and shows {tree.size}")
+        return tree
 
     def _bundles(
         self, source: LogSource, start: int, stop: int
@@ -197,3 +222,30 @@ class Monitor:
             fresh.replace(path)
         except OSError as error:
             raise StoreError(f"cannot write {path}: {error.strerror}") from error
+
+
+@dataclass(slots=True)
+class _Resumed:
+    """A source whose first bundles are those that a look which was cut off has left in the copy.
+
+    Nothing has signed them: they count only if the tree over them has the signed root.
+    """
+
+    source: LogSource
+    copy: TileFolder
+    taken: int = 0
+
+    def checkpoint(self) -> bytes:
+        return self.source.checkpoint()
+
+    def statements(self, start: int, stop: int) -> Iterator[bytes]:
+        number, width = divmod(start, TILE_WIDTH)
+        while (number + 1) * TILE_WIDTH <= stop:
+            try:
+                bundle = self.copy.bundle(number, TILE_WIDTH)
+            except StoreError:
+                break
+            self.taken += 1
+            yield from bundle[width:]
+            number, width = number + 1, 0
+        yield from self.source.statements(number * TILE_WIDTH + width, stop)

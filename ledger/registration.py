@@ -5,14 +5,14 @@ Pure functions, the same for server and client.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ledger.annexes import MAX_ANNEX
 from ledger.cose import MAX_SIZE
 from ledger.entries import MAX_PSEUDONYMS, PSEUDONYM_SIZE, Entry, Submission
-from ledger.errors import Chain, ConflictError, MalformedError, UsageError
+from ledger.errors import Chain, ConflictError, MalformedError, NotSignedError, UsageError
+from ledger.json_text import decode_hex, decode_object, encode_object, is_number
 from ledger.links import HASH_SIZE, Link
 
 MAX_SUBMISSIONS = 256
@@ -125,12 +125,12 @@ class Registered:
             ],
             "receipt": None if self.receipt is None else self.receipt.decode("utf-8"),
         }
-        return _json(fields)
+        return encode_object(fields)
 
 
 def parse_registered(body: bytes) -> Registered:
     """Read the answer to a registration; MalformedError for anything else."""
-    match _object(body):
+    match decode_object(body):
         case {"schema": "radseal/log-entries/1", "entries": list(listed), "receipt": receipt}:
             pass
         case _:
@@ -138,7 +138,7 @@ def parse_registered(body: bytes) -> Registered:
     entries = []
     for each in listed:
         match each:
-            case {"index": int(index), "leaf_hash": str(leaf_hash)} if _is_number(index):
+            case {"index": int(index), "leaf_hash": str(leaf_hash)} if is_number(index):
                 entries.append((index, _hash(leaf_hash)))
             case _:
                 raise MalformedError("an entry without index or leaf hash")
@@ -149,12 +149,12 @@ def parse_registered(body: bytes) -> Registered:
 
 def encode_link(link: Link) -> bytes:
     """Return the answer that says what the next statement of a chain must name."""
-    return _json({"schema": LINK, **_link_fields(link)})
+    return encode_object({"schema": LINK, **_link_fields(link)})
 
 
 def parse_link(body: bytes) -> Link:
     """Read such an answer; MalformedError for anything else."""
-    fields = _object(body)
+    fields = decode_object(body)
     if fields.get("schema") != LINK:
         raise MalformedError("not an answer about a link")
     return _read_link(fields)
@@ -162,19 +162,29 @@ def parse_link(body: bytes) -> Link:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error as a server says it (RFC 9457); ``link`` and ``chain`` go with a stale link."""
+    """An error as a server says it (RFC 9457).
+
+    ``link`` and ``chain`` go with a stale link, ``nonce`` with a read that is not signed.
+    """
 
     status: int
     kind: str
     detail: str
     chain: Chain | None = None
     link: Link | None = None
+    nonce: bytes | None = None
 
     def conflict(self) -> ConflictError:
         """Return the error of a stale link; MalformedError if this problem names none."""
         if self.chain is None or self.link is None:
             raise MalformedError("a stale link without the current one")
         return ConflictError(self.detail, current=self.link, chain=self.chain)
+
+    def challenge(self) -> NotSignedError:
+        """Return the error of a read that is not signed; MalformedError without a nonce."""
+        if self.nonce is None:
+            raise MalformedError("a signature is asked for, without a nonce")
+        return NotSignedError(self.detail, nonce=self.nonce)
 
 
 def encode_problem(problem: Problem, *, title: str) -> bytes:
@@ -187,18 +197,22 @@ def encode_problem(problem: Problem, *, title: str) -> bytes:
     }
     if problem.chain is not None and problem.link is not None:
         fields |= {"chain": str(problem.chain), "link": _link_fields(problem.link)}
-    return _json(fields)
+    if problem.nonce is not None:
+        fields |= {"nonce": problem.nonce.hex()}
+    return encode_object(fields)
 
 
 def parse_problem(status: int, body: bytes) -> Problem:
     """Read problem JSON of ours; MalformedError for anything else."""
-    match _object(body):
+    match decode_object(body):
         case {"type": str(kind), "detail": str(detail), **rest} if kind.startswith(PROBLEM):
             pass
         case _:
             raise MalformedError("not a problem of a log server")
     chain, link = rest.get("chain"), rest.get("link")
     kind = kind.removeprefix(PROBLEM)
+    if isinstance(nonce := rest.get("nonce"), str):
+        return Problem(status, kind, detail, nonce=_hash(nonce))
     if not isinstance(chain, str) or chain not in tuple(Chain) or not isinstance(link, dict):
         return Problem(status, kind, detail)
     return Problem(status, kind, detail, Chain(chain), _read_link(link))
@@ -210,7 +224,7 @@ def _link_fields(link: Link) -> dict[str, object]:
 
 def _read_link(fields: Mapping[str, object]) -> Link:
     match fields:
-        case {"seq": int(seq), "previous": (str() | None) as previous} if _is_number(seq):
+        case {"seq": int(seq), "previous": (str() | None) as previous} if is_number(seq):
             pass
         case _:
             raise MalformedError("a link without number or predecessor")
@@ -220,14 +234,8 @@ def _read_link(fields: Mapping[str, object]) -> Link:
         raise MalformedError(str(error)) from error
 
 
-def _is_number(value: int) -> bool:
-    return not isinstance(value, bool) and 0 <= value < 2**63
-
-
 def _hash(text: str) -> bytes:
-    if len(text) != 2 * HASH_SIZE or not set(text) <= set("0123456789abcdef"):
-        raise MalformedError("a hash that is not 64 hexadecimal digits")
-    return bytes.fromhex(text)
+    return decode_hex(text, HASH_SIZE)
 
 
 def _bytes(text: str) -> bytes:
@@ -235,17 +243,3 @@ def _bytes(text: str) -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise MalformedError("text that is none") from error
-
-
-def _object(body: bytes) -> dict[str, object]:
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise MalformedError("an answer that is no JSON") from error
-    if not isinstance(fields, dict):
-        raise MalformedError("an answer that is no JSON object")
-    return fields
-
-
-def _json(fields: Mapping[str, object]) -> bytes:
-    return json.dumps(fields, ensure_ascii=False).encode("utf-8") + b"\n"

@@ -76,6 +76,9 @@ MAY_SIGN: Mapping[Role, frozenset[Event]] = MappingProxyType(
     }
 )
 
+# Whose keys read annexes, and look objects up by their pseudonyms, from afar (docs/spec/log.md).
+MAY_READ_ASIDE = frozenset({Role.GATEWAY, Role.ARCHIVIST, Role.AUDITOR})
+
 # Events that are about one object, and events that are about the log itself. Of the rest (an
 # image without a seal can be quarantined, too) a statement may name an object or none.
 ABOUT_AN_OBJECT = frozenset(

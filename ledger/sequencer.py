@@ -38,6 +38,14 @@ PUBLISH_SECONDS = 1.0
 _logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """When all that was logged was published last; since when no quorum of witnesses answers."""
+
+    at: datetime | None = None
+    without_quorum_since: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Request:
     arrivals: Sequence[Arrival]
@@ -68,7 +76,9 @@ class Sequencer:
         self._changed = Condition()
         self._closing = False
         self._failure: LedgerError | None = None
+        self._publishing = Publishing()
         self._grown, self._stopped = Event(), Event()
+        self._grown.set()  # what a crash has left without a checkpoint
         self._writer = Thread(target=self._write, name="radseal-writer")
         self._publisher = Thread(target=self._publish, name="radseal-publisher")
         self._writer.start()
@@ -83,6 +93,11 @@ class Sequencer:
     def accepts(self) -> bool:
         """Whether statements can be registered."""
         return not self._closing and self._failure is None
+
+    @property
+    def publishing(self) -> Publishing:
+        """How far publication is."""
+        return self._publishing
 
     def submit(self, arrivals: Sequence[Arrival]) -> Future[list[Entry]]:
         """Let submissions wait to be appended, all or none; what comes of it is in the future.
@@ -175,8 +190,9 @@ class Sequencer:
             last = self._stopped.is_set()
             try:
                 self._log.checkpoint()
+                self._publishing = Publishing(self._clock())
             except (WitnessError, BusyError) as error:
-                _logger.warning("no checkpoint was published: %s", error)
+                self._not_published(error)
                 self._grown.set()  # tried again
             except LedgerError as error:
                 self._stop_writing(error)
@@ -186,6 +202,12 @@ class Sequencer:
             if last or self._failure is not None:
                 return
             self._stopped.wait(self._publish_seconds)
+
+    def _not_published(self, error: LedgerError) -> None:
+        last = self._publishing
+        if isinstance(error, WitnessError) and last.without_quorum_since is None:
+            self._publishing = Publishing(last.at, self._clock())
+        _logger.warning("no checkpoint was published: %s", error)
 
     def _stop_writing(self, error: LedgerError) -> None:
         _logger.critical("nothing is registered any more: %s", error)

@@ -207,6 +207,14 @@ def entries_of_object(connection: Connection, object_id: bytes) -> tuple[Entry, 
     return tuple(Entry(*row) for row in rows)
 
 
+def page_of_object(
+    connection: Connection, object_id: bytes, start: int, *, count: int
+) -> list[Entry]:
+    """Return at most ``count`` entries about an object, from its number ``start`` on."""
+    asked = _ENTRIES_OF_OBJECT.where(_S.object_seq >= start).limit(count)
+    return [Entry(*row) for row in connection.execute(asked, {"object_id": object_id})]
+
+
 def read_entries(connection: Connection, start: int, stop: int, *, count: int) -> list[Entry]:
     """Return at most ``count`` entries of a range."""
     rows = connection.execute(_ENTRIES, {"start": start, "stop": stop, "count": count})

@@ -6,9 +6,9 @@ from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from ledger.errors import UnreachableError, UsageError
+from ledger.exchange import exchange
 from ledger.timestamp_request import TimestampRequest
 from ledger.timestamp_token import MAX_REPLY
-from ledger.witness_client import exchange
 
 SECONDS = 30.0
 
@@ -29,7 +29,7 @@ def ask_tsa(url: str, request: TimestampRequest, *, seconds: float = SECONDS) ->
             bytes(request),
             seconds=seconds,
             most=MAX_REPLY,
-            kind="application/timestamp-query",
+            headers={"Content-Type": "application/timestamp-query"},
         )
     except (OSError, HTTPException, ValueError) as error:
         raise UnreachableError(f"the TSA at {url} cannot be reached: {error}") from error

@@ -208,6 +208,11 @@ class LogView:
         with self._database.read() as connection:
             return tuple(_whole(connection, store.entries_of_object(connection, object_id)))
 
+    def history(self, object_id: bytes, start: int, *, count: int) -> list[Entry]:
+        """Return a page of it: at most ``count`` entries from the object's number ``start`` on."""
+        with self._database.read() as connection:
+            return store.page_of_object(connection, object_id, start, count=count)
+
     def query(self, query: Query, *, after: int = -1) -> Iterator[Entry]:
         """Yield the entries above the index ``after`` that answer a question, in their order.
 
@@ -232,6 +237,10 @@ class LogView:
             raise UsageError("the log was opened without its annex key")
         sealed = self._ask(store.read_annex, object_id)
         return None if sealed is None else open_annex(sealed, object_id, site_key=self._site_key)
+
+    def is_erased(self, object_id: bytes) -> bool:
+        """Whether what lay beside the log for an object was erased."""
+        return self._ask(store.is_erased, object_id)
 
     def object_link(self, object_id: bytes) -> Link:
         """Return the link the next statement about an object must have."""

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from threading import Timer
-from urllib.parse import urlsplit
+from http.client import HTTPException
 
 from ledger.base64text import decode_decimal
 from ledger.checkpoint import parse_checkpoint
 from ledger.cosigner import cosigned_by
 from ledger.errors import LedgerError, WitnessError
+from ledger.exchange import exchange
 from ledger.note import Note, NoteSignature, parse_signature_lines
 from ledger.note_keys import NoteKey
 from ledger.witness import origin_hash
 from ledger.witness_request import AddCheckpoint
 
-MAX_ANSWER = 1 << 16
 ATTEMPTS = 4  # of one checkpoint: others may show the witness sizes between ours in the meantime
 
 Prover = Callable[[int, int], tuple[bytes, ...]]
@@ -100,48 +96,3 @@ class WitnessClient:
             return exchange(method, self.url + path, body, seconds=self._seconds)
         except (OSError, HTTPException, ValueError) as error:
             raise WitnessError(f"{self.url} cannot be reached: {error}") from error
-
-
-def exchange(
-    method: str,
-    url: str,
-    body: bytes | None,
-    *,
-    seconds: float,
-    most: int = MAX_ANSWER,
-    kind: str | None = None,
-) -> tuple[int, bytes]:
-    """Return status and body of one request; all of it has ``seconds``, then the line is cut.
-
-    ``kind`` is the content type of the body.
-
-    ValueError for an answer of more than ``most`` bytes.
-    """
-    parts = urlsplit(url)
-    secure = parts.scheme == "https"
-    connection = (HTTPSConnection if secure else HTTPConnection)(
-        parts.hostname or "", parts.port, timeout=seconds
-    )
-    try:
-        connection.connect()
-        timer = Timer(seconds, _cut, (connection.sock,))
-        timer.daemon = True
-        timer.start()
-        try:
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            headers = {"Connection": "close"} | ({"Content-Type": kind} if kind else {})
-            connection.request(method, target, body, headers)
-            with connection.getresponse() as response:
-                status, answer = response.status, response.read(most + 1)
-        finally:
-            timer.cancel()
-    finally:
-        connection.close()
-    if len(answer) > most:
-        raise ValueError(f"an answer of more than {most} bytes")
-    return status, answer
-
-
-def _cut(line: socket.socket) -> None:
-    with suppress(OSError):
-        line.shutdown(socket.SHUT_RDWR)

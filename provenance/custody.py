@@ -5,7 +5,6 @@ from dataclasses import replace
 from ledger import (
     Inclusion,
     LedgerError,
-    Log,
     NotFoundError,
     PrunedError,
     TrustedLogs,
@@ -15,11 +14,11 @@ from ledger import (
 from provenance.claim import Claim
 from provenance.evidence import Custody, Problem
 from provenance.findings import Code
-from provenance.records import Records
+from provenance.records import ReadableLog, Records
 
 
 def find_custody(
-    claim: Claim, receipt: bytes | None, *, logs: TrustedLogs, records: Records | None
+    claim: Claim, receipt: bytes | None, *, logs: TrustedLogs, records: Records[ReadableLog] | None
 ) -> Custody:
     """Open the receipt, and ask the ledger if there is one."""
     custody = Custody()
@@ -44,7 +43,7 @@ def find_custody(
 
 
 def _ask_ledger(
-    custody: Custody, claim: Claim, records: Records, proven: Inclusion | None
+    custody: Custody, claim: Claim, records: Records[ReadableLog], proven: Inclusion | None
 ) -> Custody:
     log = records.log
     own = proven is not None and proven.head.origin == log.origin
@@ -79,7 +78,7 @@ def _ask_ledger(
     return _with_key(replace(custody, chain_events=len(entries)), claim, log, entries[0].index)
 
 
-def _with_key(custody: Custody, claim: Claim, log: Log, index: int) -> Custody:
+def _with_key(custody: Custody, claim: Claim, log: ReadableLog, index: int) -> Custody:
     """Judge the key of the seal at its place in the log."""
     try:
         key = log.key(claim.statement.kid)

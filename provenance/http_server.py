@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 from asyncio import TimerHandle, Transport
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +12,12 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 10.0
+READ_SECONDS = 30.0
 IDLE_SECONDS = 30
 STOP_SECONDS = 10
 MAX_CONNECTIONS = 256
@@ -31,7 +34,7 @@ class BodyError(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """Bytes of bodies that all requests together may hold. Used in the event loop alone."""
+    """Bytes of bodies that all requests, or answers, may hold. Used in the event loop alone."""
 
     left: int
 
@@ -89,10 +92,29 @@ def _give_back(budget: Budget | None, body: bytearray) -> None:
         budget.give(len(body))
 
 
+class CountedResponse(Response):
+    """An answer that counts against a budget until it was taken, or the line was cut."""
+
+    def __init__(self, body: bytes, headers: Mapping[str, str], budget: Budget) -> None:
+        budget.take(len(body))
+        super().__init__(body, headers=headers)
+        self._budget = budget
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._budget.give(len(self.body))
+
+
 class _Protocol(H11Protocol):
-    """HTTP/1.1; a connection whose next request does not begin in time is closed."""
+    """HTTP/1.1; a connection whose next request does not begin in time is closed.
+
+    So is one that takes nothing of an answer for some time.
+    """
 
     _timer: TimerHandle | None = None
+    _full: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -107,7 +129,18 @@ class _Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
+        self.resume_writing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._full = self.loop.call_later(READ_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self._full is not None:
+            self._full.cancel()
+            self._full = None
+        super().resume_writing()
 
     def _wait_for_head(self) -> None:
         self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)

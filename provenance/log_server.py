@@ -1,53 +1,62 @@
 """A log over HTTP: statements come in, the tree goes out as files (docs/spec/log-server.md)."""
 
 import asyncio
+import json
 import logging
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
+from datetime import UTC
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
 
 from ledger import (
+    HISTORY_PAGE,
     BusyError,
-    ConflictError,
     Entry,
+    ErasedError,
     Gate,
-    LedgerError,
     Link,
     Log,
-    MalformedError,
+    LoggedKey,
+    Nonces,
     NotFoundError,
-    OverloadedError,
     Problem,
-    RefusedError,
+    Readers,
     Registered,
     Sequencer,
     Submission,
-    TooLargeError,
-    UsageError,
+    encode_history,
+    encode_key,
     encode_link,
-    encode_problem,
+    encode_objects,
     parse_submissions,
 )
-from provenance.http_server import BodyError, Budget, read_body
+from provenance.http_api import BYTES, JSON, NO_STORE, TEXT, answer, application
+from provenance.http_server import Budget, CountedResponse, read_body
+from provenance.log_endpoints import (
+    HASH,
+    INDEX,
+    MAX_STATEMENT,
+    MAX_SUBMISSIONS_BODY,
+    OBJECT,
+    log_endpoints,
+)
+from provenance.log_problems import problem_answer, problem_of
+from provenance.metrics import KIND as METRICS
+from provenance.metrics import Requests, exposition, gauge
+from provenance.openapi import described
 
-MAX_STATEMENT = 65_535
-MAX_SUBMISSIONS_BODY = (1 << 26) + (4 << 20)
-MAX_ON_THE_WAY = 1 << 27
+MAX_ON_THE_WAY = 1 << 27  # bytes of bodies
+MAX_ON_THE_WAY_OUT = 1 << 28  # and of answers
+MAX_FILES_AT_ONCE = 4  # that are read: the largest has 64 MiB
 
-_TEXT = "text/plain; charset=utf-8"
-_BYTES = "application/octet-stream"
+_FRESH = "no-cache"
 _FOR_EVER = "public, max-age=31536000, immutable"
-_INDEX = re.compile("0|[1-9][0-9]{0,17}")
-_CHAINS = {"object": re.compile("[0-9a-f]{24}"), "actor": re.compile("[0-9a-f]{64}")}
-_KINDS = {404: "not-found", 405: "method", 408: "too-slow", 413: "too-large", 503: "busy"}
 
 _logger = logging.getLogger(__name__)
 
@@ -63,21 +72,27 @@ class Waits:
 
 
 @dataclass(slots=True)
-class _Service:
+class LogService:
+    """What answers: one method for each endpoint (provenance/log_endpoints.py)."""
+
     reader: Log
     sequencer: Sequencer
     gate: Gate
+    readers: Readers
     waits: Waits
+    requests: Requests = field(default_factory=Requests)
     budget: Budget = field(default_factory=lambda: Budget(MAX_ON_THE_WAY))
+    out: Budget = field(default_factory=lambda: Budget(MAX_ON_THE_WAY_OUT))
+    files: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_FILES_AT_ONCE))
 
     async def statements(self, request: Request) -> Response:
         entries = await self._register(request, MAX_STATEMENT, lambda body: [Submission(body)])
         receipt = await run_in_threadpool(self._receipt, entries[0].index)
-        return _json(bytes(Registered.of(entries, receipt)))
+        return answer(bytes(Registered.of(entries, receipt)), JSON)
 
     async def submissions(self, request: Request) -> Response:
         entries = await self._register(request, MAX_SUBMISSIONS_BODY, parse_submissions)
-        return _json(bytes(Registered.of(entries)))
+        return answer(bytes(Registered.of(entries)), JSON)
 
     async def _register(
         self, request: Request, most: int, parse: Callable[[bytes], Sequence[Submission]]
@@ -111,38 +126,88 @@ class _Service:
             return None
 
     async def checkpoint(self, _request: Request) -> Response:
-        note = await run_in_threadpool(self.reader.checkpoint)
-        return _file(note, _TEXT, "no-cache")
+        return answer(await run_in_threadpool(self.reader.checkpoint), TEXT, cache=_FRESH)
 
     async def tile(self, request: Request) -> Response:
         path = f"tile/{request.path_params['path']}"
-        return _file(await run_in_threadpool(self.reader.static_file, path), _BYTES, _FOR_EVER)
+        return await self._file(lambda: self.reader.static_file(path), cache=_FOR_EVER)
+
+    async def _file(self, read: Callable[[], bytes], *, cache: str = NO_STORE) -> Response:
+        """Answer with what may be long; all such answers together are bounded."""
+        async with self.files:
+            body = await run_in_threadpool(read)
+            headers = {"content-type": BYTES, "cache-control": cache}
+            return CountedResponse(body, headers, self.out)
 
     async def receipt(self, request: Request) -> Response:
-        text = request.path_params["index"]
-        if not _INDEX.fullmatch(text):
-            raise NotFoundError("a receipt is named by the index of its entry")
-        index = int(text)
+        index = int(_named(request, "index", INDEX))
         proof = await run_in_threadpool(self._receipt, index)
         if proof is not None:
-            return _file(proof, _TEXT, "no-cache")
+            return answer(proof, TEXT, cache=_FRESH)
         if index >= await run_in_threadpool(lambda: self.reader.size):
             raise NotFoundError(f"no entry {index} in the log")
-        return self._problem(Problem(503, "not-published", f"entry {index} is not published yet"))
+        problem = Problem(503, "not-published", f"entry {index} is not published yet")
+        return problem_answer(problem, retry=self.waits.retry)
 
-    async def link(self, request: Request) -> Response:
-        chain, name = request.path_params["chain"], request.path_params["name"]
-        if chain not in _CHAINS or not _CHAINS[chain].fullmatch(name):
-            raise NotFoundError("links are those of an object or an actor, named in hexadecimal")
-        ask: Callable[[bytes], Link] = (
-            self.reader.object_link if chain == "object" else self.reader.actor_link
-        )
-        link = await run_in_threadpool(ask, bytes.fromhex(name))
-        return _json(encode_link(link))
+    async def object_link(self, request: Request) -> Response:
+        return await self._link(self.reader.object_link, _named(request, "object", OBJECT))
+
+    async def actor_link(self, request: Request) -> Response:
+        return await self._link(self.reader.actor_link, _named(request, "kid", HASH))
+
+    async def _link(self, ask: Callable[[bytes], Link], name: str) -> Response:
+        return answer(encode_link(await run_in_threadpool(ask, bytes.fromhex(name))), JSON)
+
+    async def history(self, request: Request) -> Response:
+        name, start = _named(request, "object", OBJECT), int(_named(request, "start", INDEX))
+
+        def page() -> bytes:
+            entries = self.reader.history(bytes.fromhex(name), start, count=HISTORY_PAGE)
+            return encode_history(entries)
+
+        return await self._file(page)
+
+    async def key(self, request: Request) -> Response:
+        kid = bytes.fromhex(_named(request, "kid", HASH))
+        return answer(encode_key(await run_in_threadpool(self.reader.key, kid)), JSON)
+
+    async def annex(self, request: Request) -> Response:
+        name = _named(request, "object", OBJECT)
+        await self._admit(request, f"/annex/{name}", about=name)
+        return await self._file(lambda: self._annex(bytes.fromhex(name)))
+
+    def _annex(self, object_id: bytes) -> bytes:
+        annex = self.reader.annex(object_id)
+        if annex is not None:
+            return annex
+        if self.reader.is_erased(object_id):
+            raise ErasedError("the annex was erased")
+        raise NotFoundError("there is no annex of such an object")
+
+    async def objects(self, request: Request) -> Response:
+        name = _named(request, "pseudonym", HASH)
+        await self._admit(request, f"/objects/{name}", about=None)
+        found = await run_in_threadpool(self.reader.find, bytes.fromhex(name))
+        return answer(encode_objects(found), JSON)
+
+    async def _admit(self, request: Request, path: str, *, about: str | None) -> None:
+        """Return only for whoever may read ``path``; nothing was looked at before."""
+        header = request.headers.get("authorization")
+
+        def admit() -> LoggedKey:
+            return self.readers.admit(header, path=path)
+
+        key = await run_in_threadpool(admit)
+        fields = {"kid": key.kid.hex(), "role": str(key.role), "object": about}
+        _logger.info("read", extra={"fields": fields})
+
+    async def live(self, _request: Request) -> Response:
+        return answer(b"live\n", TEXT)
 
     async def health(self, _request: Request) -> Response:
-        accepts = self.sequencer.accepts
+        accepts, publishing = self.sequencer.accepts, self.sequencer.publishing
         size, published = await run_in_threadpool(lambda: (self.reader.size, self.reader.head()))
+        since = publishing.without_quorum_since
         fields = {
             "schema": "radseal/log-health/1",
             "origin": self.reader.origin,
@@ -150,72 +215,64 @@ class _Service:
             "published": published.size,
             "waiting": self.sequencer.waiting,
             "accepts": accepts,
+            "without_quorum_since": None if since is None else since.astimezone(UTC).isoformat(),
         }
-        return JSONResponse(fields, 200 if accepts else 503, {"cache-control": "no-store"})
+        return answer(json.dumps(fields).encode(), JSON, status=200 if accepts else 503)
 
-    async def failed(self, _request: Request, error: Exception) -> Response:
-        return self._problem(_problem_of(error))
+    async def metrics(self, _request: Request) -> Response:
+        size, head = await run_in_threadpool(lambda: (self.reader.size, self.reader.head()))
+        publishing, signed_at = self.sequencer.publishing, head.cosigned_at
+        since, at = publishing.without_quorum_since, publishing.at
+        own = (
+            ("radseal_log_entries", "Entries of the log.", size),
+            ("radseal_log_published", "Entries under the published checkpoint.", head.size),
+            (
+                "radseal_log_checkpoint_time_seconds",
+                "When the published checkpoint was signed, in seconds since 1970.",
+                0 if signed_at is None else signed_at.timestamp(),
+            ),
+            (
+                "radseal_log_publication_time_seconds",
+                "When all that was logged was published last, with a policy by its witnesses.",
+                0 if at is None else at.timestamp(),
+            ),
+            (
+                "radseal_log_without_quorum_time_seconds",
+                "Since when no quorum of witnesses answers, 0 if one does.",
+                0 if since is None else since.timestamp(),
+            ),
+            ("radseal_log_waiting", "Requests that wait to be logged.", self.sequencer.waiting),
+            ("radseal_log_accepts", "Whether statements are registered.", self.sequencer.accepts),
+            ("radseal_log_body_bytes_left", "Bytes of bodies still allowed.", self.budget.left),
+        )
+        values = [*(gauge(*each) for each in own), *self.requests.metrics()]
+        return answer(exposition(values), METRICS)
 
-    def _problem(self, problem: Problem) -> Response:
-        headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
-        if problem.status in (429, 503):
-            headers["retry-after"] = str(self.waits.retry)
-        title = HTTPStatus(problem.status).phrase
-        return Response(encode_problem(problem, title=title), problem.status, headers)
+    def refuse(self, error: Exception) -> Response:
+        return problem_answer(problem_of(error), retry=self.waits.retry)
 
 
-def make_app(reader: Log, sequencer: Sequencer, *, waits: Waits = Waits()) -> Starlette:
+def make_app(
+    reader: Log,
+    sequencer: Sequencer,
+    *,
+    waits: Waits = Waits(),
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Starlette:
     """Return the application over a log opened for reading, and the writer of the same log."""
-    service = _Service(reader, sequencer, Gate(reader), waits)
-    return Starlette(
-        routes=[
-            Route("/checkpoint", service.checkpoint, methods=["GET"]),
-            Route("/tile/{path:path}", service.tile, methods=["GET"]),
-            Route("/receipt/{index}", service.receipt, methods=["GET"]),
-            Route("/link/{chain}/{name}", service.link, methods=["GET"]),
-            Route("/health", service.health, methods=["GET"]),
-            Route("/statements", service.statements, methods=["POST"]),
-            Route("/submissions", service.submissions, methods=["POST"]),
-        ],
-        exception_handlers={
-            LedgerError: service.failed,
-            BodyError: service.failed,
-            HTTPException: service.failed,
-            Exception: service.failed,
-        },
+    readers = Readers(reader, Nonces(monotonic))
+    service = LogService(reader, sequencer, Gate(reader), readers, waits)
+    words = "A custody log: statements come in, the tree goes out as files."
+    return application(
+        described(log_endpoints(service), title="radseal log server", words=words),
+        refuse=service.refuse,
+        requests=service.requests,
+        monotonic=monotonic,
     )
 
 
-def _problem_of(error: Exception) -> Problem:
-    match error:
-        case ConflictError():
-            return Problem(409, "stale-link", str(error), error.chain, error.current)
-        case RefusedError():
-            return Problem(403, "refused", str(error))
-        case TooLargeError():
-            return Problem(413, "too-large", str(error))
-        case MalformedError() | UsageError():
-            return Problem(400, "malformed", str(error))
-        case NotFoundError():
-            return Problem(404, "not-found", str(error))
-        case OverloadedError():
-            return Problem(429, "too-many", str(error))
-        case BusyError():
-            return Problem(503, "busy", str(error))
-        case BodyError():
-            return Problem(error.status, _KINDS.get(error.status, "malformed"), str(error))
-        case HTTPException():
-            kind = _KINDS.get(error.status_code, "malformed")
-            return Problem(error.status_code, kind, error.detail)
-        case _:
-            _logger.error("a request failed", exc_info=error)
-            return Problem(503, "failed", "the log cannot answer now")
-
-
-def _json(body: bytes) -> Response:
-    headers = {"content-type": "application/json", "cache-control": "no-store"}
-    return Response(body, headers=headers)
-
-
-def _file(body: bytes, kind: str, cache: str) -> Response:
-    return Response(body, headers={"content-type": kind, "cache-control": cache})
+def _named(request: Request, name: str, pattern: str) -> str:
+    value: str = request.path_params[name]
+    if not re.fullmatch(pattern, value):
+        raise NotFoundError(f"no such {name}: it is of another form")
+    return value

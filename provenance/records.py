@@ -9,10 +9,11 @@ import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
 
 import pydicom
 
-from ledger import Log
+from ledger import Entry, LoggedKey
 from provenance.dicom.values import text
 
 
@@ -54,11 +55,37 @@ def pseudonyms(
         yield pseudonym(key, Lookup.PIXELS, image_root)
 
 
+class ReadableLog(Protocol):
+    """What whoever verifies asks of a log: the site's own, or one behind a server."""
+
+    @property
+    def origin(self) -> str:
+        """The name of the log, as its checkpoints give it."""
+
+    def events(self, object_id: bytes) -> tuple[Entry, ...]:
+        """Return the history of an object, oldest first; empty if the log has none."""
+
+    def annex(self, object_id: bytes) -> bytes | None:
+        """Return the annex kept for an object; None if there is none, or it was erased."""
+
+    def find(self, pseudonym: bytes) -> tuple[bytes, ...]:
+        """Return the ids of the objects logged under a pseudonym, oldest first."""
+
+    def key(self, kid: bytes) -> LoggedKey:
+        """Return what the log knows of a key; NotFoundError if it was never added."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+_Log_co = TypeVar("_Log_co", bound=ReadableLog, covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Records:
+class Records(Generic[_Log_co]):
     """A log, and the key by which its look-up index is read."""
 
-    log: Log
+    log: _Log_co
     lookup_key: bytes
 
     def find(self, lookup: Lookup, value: bytes) -> tuple[bytes, ...]:

@@ -12,7 +12,7 @@ from provenance.dicom.read import Instance
 from provenance.errors import EvidenceError, MalformedError
 from provenance.evidence import MarkReading, Problem, Source
 from provenance.findings import Code
-from provenance.records import Lookup, Records, uid_of
+from provenance.records import Lookup, ReadableLog, Records, uid_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def from_carrier(values: CarrierValues) -> tuple[FoundSeal | None, Problem | Non
     return FoundSeal(claim, Source.FILE, values.receipt), None
 
 
-def from_ledger(instance: Instance, records: Records | None) -> FoundSeal | None:
+def from_ledger(instance: Instance, records: Records[ReadableLog] | None) -> FoundSeal | None:
     """Look an object up by its SOP Instance UID, then by its pixels. Raises LedgerError."""
     if records is None:
         return None
@@ -56,7 +56,7 @@ def from_ledger(instance: Instance, records: Records | None) -> FoundSeal | None
 
 
 def from_mark(
-    mark: MarkReading, records: Records | None
+    mark: MarkReading, records: Records[ReadableLog] | None
 ) -> tuple[FoundSeal | None, Problem | None]:
     """Open the seal that a mark names; or say why it is out of reach. Raises LedgerError."""
     if mark.seal_id is None:
@@ -74,7 +74,9 @@ def from_mark(
     return None, Problem(Code.SEAL_OUT_OF_REACH, detail)
 
 
-def _newest(seal_ids: Sequence[bytes], source: Source, records: Records) -> FoundSeal | None:
+def _newest(
+    seal_ids: Sequence[bytes], source: Source, records: Records[ReadableLog]
+) -> FoundSeal | None:
     """Open the newest seal among ``seal_ids`` whose annex the ledger still holds."""
     for seal_id in reversed(seal_ids):
         entries = records.log.events(seal_id)

@@ -29,6 +29,7 @@ from ledger import (
     Log,
     LogClient,
     LogKeys,
+    LogReader,
     Role,
     Signer,
     Submission,
@@ -153,12 +154,9 @@ class Site:
         fresh.replace(keys / "mark.key")  # last: a key is never lost
         return mark_key_id(new)
 
-    def records(self) -> Records:
+    def records(self) -> Records[Log]:
         """Open the ledger to read; it can neither append nor sign."""
-        return Records(
-            open_log(self._ledger, keys=None, annex_key=self._secret("annex")),
-            self._secret("lookup"),
-        )
+        return Records(self.reading_log(), self._secret("lookup"))
 
     def log_keys(self) -> LogKeys:
         """The keys the log signs with now: while it changes them, the old and the new ones."""
@@ -196,8 +194,8 @@ class Site:
         )
 
     def reading_log(self) -> Log:
-        """Open the log without any key: what is published, and no annex."""
-        return open_log(self._ledger, keys=None, annex_key=None)
+        """Open the log to read, annexes too; it can neither append nor sign."""
+        return open_log(self._ledger, keys=None, annex_key=self._secret("annex"))
 
     def device(self, role: Role = Role.DEVICE) -> Device:
         """Open the ledger to write, with the keys of the site's actor in ``role``."""
@@ -215,12 +213,23 @@ class Site:
         Needs, of the site's folder, site.json, the trust folder, the certificate and the key of
         the actor, and the keys ``lookup`` and ``mark``: neither ledger nor keys of the log.
         """
+        return self._device(role, LogClient(url, self._own_log()))
+
+    def remote_records(self, url: str, role: Role = Role.GATEWAY) -> Records[LogReader]:
+        """Ask the site's ledger where ``radseal log serve`` serves it, with the key of an actor.
+
+        Needs, of the site's folder, site.json, the trust folder, the key of the actor, whose role
+        may read annexes, and the key ``lookup``.
+        """
+        signer = load_signer(self._key_file(role))
+        return Records(LogReader(url, self._own_log(), signer=signer), self._secret("lookup"))
+
+    def _own_log(self) -> TrustedLogs:
         logs = self.trust.logs
         try:
-            own = TrustedLogs((logs.find(self.origin),), logs.policy)
+            return TrustedLogs((logs.find(self.origin),), logs.policy)
         except LedgerError as error:
             raise UsageError(f"{self.folder / 'trust'} has no key of {self.origin}") from error
-        return self._device(role, LogClient(url, own))
 
     def _device(self, role: Role, log: WritableLog) -> Device:
         return Device(

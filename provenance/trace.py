@@ -12,7 +12,7 @@ from provenance.dicom.read import read_instance
 from provenance.errors import EvidenceMissingError, MalformedError
 from provenance.mark_search import read_mark, search_mark
 from provenance.picture_file import is_picture, read_head, read_picture_file
-from provenance.records import Lookup, Records, uid_of
+from provenance.records import Lookup, ReadableLog, Records, uid_of
 
 SEAL_ID_HEX = 24
 
@@ -43,7 +43,9 @@ class Trace:
         return bool(self.events) and all(e.linked for e in self.events)
 
 
-def trace(subject: str, *, records: Records, mark_keys: Sequence[bytes]) -> tuple[Trace, ...]:
+def trace(
+    subject: str, *, records: Records[ReadableLog], mark_keys: Sequence[bytes]
+) -> tuple[Trace, ...]:
     """Find the objects that ``subject`` (a path, a seal id in hex, a UID) names, and their events.
 
     Raises EvidenceMissingError when the ledger knows none.
@@ -59,7 +61,7 @@ def trace(subject: str, *, records: Records, mark_keys: Sequence[bytes]) -> tupl
 
 
 def _resolve(
-    subject: str, records: Records, mark_keys: Sequence[bytes]
+    subject: str, records: Records[ReadableLog], mark_keys: Sequence[bytes]
 ) -> tuple[tuple[bytes, ...], str]:
     if Path(subject).is_file():
         return _of_file(Path(subject), records, mark_keys)
@@ -78,7 +80,7 @@ def _resolve(
 
 
 def _of_file(
-    path: Path, records: Records, mark_keys: Sequence[bytes]
+    path: Path, records: Records[ReadableLog], mark_keys: Sequence[bytes]
 ) -> tuple[tuple[bytes, ...], str]:
     if is_picture(read_head(path)):
         mark = search_mark(read_picture_file(path).plane, mark_keys)
@@ -105,7 +107,7 @@ def _of_file(
     )
 
 
-def _events(seal_id: bytes, records: Records) -> Iterator[TracedEvent]:
+def _events(seal_id: bytes, records: Records[ReadableLog]) -> Iterator[TracedEvent]:
     previous = None
     for number, entry in enumerate(records.log.events(seal_id)):
         statement = parse_statement(entry.statement)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from provenance.claim import MarkTerms
 from provenance.mark_keys import mark_key_id
-from provenance.records import Records
+from provenance.records import ReadableLog, Records
 from provenance.trust import TrustStore
 
 
@@ -13,7 +13,7 @@ class Verifier:
     """Whom to believe, whom to ask, and the keys of the marks to look for."""
 
     trust: TrustStore
-    records: Records | None = None
+    records: Records[ReadableLog] | None = None
     mark_key: bytes | None = None
     former_mark_keys: tuple[bytes, ...] = ()
 

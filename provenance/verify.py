@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from provenance.examination import examine_source
-from provenance.records import Records
+from provenance.records import ReadableLog, Records
 from provenance.trust import TrustStore
 from provenance.verdict import Verdict
 from provenance.verifier import Verifier
@@ -14,7 +14,7 @@ def verify(
     source: bytes | Path | str,
     *,
     trust: TrustStore,
-    records: Records | None = None,
+    records: Records[ReadableLog] | None = None,
     mark_key: bytes | None = None,
     former_mark_keys: Sequence[bytes] = (),
 ) -> Verdict:

@@ -158,15 +158,9 @@ def _usage(why: str, what: str | None) -> Failure:
 
 def _of_sibling(error: Exception, what: str | None) -> Failure:
     """Errors of ledger and watermark, by what they are: a mistake, nothing there, or trouble."""
-    from ledger import PrunedError
-
-    if isinstance(error, PrunedError):
-        return Failure(
-            what or "the log does not hold this any more",
-            str(error),
-            do="read the archive: radseal log monitor and radseal log audit --archive do",
-            exit_code=NOTHING_MATCHED,
-        )
+    special = _of_ledger(error, what)
+    if special is not None:
+        return special
     if isinstance(error, LookupError):
         return Failure(
             what or "the ledger has no such thing",
@@ -182,6 +176,39 @@ def _of_sibling(error: Exception, what: str | None) -> Failure:
         do="see that no other process holds it; then radseal doctor and radseal log audit",
         exit_code=NOT_CHECKED,
     )
+
+
+def _of_ledger(error: Exception, what: str | None) -> Failure | None:
+    import sys
+
+    if "ledger" not in sys.modules:
+        return None
+    from ledger import ForbiddenError, NotSignedError, PrunedError, UnreachableError
+
+    match error:
+        case UnreachableError():
+            return Failure(
+                what or "the server of the log does not answer as it must",
+                str(error),
+                do="check the address, and that radseal log serve runs there; then try again",
+                exit_code=NOT_CHECKED,
+            )
+        case PrunedError():
+            return Failure(
+                what or "the log does not hold this any more",
+                str(error),
+                do="read the archive: radseal log monitor and radseal log audit --archive do",
+                exit_code=NOTHING_MATCHED,
+            )
+        case ForbiddenError() | NotSignedError():
+            return Failure(
+                what or "the log does not let this key read",
+                str(error),
+                do="use the key of a gateway, an archivist or an auditor that is in force there",
+                exit_code=NOT_CHECKED,
+            )
+        case _:
+            return None
 
 
 def _of_system(error: OSError) -> str:

@@ -1,5 +1,7 @@
 """`radseal log monitor`: an auditor's own copy of a log, that follows it."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -8,12 +10,13 @@ from provenance.cli.failure import ALTERED
 from provenance.cli.options import common
 from provenance.cli.output import document, facts, path_text, print_json, say
 from provenance.cli.session import Session
-from provenance.cli.shown_log import shown_log
+from provenance.cli.shown_log import log_at
 from provenance.cli.terminal import coloured, plain
+from provenance.progress import Progress, stderr_progress
 
 
 @click.command("monitor", short_help="Follow a log with a copy of one's own.")
-@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@click.argument("source", metavar="URL|PATH")
 @click.option(
     "--copy",
     type=click.Path(path_type=Path, file_okay=False),
@@ -30,29 +33,31 @@ from provenance.cli.terminal import coloured, plain
 )
 @common
 @click.pass_obj
-def monitor(session: Session, source: Path, copy: Path, trust: Path) -> int:
-    """Look at the log in SOURCE once: copy what is new, raise an alarm if it is another log.
+def monitor(session: Session, source: str, copy: Path, trust: Path) -> int:
+    """Look at a log once: copy what is new, raise an alarm if it is another log.
 
-    SOURCE is a folder that radseal log export wrote (or any C2SP tlog-tiles folder), the folder of
-    a site, or the file of its log. An alarm is exit 10, and the log's signed checkpoint is kept
-    in the copy's folder alarms. Run it from a timer, on a machine the log's operator does not
-    hold.
+    The log is named by the address of radseal log serve, or of any web server over static files
+    in the layout of C2SP tlog-tiles; by a folder of such files (radseal log export); or by the
+    folder of a site, or the file of its log. An alarm is exit 10, and the log's signed checkpoint
+    is kept in the copy's folder alarms. What was copied before a break is not copied again. Run it
+    from a timer, on a machine the log's operator does not hold.
 
     \b
     Examples
+      radseal log monitor https://log.hospital.example --copy north --trust north-trust
       radseal log monitor /srv/www/log --copy north --trust north-trust
       radseal log monitor /srv/radseal --copy north --trust north-trust --json
     """
-    from ledger import Monitor
+    from ledger import Monitor, TileServer
     from provenance.trust import TrustStore
 
     logs = TrustStore.load(trust).logs
     monitor = Monitor(copy, logs=logs)
-    with shown_log(source) as shown:
-        followed = monitor.follow(shown)
+    with log_at(source) as shown, _progress(session) as heard:
+        followed = monitor.follow(shown, heard)
         alarms = [] if followed.alarm is None else [followed.alarm]
         added = 0
-        if not alarms:
+        if not alarms and not isinstance(shown, TileServer):  # a server shows no timestamps
             kept = monitor.keep_timestamps(shown)
             added, alarms = kept.added, list(kept.alarms)
     alarm = "; ".join(alarms) or None
@@ -80,3 +85,24 @@ def monitor(session: Session, source: Path, copy: Path, trust: Path) -> int:
     say(f"  the checkpoint that the log has signed is kept in {plain(copy / 'alarms')}")
     say("  do: keep the copy as it is, show both checkpoints to the operator and to other auditors")
     return code
+
+
+@contextmanager
+def _progress(session: Session) -> Iterator[Callable[[int, int], None]]:
+    """Show progress once it is known how much is new."""
+    shown: Progress | None = None
+    done = 0
+    with ExitStack() as stack:
+
+        def heard(copied: int, total: int) -> None:
+            nonlocal shown, done
+            if shown is None:
+                quiet, clock = session.as_json, session.monotonic
+                shown = stack.enter_context(
+                    stderr_progress(total, "copy", quiet=quiet, clock=clock)
+                )
+            if copied > done:  # less, where it began again
+                shown.advance(copied - done)
+                done = copied
+
+        yield heard

@@ -26,8 +26,11 @@ def serve(session: Session, listen: str, site: Path | None) -> int:
     """Register statements over HTTP, and hand out the log as C2SP tlog-tiles, until SIGTERM.
 
     Who may write is said by the signature of each statement and the role of its key. Reads are
-    for everyone; annexes cannot be read. It speaks HTTP without TLS: towards a network, put a
-    reverse proxy before it. It prints its address once it listens. It needs radseal[server].
+    for everyone; annexes and pseudonyms for signed questions of a gateway, an archivist or an
+    auditor. What it answers is described at /openapi.json; /health, /live and /metrics are for
+    whoever watches it. Each answer is a line of JSON on standard error. It speaks HTTP without
+    TLS: towards a network, put a reverse proxy before it. It prints its address once it listens.
+    It needs radseal[server].
 
     \b
     Example
@@ -35,6 +38,7 @@ def serve(session: Session, listen: str, site: Path | None) -> int:
     """
     try:
         from provenance.http_server import serve as serve_app
+        from provenance.log_lines import log_lines
         from provenance.log_server import make_app
     except ModuleNotFoundError as error:
         raise server_missing(error) from error
@@ -42,6 +46,7 @@ def serve(session: Session, listen: str, site: Path | None) -> int:
 
     opened = open_site(site)
     with (
+        log_lines(),
         listening(listen) as (listener, url),
         opened.writing_log() as log,
         opened.reading_log() as reader,

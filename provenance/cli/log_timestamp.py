@@ -13,7 +13,7 @@ from provenance.cli.failure import NOTHING_MATCHED, UNTRUSTED, USAGE, CommandErr
 from provenance.cli.options import common, force_option, open_site, site_option
 from provenance.cli.output import document, facts, moment, path_text, print_json, say
 from provenance.cli.session import Session
-from provenance.cli.shown_log import shown_log
+from provenance.cli.shown_log import log_in
 from provenance.cli.terminal import coloured, plain
 from provenance.whole_file import write_whole
 
@@ -288,7 +288,7 @@ def _print_chain(
 @contextmanager
 def _source(source: Path | None, site: Path | None) -> "Iterator[TimestampSource]":
     if source is not None:
-        with shown_log(source) as shown:
+        with log_in(source) as shown:
             yield shown
     else:
         with open_site(site).reading_log() as log:

@@ -20,6 +20,7 @@ from provenance.progress import stderr_progress
 from provenance.walk import Found, Skip, Walk, walk
 
 if TYPE_CHECKING:
+    from provenance.records import ReadableLog, Records
     from provenance.schema.verify import Coverage, Judged
     from provenance.verdict import Verdict
     from provenance.verifier import Verifier
@@ -39,6 +40,12 @@ WIDTH = len("HEADER CHANGED")
     help="A trust folder (roots/*.pem, logs/*.vkeys) instead of a site: asks no ledger.",
 )
 @click.option(
+    "--log",
+    "log_url",
+    metavar="URL",
+    help="Where radseal log serve serves the site's log. Default: the log in the site's folder.",
+)
+@click.option(
     "--overlay",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
@@ -52,6 +59,7 @@ def verify(
     paths: tuple[Path, ...],
     site: Path | None,
     trust: Path | None,
+    log_url: str | None,
     overlay: Path | None,
     verbose: bool,
 ) -> int:
@@ -59,17 +67,19 @@ def verify(
 
     Objects are DICOM files, and PNG, JPEG and TIFF pictures, which are known by their mark alone.
     Folders are walked in sorted order; every regular file is judged, hidden ones are skipped and
-    counted. Nothing is changed, and no network is used. With --site the ledger is asked and the
-    mark is looked for; with --trust only the receipt in the file speaks for custody.
+    counted. Nothing is changed, and no network is used but for --log. With --site the ledger is
+    asked and the mark is looked for; with --trust only the receipt in the file speaks for custody.
+    With --log the ledger is asked where it is served, with the key of the site's gateway.
 
     \b
     Examples
       radseal verify chest.dcm --trust radiology-trust
       radseal verify phone-photo.jpg --site /srv/radseal --overlay where
+      radseal verify chest.dcm --site /srv/radseal --log https://log.hospital.example
       radseal verify /archive/2026 --site /srv/radseal --json > verdicts.json
     """
     session: Session = ctx.obj
-    with _verifier(ctx, site, trust) as verifier:
+    with _verifier(ctx, site, trust, log_url) as verifier:
         from provenance.schema.verify import Coverage, Judged, overall_exit_code, verify_answer
 
         found = walk(paths)
@@ -101,7 +111,9 @@ def verify(
 
 
 @contextmanager
-def _verifier(ctx: click.Context, site: Path | None, trust: Path | None) -> Iterator["Verifier"]:
+def _verifier(
+    ctx: click.Context, site: Path | None, trust: Path | None, log_url: str | None
+) -> Iterator["Verifier"]:
     """Whom to believe: a site, or a trust folder; a trust folder beats the environment."""
     from provenance.trust import TrustStore
     from provenance.verifier import Verifier
@@ -109,6 +121,8 @@ def _verifier(ctx: click.Context, site: Path | None, trust: Path | None) -> Iter
     given = ctx.get_parameter_source("site") is ParameterSource.COMMANDLINE
     if trust is not None and given:
         raise click.UsageError("give --site or --trust, not both", ctx)
+    if trust is not None and log_url is not None:
+        raise click.UsageError("give --trust or --log, not both: --trust asks no ledger", ctx)
     with ExitStack() as stack:
         if trust is not None:
             yield Verifier(TrustStore.load(trust))
@@ -124,7 +138,9 @@ def _verifier(ctx: click.Context, site: Path | None, trust: Path | None) -> Iter
                 )
             )
         opened = open_site(site)
-        records = opened.records()
+        records: Records[ReadableLog] = (
+            opened.records() if log_url is None else opened.remote_records(log_url)
+        )
         stack.callback(records.log.close)
         yield Verifier(opened.trust, records, opened.mark_key, opened.former_mark_keys)
 

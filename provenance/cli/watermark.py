@@ -16,7 +16,7 @@ from provenance.cli.terminal import plain
 if TYPE_CHECKING:
     from provenance.evidence import MarkReading
     from provenance.marking import Samples
-    from provenance.records import Records
+    from provenance.records import ReadableLog, Records
     from provenance.viewpoint import Viewpoint
 
 
@@ -141,7 +141,7 @@ def _look(path: Path, keys: tuple[bytes, ...]) -> "tuple[Samples | None, MarkRea
     return None if reading.not_sought else plane_of(instance), reading
 
 
-def _look_up(reading: "MarkReading", records: "Records", plane: "Samples") -> Looked:
+def _look_up(reading: "MarkReading", records: "Records[ReadableLog]", plane: "Samples") -> Looked:
     """Ask the ledger; the size of the sealed image tells how much of it is shown."""
     from provenance.seal_search import from_mark
     from provenance.viewpoint import Viewpoint

@@ -107,10 +107,11 @@ def serve(session: Session, folder: Path, listen: str) -> int:
 
     try:
         from provenance.http_server import serve as serve_app
+        from provenance.log_lines import log_lines
         from provenance.witness_server import make_app
     except ModuleNotFoundError as error:
         raise server_missing(error) from error
-    with listening(listen) as (listener, url):
+    with log_lines(), listening(listen) as (listener, url):
         opened = WitnessFolder.open(folder)
         with closing(opened.witness()) as memory:
             name = opened.cosigner.name

@@ -1,10 +1,11 @@
 """Many who register and one who writes."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -197,11 +198,9 @@ def test_rolled_back_it_takes_nothing_more(site: Any, error: Exception) -> None:
     log = Failing(site.log, error)
     made = Sequencer(log, lambda: site.now, publish_seconds=0.01)  # type: ignore[arg-type]
     try:
-        first, second = site.seals(2)
-        send(made, first).result(10)
-        wait_for(lambda: not made.accepts)
+        wait_for(lambda: not made.accepts)  # it has looked at the start
         with pytest.raises(StoreError):
-            send(made, second)
+            send(made, site.seals(1)[0])
     finally:
         made.close()
 
@@ -243,3 +242,32 @@ def test_the_gate_lets_keys_of_the_log_in(site: Any, spare_signer: Any) -> None:
     assert second.verified is None, "the append does it"
     site.append(added)
     assert gate.check([Submission(said)])
+
+
+def test_it_says_since_when_no_quorum_answers(site: Any) -> None:
+    class Unwitnessed(Gated):
+        answers = True
+
+        def checkpoint(self) -> bytes:
+            if not self.answers:
+                raise WitnessError("no quorum")
+            return super().checkpoint()
+
+    log = Unwitnessed(site.log)
+    log.answers = False
+    times = iter(site.now + timedelta(seconds=n) for n in range(10_000))
+    made = Sequencer(log, lambda: next(times), publish_seconds=0.01)  # type: ignore[arg-type]
+    try:
+        wait_for(lambda: made.publishing.without_quorum_since is not None)
+        since = made.publishing.without_quorum_since
+        assert made.publishing.at is None
+        time.sleep(0.05)
+        assert made.publishing.without_quorum_since == since, "the first failure of them"
+        assert made.accepts
+        log.answers = True
+        wait_for(lambda: made.publishing.without_quorum_since is None)
+        assert since is not None
+        assert made.publishing.at is not None
+        assert made.publishing.at > since
+    finally:
+        made.close()

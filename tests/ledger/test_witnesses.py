@@ -42,10 +42,11 @@ from ledger import (
     parse_note,
     parse_policy,
 )
+from ledger.exchange import exchange
 from ledger.log import CHECKPOINT_EVERY
 from ledger.note import Note, signature_lines
 from ledger.publication import Publication
-from ledger.witness_client import Held, WitnessClient, exchange
+from ledger.witness_client import Held, WitnessClient
 
 SECONDS = 1.5  # the time-out of these tests
 

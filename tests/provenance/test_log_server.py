@@ -592,6 +592,19 @@ def test_bodies_on_their_way_are_bounded_together(here: Site, monkeypatch: Any) 
         sequencer.close()
 
 
+def test_answers_on_their_way_are_bounded_together(here: Site, monkeypatch: Any) -> None:
+    monkeypatch.setattr("provenance.log_server.MAX_ON_THE_WAY_OUT", 200)
+    with here.writing_log() as log, here.reading_log() as reader:
+        sequencer = Sequencer(log, lambda: NOON)
+        app = make_app(reader, sequencer)
+        for _ in range(3):  # what was taken, or never sent, is given back
+            status, _, body = call(app, "GET", "/tile/0/000.p/4")
+            assert (status, len(body)) == (200, 128)
+            status, _, body = call(app, "GET", "/tile/entries/000.p/4")
+            assert (status, json.loads(body)["type"]) == (503, "urn:radseal:problem:busy")
+        sequencer.close()
+
+
 def test_a_damaged_log_is_503_not_500(here: Site, server: Any) -> None:
     ledger = here.folder / "ledger.sqlite"
     for suffix in ("", "-wal", "-shm"):

@@ -160,3 +160,83 @@ def test_under_witnesses_the_receipt_is_cosigned(
     result = CliRunner().invoke(cli, words)
     assert result.exit_code == 15, "a restored backup does not serve"
     assert "the database is an old copy" in result.output
+
+
+ASKING = (
+    *("site.json", "trust"),
+    *(f"keys/{n}" for n in ("gateway.key.pem", "lookup.key", "mark.key")),
+)
+
+
+def test_it_verifies_over_the_line(
+    archive: Site,
+    stranger: Site,
+    tmp_path: Path,
+    make_dicom: Callable[..., bytes],
+    edit: Any,
+    log_server: Callable[..., Any],
+) -> None:
+    """Whoever has the right keys gets the verdicts of the ledger itself, carrier or not."""
+    with archive.device() as device:
+        whole = seal(make_dicom(), device=device).to_bytes()
+    names = {name: tmp_path / f"{name}.dcm" for name in ("whole", "stripped", "unknown")}
+    names["whole"].write_bytes(whole)
+    names["stripped"].write_bytes(edit(whole, strip))
+    names["unknown"].write_bytes(make_dicom())
+    server = log_server(archive.folder)
+    pacs = part_of(archive, tmp_path / "pacs", ASKING)
+    files = [str(path) for path in names.values()]
+
+    def words(*more: str, of: list[str] = files) -> list[tuple[str, str, object]]:
+        result = CliRunner().invoke(cli, ["verify", *of, *more, "--json"])
+        answer = json.loads(result.stdout)
+        return [(each["verdict"], each["custody"], each["seal_id"]) for each in answer["objects"]]
+
+    afar = words("--site", str(pacs.folder), "--log", server.url)
+    assert afar == words("--site", str(archive.folder))
+    assert [word for word, _, _ in afar[:2]] == ["AUTHENTIC", "STRIPPED"]
+    without = part_of(archive, tmp_path / "thief", ASKING)
+    shutil.copy(stranger.folder / "keys/gateway.key.pem", without.folder / "keys/gateway.key.pem")
+    for site, url in ((without, server.url), (pacs, "http://127.0.0.1:9")):
+        refused = words("--site", str(site.folder), "--log", url, of=[str(names["unknown"])])
+        assert refused == [("NOT CHECKED", "unknown", None)]
+    assert server.stop() == 0
+
+
+def strip(dataset: Any) -> None:
+    for element in [each for each in dataset if each.tag.is_private]:
+        del dataset[element.tag]
+
+
+def part_of(site: Site, folder: Path, names: tuple[str, ...]) -> Site:
+    for name in names:
+        source = site.folder / name
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, folder / name)
+        else:
+            shutil.copy(source, folder / name)
+    return Site.open(folder)
+
+
+def test_an_auditor_follows_it_over_the_line(
+    archive: Site, tmp_path: Path, make_dicom: Callable[..., bytes], log_server: Callable[..., Any]
+) -> None:
+    server = log_server(archive.folder)
+    words = ["--copy", str(tmp_path / "copy"), "--trust", str(archive.folder / "trust"), "--json"]
+
+    def follow(source: str) -> tuple[int, Any]:
+        result = CliRunner().invoke(cli, ["log", "monitor", source, *words])
+        return result.exit_code, json.loads(result.stdout)
+
+    code, answer = follow(server.url)
+    assert (code, answer["before"], answer["size"], answer["alarm"]) == (0, 0, 5, None)
+    with archive.remote_device(server.url) as device:
+        seal(make_dicom(), device=device)
+    code, answer = follow(f"{server.url}/")
+    assert (code, answer["before"], answer["size"], answer["alarm"]) == (0, 5, 6, None)
+    assert server.stop() == 0
+    with archive.records().log as log:
+        log.export(tmp_path / "www")
+    assert follow(str(tmp_path / "www"))[1]["size"] == 6, "the same log from elsewhere"
+    assert follow(str(tmp_path / "nothing"))[0] == 2

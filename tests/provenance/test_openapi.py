@@ -1,0 +1,90 @@
+"""What the servers say of themselves is so: requests made from their descriptions, on loopback."""
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+
+from ledger import LogKeys
+from provenance import Site, __version__
+from provenance.witness_folder import WitnessFolder
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import schemathesis
+    from schemathesis import GenerationMode
+    from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+EXAMPLES = 8  # of each endpoint and mode
+
+
+def every_endpoint_conforms(server: Any) -> set[str]:
+    document = json.loads(server.ask("GET", "/openapi.json")[2])
+    assert document["openapi"] == "3.1.0"
+    assert document["info"]["version"] == __version__
+    schema = schemathesis.openapi.from_dict(document)
+    names = set()
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        names.add(operation.label)
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            if mode is GenerationMode.NEGATIVE and not operation.path_parameters:
+                continue
+
+            @settings(
+                max_examples=EXAMPLES,
+                database=None,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def conforms(case: Any) -> None:
+                response = case.call(base_url=server.url, timeout=20)
+                assert response.status_code != 500
+                # JSON Schema cannot say which bytes are a statement
+                inexpressible = [positive_data_acceptance] if case.operation.body else []
+                case.validate_response(response, excluded_checks=inexpressible)
+
+            conforms()
+    return names
+
+
+def test_every_endpoint_of_a_log_server(tmp_path: Path, log_server: Callable[[Path], Any]) -> None:
+    server = log_server(Site.init(tmp_path / "site", name="here").folder)
+    names = every_endpoint_conforms(server)
+    assert {"GET /checkpoint", "GET /annex/{object}", "POST /submissions", "GET /live"} <= names
+    assert len(names) == 20
+    assert json.loads(server.ask("GET", "/health")[2])["accepts"] is True
+    assert server.stop() == 0
+
+
+def test_every_endpoint_of_a_witness(tmp_path: Path, witness_server: Callable[[Path], Any]) -> None:
+    WitnessFolder.make(tmp_path / "w", name="w.example", logs=LogKeys.generate("log.example").vkeys)
+    server = witness_server(tmp_path / "w")
+    names = every_endpoint_conforms(server)
+    assert len(names) == 6
+    assert server.ask("GET", "/health") == (200, "text/plain; charset=utf-8", b"ready\n")
+    values = server.ask("GET", "/metrics")[2].decode()
+    assert 'radseal_http_requests_total{endpoint="addCheckpoint",status="400"}' in values
+    assert 'status="5' not in values
+    assert server.stop() == 0
+
+
+def test_the_description_is_that_of_the_routes(tmp_path: Path) -> None:
+    """No route that is not described; no described one that is not there is tested above."""
+    from datetime import UTC, datetime
+
+    from ledger import Sequencer
+    from provenance.log_server import make_app
+
+    site = Site.init(tmp_path / "site", name="here")
+    with site.writing_log() as log, site.reading_log() as reader:
+        sequencer = Sequencer(log, lambda: datetime.now(UTC))
+        app = make_app(reader, sequencer)
+        sequencer.close()
+    paths = {getattr(route, "path", "") for route in app.routes}
+    assert "/tile/{path:path}" in paths
+    assert len(paths) == 15
