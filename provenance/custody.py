@@ -1,14 +1,19 @@
 """What receipt and ledger say of a seal: is it logged, its chain whole, its key standing?"""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ledger import (
     Inclusion,
     LedgerError,
-    NotFoundError,
+    LoggedKey,
+    SignatureError,
     TrustedLogs,
+    UnverifiedStatement,
+    VerificationKey,
     open_receipt,
     parse_statement,
+    verify_statement,
 )
 from provenance.claim import Claim
 from provenance.evidence import Custody, Problem
@@ -55,26 +60,40 @@ def _ask_ledger(
             # Logged elsewhere, by a receipt that holds: this ledger need not know it.
             return custody
         return replace(custody, ledger=Problem(Code.NOT_LOGGED, "the ledger does not hold it"))
-    if entries[0].leaf_hash != claim.statement.leaf_hash:
+    chain = [parse_statement(entry.statement) for entry in entries]
+    if chain[0].leaf_hash != claim.statement.leaf_hash:
         detail = "the ledger holds another seal under this seal id"
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
     if proven is not None and own and proven.index != entries[0].index:
         detail = f"its receipt proves entry {proven.index}, the ledger says {entries[0].index}"
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
     custody = replace(custody, log_index=entries[0].index)
-    previous = None
-    for number, entry in enumerate(entries):
-        link = parse_statement(entry.statement).object_link
-        if link is None or link.seq != number or link.previous != previous:
-            detail = f"event {number} of the object does not name its predecessor"
-            return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
-        previous = entry.leaf_hash
+    logged = log.keys()
+    keys = {key.kid: key for key in logged}
+    broken = _break_in(chain, keys)
+    if broken is not None:
+        return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, broken))
     custody = replace(custody, chain_events=len(entries))
-    try:
-        key = log.key(claim.statement.kid)
-    except NotFoundError:
-        return replace(custody, key=Problem(Code.KEY_REVOKED, "its key is not in the log"))
+    key = keys[claim.statement.kid]
     if key.revoked_index is not None and key.revoked_index <= entries[0].index:
         detail = f"its key was revoked at entry {key.revoked_index}"
         return replace(custody, key=Problem(Code.KEY_REVOKED, detail))
     return custody
+
+
+def _break_in(chain: Sequence[UnverifiedStatement], keys: Mapping[bytes, LoggedKey]) -> str | None:
+    """Say where an object's chain does not hold, from the bytes of its statements alone."""
+    previous = None
+    for number, statement in enumerate(chain):
+        link = statement.object_link
+        if link is None or link.seq != number or link.previous != previous:
+            return f"event {number} of the object does not name its predecessor"
+        previous = statement.leaf_hash
+        key = keys.get(statement.kid)
+        if key is None:
+            return f"event {number} of the object is signed by a key that is not in the log"
+        try:
+            verify_statement(statement, VerificationKey.from_spki(key.spki))
+        except SignatureError:
+            return f"the signature of event {number} of the object does not verify"
+    return None
