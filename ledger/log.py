@@ -18,7 +18,7 @@ from ledger.annexes import check_site_key
 from ledger.database import Database
 from ledger.draft import Arrival, Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
-from ledger.errors import BusyError, StoreError, UsageError, WitnessError
+from ledger.errors import BusyError, RolledBackError, StoreError, UsageError, WitnessError
 from ledger.instants import to_milliseconds
 from ledger.keyring import Keyring
 from ledger.log_keys import LogKeys
@@ -109,8 +109,8 @@ class Log(LogView):
                 self._finish_erasures(draft.erased.values(), draft.destroyed)
         every = self._checkpoint_every
         if every is not None and tail.head.size - self._signed >= every:
-            self._signed = tail.head.size  # without witnesses not tried again at the next append
-            self._checkpoint_if_witnessed()
+            self._signed = tail.head.size  # if it fails, not tried again at the next append
+            self._checkpoint_after_append()
         return entries
 
     def erase(self, statement: bytes, *, at: datetime) -> Entry:
@@ -170,6 +170,15 @@ class Log(LogView):
             if index >= published:
                 raise
             return super().prove(index, size=published)
+
+    def _checkpoint_after_append(self) -> None:
+        """Sign what is not signed; the entries are on the disk, whatever comes of it."""
+        try:
+            self._checkpoint_if_witnessed()
+        except RolledBackError:
+            raise
+        except (BusyError, StoreError) as error:
+            _logger.error("no checkpoint was stored: %s", error)
 
     def _checkpoint_if_witnessed(self) -> None:
         """Sign what is not signed; if no quorum of witnesses answers, that can wait."""
