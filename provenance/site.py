@@ -206,9 +206,13 @@ class Site:
             raise UsageError(f"{self.folder / 'trust'} has no key of {self.origin}") from error
         return self._device(role, LogClient(url, own))
 
+    def signer(self, role: Role) -> Signer:
+        """The key of the site's actor in ``role``."""
+        return load_signer(self._key_file(role))
+
     def _device(self, role: Role, log: WritableLog) -> Device:
         return Device(
-            signer=load_signer(self._key_file(role)),
+            signer=self.signer(role),
             certificates=(certificate_der(self.certificate(role)),),
             log=log,
             lookup_key=self._secret("lookup"),
