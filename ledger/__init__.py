@@ -58,6 +58,7 @@ from ledger.note_keys import NoteKey
 from ledger.policy import Policy, parse_policy
 from ledger.query import Query
 from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
+from ledger.refill import Refilled, refill_log
 from ledger.registration import (
     Problem,
     Registered,
@@ -132,6 +133,7 @@ __all__ = [
     "Query",
     "QuorumError",
     "Receipt",
+    "Refilled",
     "RefusedError",
     "Registered",
     "Role",
@@ -189,6 +191,7 @@ __all__ = [
     "parse_submissions",
     "read_key_added",
     "read_key_revoked",
+    "refill_log",
     "sign_statement",
     "verify_consistency",
     "verify_inclusion",

@@ -28,6 +28,8 @@ from ledger import (
     Log,
     LogClient,
     LogKeys,
+    LogSource,
+    Refilled,
     Role,
     Signer,
     Submission,
@@ -37,6 +39,7 @@ from ledger import (
     key_added_body,
     make_genesis,
     open_log,
+    refill_log,
     sign_statement,
 )
 from provenance.certificates import NO_EXPIRY, certificate_der, issue_authority, issue_role
@@ -169,6 +172,10 @@ class Site:
         ) as log:
             return log.size
 
+    def refill(self, copy: LogSource) -> Refilled:
+        """Take over what a copy of the log has and the ledger, restored from a backup, has not."""
+        return refill_log(self._ledger, copy, logs=self._own_logs)
+
     def writing_log(self) -> Log:
         """Open the log to append, and to publish when somebody says so: no append does."""
         return open_log(
@@ -199,12 +206,16 @@ class Site:
         Needs, of the site's folder, site.json, the trust folder, the certificate and the key of
         the actor, and the keys ``lookup`` and ``mark``: neither ledger nor keys of the log.
         """
+        return self._device(role, LogClient(url, self._own_logs))
+
+    @property
+    def _own_logs(self) -> TrustedLogs:
+        """Trust in this site's log alone, and in the witnesses of its policy."""
         logs = self.trust.logs
         try:
-            own = TrustedLogs((logs.find(self.origin),), logs.policy)
+            return TrustedLogs((logs.find(self.origin),), logs.policy)
         except LedgerError as error:
             raise UsageError(f"{self.folder / 'trust'} has no key of {self.origin}") from error
-        return self._device(role, LogClient(url, own))
 
     def signer(self, role: Role) -> Signer:
         """The key of the site's actor in ``role``."""

@@ -141,7 +141,8 @@ def _secrets(path: Path, ids: Sequence[bytes]) -> list[bytes]:
     """All that the database holds of the objects, read as anyone could."""
     asked = (
         "select wrapped from radseal_annex_key where object_id = ?",
-        "select nonce || ciphertext from radseal_annex where object_id = ?",
+        "select nonce from radseal_annex where object_id = ?",
+        "select ciphertext from radseal_annex where object_id = ?",
         "select pseudonym from radseal_pseudonym where object_id = ?",
     )
     with closing(sqlite3.connect(path)) as raw:

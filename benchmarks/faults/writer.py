@@ -38,6 +38,11 @@ class Writer:
     def __post_init__(self) -> None:
         self._signer = self.site.signer(Role.DEVICE)
 
+    @property
+    def pending(self) -> bool:
+        """Whether a batch was sent and has no answer."""
+        return bool(self._pending)
+
     def send(self, server: Process, count: int) -> int:
         """Send the next batch; return the status. Raises what ``Process.ask`` raises."""
         if not self._pending:

@@ -16,6 +16,7 @@ from provenance.cli.failure import (
 from provenance.cli.log_erase import erase
 from provenance.cli.log_monitor import monitor
 from provenance.cli.log_query import query
+from provenance.cli.log_refill import refill
 from provenance.cli.log_serve import serve
 from provenance.cli.options import common, force_option, open_site, site_option
 from provenance.cli.output import (
@@ -352,5 +353,6 @@ def _read_note(path: Path) -> bytes:
 
 log.add_command(erase)
 log.add_command(query)
+log.add_command(refill)
 log.add_command(monitor)
 log.add_command(serve)
