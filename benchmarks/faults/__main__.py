@@ -2,7 +2,7 @@
 
     python -m benchmarks.faults                          all, about twenty minutes on one core
     python -m benchmarks.faults kills --kills 200 --between 50
-    python -m benchmarks.faults disk backup erasure
+    python -m benchmarks.faults disk backup writers erasure
 
 Servers are processes of their own, on loopback. Exit 1 if anything acknowledged was lost, a fork
 was seen, an audit found something, a backup signed, or a byte of what was erased was found.
@@ -14,9 +14,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.faults import backup, disk, erasure, kills
+from benchmarks.faults import backup, disk, erasure, kills, writers
 
-PARTS = ("kills", "disk", "backup", "erasure")
+PARTS = ("kills", "disk", "backup", "writers", "erasure")
 
 
 def main() -> int:
@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--between", type=int, help="commit and publish; a quarter of the kills")
     parser.add_argument("--points", type=int, default=24, help="at which the disk is full")
+    parser.add_argument("--seconds", type=float, default=30, help="of two writers")
     parser.add_argument("--objects", type=int, default=100_000)
     parser.add_argument("--erased", type=int, default=1_000)
     parser.add_argument("--folder", type=Path, help="on the disk that matters; default: here")
@@ -38,6 +39,7 @@ def main() -> int:
         "kills": lambda f: _told(kills.run(f, kills=given.kills, between=between, chance=chance)),
         "disk": lambda f: _told(disk.run(f, points=given.points)),
         "backup": lambda f: _told(backup.run(f)),
+        "writers": lambda f: _told(writers.run(f, seconds=given.seconds)),
         "erasure": lambda f: _told(erasure.run(f, objects=given.objects, erased=given.erased)),
     }
     failed = False
@@ -50,7 +52,7 @@ def main() -> int:
 
 
 def _told(
-    report: kills.Kills | disk.FullDisk | backup.Restored | erasure.Erased,
+    report: kills.Kills | disk.FullDisk | backup.Restored | writers.TwoWriters | erasure.Erased,
 ) -> tuple[bool, str]:
     return report.ok, report.words()
 

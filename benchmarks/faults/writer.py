@@ -26,9 +26,11 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 @dataclass
 class Writer:
-    """Seals new objects one after the other; what has no answer yet is sent again, the same."""
+    """Tells of new objects one after the other; what has no answer yet is sent again, the same."""
 
     site: Site
+    role: Role = Role.DEVICE
+    event: Event = Event.SEALED
     acknowledged: dict[int, bytes] = field(default_factory=dict)
     checkpoints: dict[bytes, None] = field(default_factory=dict)
     _link: Link = FIRST
@@ -36,7 +38,7 @@ class Writer:
     _signer: Signer = field(init=False)
 
     def __post_init__(self) -> None:
-        self._signer = self.site.signer(Role.DEVICE)
+        self._signer = self.site.signer(self.role)
 
     @property
     def pending(self) -> bool:
@@ -64,7 +66,7 @@ class Writer:
     def _sign(self, count: int) -> None:
         for _ in range(count):
             made = sign_statement(
-                event=Event.SEALED,
+                event=self.event,
                 object_id=secrets.token_bytes(12),
                 object_link=FIRST,
                 actor_link=self._link,
