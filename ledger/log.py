@@ -140,12 +140,17 @@ class Log(LogView):
         Each batch is logged all or none, and its entries are yielded; it is asked for when those
         before it are in the log. What an interruption leaves is finished at the next opening.
         """
+        fresh: list[int] = []
+        destroyed: list[bytes] = []
         for batch in batches:
             if any(parse_statement(each).event is not Event.ERASED for each in batch):
                 raise UsageError("to erase takes statements of the event erased")
-            entries, _ = self._append([receive(Submission(each), None) for each in batch], at=at)
+            arrivals = [receive(Submission(each), None) for each in batch]
+            entries, draft = self._append(arrivals, at=at)
+            fresh += draft.erased.values()
+            destroyed += draft.destroyed
             yield from entries
-        self._finish_erasures((), ())
+        self._finish_erasures(fresh, destroyed)
         self._checkpoint_if_due()
 
     def _finish_erasures(self, fresh: Collection[int], destroyed: Sequence[bytes]) -> None:
