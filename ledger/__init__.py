@@ -85,6 +85,7 @@ from ledger.reading import (
     parse_objects,
 )
 from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
+from ledger.refill import Refilled, refill_log
 from ledger.registration import (
     Problem,
     Registered,
@@ -191,6 +192,7 @@ __all__ = [
     "ReadRequest",
     "Readers",
     "Receipt",
+    "Refilled",
     "RefusedError",
     "Registered",
     "Role",
@@ -272,6 +274,7 @@ __all__ = [
     "read_key_lines",
     "read_key_revoked",
     "read_log_keys",
+    "refill_log",
     "request_for",
     "sign_read_request",
     "sign_statement",

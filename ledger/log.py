@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -23,6 +23,7 @@ from ledger.errors import (
     BusyError,
     NotFoundError,
     ProofError,
+    RolledBackError,
     StoreError,
     UsageError,
     WitnessError,
@@ -49,6 +50,7 @@ from ledger.view import LogView
 from ledger.witnesses import Witnesses
 
 CHECKPOINT_EVERY = 256  # entries an append may leave without a signed checkpoint
+SEARCHED = 64  # secrets that are searched for after an erasure; of more the file is written anew
 
 _logger = logging.getLogger(__name__)
 
@@ -110,6 +112,14 @@ class Log(LogView):
 
     def append_received(self, arrivals: Sequence[Arrival], *, at: datetime) -> list[Entry]:
         """The same for submissions that a ``Gate`` has looked at: no signature is checked twice."""
+        with self._lock:
+            entries, draft = self._append(arrivals, at=at)
+            if any(each.parsed.event is Event.ERASED for each in arrivals):
+                self._finish_erasures(draft.erased.values(), draft.destroyed)
+        self._checkpoint_if_due()
+        return entries
+
+    def _append(self, arrivals: Sequence[Arrival], *, at: datetime) -> tuple[list[Entry], Draft]:
         if self._keys is None:
             raise UsageError("the log was opened without its keys, for reading only")
         milliseconds = to_milliseconds(at)
@@ -122,13 +132,14 @@ class Log(LogView):
                 entries = [draft.admit(each) for each in arrivals]
                 tail = draft.write(at=milliseconds)
             self._tail = tail
-            if any(each.parsed.event is Event.ERASED for each in arrivals):
-                self._finish_erasures(draft.erased.values(), draft.destroyed)
-        every = self._checkpoint_every
-        if every is not None and tail.head.size - self._signed >= every:
-            self._signed = tail.head.size  # without witnesses not tried again at the next append
-            self._checkpoint_if_witnessed()
-        return entries
+        return entries, draft
+
+    def _checkpoint_if_due(self) -> None:
+        every, tail = self._checkpoint_every, self._tail
+        if every is None or tail is None or tail.head.size - self._signed < every:
+            return
+        self._signed = tail.head.size  # if it fails, not tried again at the next append
+        self._checkpoint_after_append()
 
     def erase(self, statement: bytes, *, at: datetime) -> Entry:
         """Log ``erased``, and destroy annex key, annex and pseudonyms of its object.
@@ -172,13 +183,32 @@ class Log(LogView):
                 self._publication.trust(self._trusted)
         return entry
 
+    def erase_all(self, batches: Iterable[Sequence[bytes]], *, at: datetime) -> Iterator[Entry]:
+        """The same for many objects, whose files are cleaned once, at the end.
+
+        Each batch is logged all or none, and its entries are yielded; it is asked for when those
+        before it are in the log. What an interruption leaves is finished at the next opening.
+        """
+        fresh: list[int] = []
+        destroyed: list[bytes] = []
+        for batch in batches:
+            if any(parse_statement(each).event is not Event.ERASED for each in batch):
+                raise UsageError("to erase takes statements of the event erased")
+            arrivals = [receive(Submission(each), None) for each in batch]
+            entries, draft = self._append(arrivals, at=at)
+            fresh += draft.erased.values()
+            destroyed += draft.destroyed
+            yield from entries
+        self._finish_erasures(fresh, destroyed)
+        self._checkpoint_if_due()
+
     def _finish_erasures(self, fresh: Collection[int], destroyed: Sequence[bytes]) -> None:
         """Clean the files of what was erased; of the ``fresh`` entries it is known what that is."""
         with self._database.read() as connection:
             pending = store.unfinished_erasures(connection)
         if not pending:
             return
-        known = set(pending) <= set(fresh)
+        known = set(pending) <= set(fresh) and len(destroyed) <= SEARCHED
         self._database.scrub(destroyed if known else None)
         with self._database.write() as connection:
             persist.write_scrubbed(connection, pending)
@@ -285,6 +315,15 @@ class Log(LogView):
                 f"witnesses cosigned what {self.origin} published last: it signs nothing without "
                 "a policy (one with `quorum none` says that none is asked any more)"
             )
+
+    def _checkpoint_after_append(self) -> None:
+        """Sign what is not signed; the entries are on the disk, whatever comes of it."""
+        try:
+            self._checkpoint_if_witnessed()
+        except RolledBackError:
+            raise
+        except (BusyError, StoreError) as error:
+            _logger.error("no checkpoint was stored: %s", error)
 
     def _checkpoint_if_witnessed(self) -> None:
         """Sign what is not signed; if no quorum of witnesses answers, that can wait."""

@@ -23,6 +23,7 @@ from ledger.errors import (
     MalformedError,
     OverloadedError,
     RefusedError,
+    RolledBackError,
     StoreError,
     UsageError,
     WitnessError,
@@ -34,6 +35,7 @@ MAX_WAITING = 1024
 MAX_WAITING_OF_ONE = 64
 BATCH = 256  # statements that one transaction takes, or one request if it has more
 PUBLISH_SECONDS = 1.0
+RETRY_AT_MOST = 16  # times that: between two tries to store a checkpoint
 
 _logger = logging.getLogger(__name__)
 
@@ -75,7 +77,8 @@ class Sequencer:
         self._signers: Counter[bytes] = Counter()
         self._changed = Condition()
         self._closing = False
-        self._failure: LedgerError | None = None
+        self._failure: LedgerError | None = None  # for good
+        self._unstored: LedgerError | None = None  # until a checkpoint can be stored
         self._publishing = Publishing()
         self._grown, self._stopped = Event(), Event()
         self._grown.set()  # what a crash has left without a checkpoint
@@ -92,7 +95,7 @@ class Sequencer:
     @property
     def accepts(self) -> bool:
         """Whether statements can be registered."""
-        return not self._closing and self._failure is None
+        return not self._closing and self._failure is None and self._unstored is None
 
     @property
     def publishing(self) -> Publishing:
@@ -103,7 +106,7 @@ class Sequencer:
         """Let submissions wait to be appended, all or none; what comes of it is in the future.
 
         OverloadedError if one of their signers has too much waiting, BusyError if everybody
-        together has or the sequencer is closing.
+        together has, the last checkpoint could not be stored, or the sequencer is closing.
         """
         signers = frozenset(each.parsed.kid for each in arrivals)
         # what is erased is cleaned from the files after the append: no concern of the neighbours
@@ -114,6 +117,8 @@ class Sequencer:
                 raise StoreError(f"the log is not written any more: {self._failure}")
             if self._closing:
                 raise BusyError("the log is being closed")
+            if self._unstored is not None:
+                raise BusyError(f"no checkpoint can be stored at present: {self._unstored}")
             if len(self._queue) >= self._max_waiting:
                 raise BusyError(f"{len(self._queue)} requests are waiting")
             if any(self._signers[each] >= self._max_waiting_of_one for each in signers):
@@ -184,16 +189,26 @@ class Sequencer:
                 entries = entries[count:]
 
     def _publish(self) -> None:
+        pause = self._publish_seconds
         while True:
             self._grown.wait()
             self._grown.clear()  # before the look: whoever stops it sets both, this one last
             last = self._stopped.is_set()
+            longer = min(2 * pause, RETRY_AT_MOST * self._publish_seconds)
+            pause = self._publish_seconds
             try:
                 self._log.checkpoint()
                 self._publishing = Publishing(self._clock())
+                self._go_on()
             except (WitnessError, BusyError) as error:
                 self._not_published(error)
                 self._grown.set()  # tried again
+            except RolledBackError as error:
+                self._stop_writing(error)
+            except StoreError as error:  # a disk that is full may have room again
+                self._suspend(error)
+                self._grown.set()
+                pause = longer
             except LedgerError as error:
                 self._stop_writing(error)
             except Exception as error:
@@ -201,7 +216,20 @@ class Sequencer:
                 self._stop_writing(StoreError("a checkpoint failed"))
             if last or self._failure is not None:
                 return
-            self._stopped.wait(self._publish_seconds)
+            self._stopped.wait(pause)
+
+    def _suspend(self, error: StoreError) -> None:
+        """Register nothing until a checkpoint is stored: what nobody can prove must not pile up."""
+        if self._unstored is None:
+            _logger.critical("nothing is registered until a checkpoint can be stored: %s", error)
+        with self._changed:
+            self._unstored = error
+
+    def _go_on(self) -> None:
+        if self._unstored is not None:
+            _logger.warning("a checkpoint was stored: statements are registered again")
+        with self._changed:
+            self._unstored = None
 
     def _not_published(self, error: LedgerError) -> None:
         last = self._publishing

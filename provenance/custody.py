@@ -1,5 +1,6 @@
 """What receipt and ledger say of a seal: is it logged, its chain whole, its key standing?"""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ledger import (
@@ -7,9 +8,13 @@ from ledger import (
     LedgerError,
     NotFoundError,
     PrunedError,
+    SignatureError,
     TrustedLogs,
+    UnverifiedStatement,
+    VerificationKey,
     open_receipt,
     parse_statement,
+    verify_statement,
 )
 from provenance.claim import Claim
 from provenance.evidence import Custody, Problem
@@ -61,20 +66,17 @@ def _ask_ledger(
             # Logged elsewhere, by a receipt that holds: this ledger need not know it.
             return custody
         return replace(custody, ledger=Problem(Code.NOT_LOGGED, "the ledger does not hold it"))
-    if entries[0].leaf_hash != claim.statement.leaf_hash:
+    chain = [parse_statement(entry.statement) for entry in entries]
+    if chain[0].leaf_hash != claim.statement.leaf_hash:
         detail = "the ledger holds another seal under this seal id"
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
     if proven is not None and own and proven.index != entries[0].index:
         detail = f"its receipt proves entry {proven.index}, the ledger says {entries[0].index}"
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
     custody = replace(custody, log_index=entries[0].index)
-    previous = None
-    for number, entry in enumerate(entries):
-        link = parse_statement(entry.statement).object_link
-        if link is None or link.seq != number or link.previous != previous:
-            detail = f"event {number} of the object does not name its predecessor"
-            return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
-        previous = entry.leaf_hash
+    broken = _break_in(chain, log)
+    if broken is not None:
+        return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, broken))
     return _with_key(replace(custody, chain_events=len(entries)), claim, log, entries[0].index)
 
 
@@ -88,3 +90,23 @@ def _with_key(custody: Custody, claim: Claim, log: ReadableLog, index: int) -> C
         detail = f"its key was revoked at entry {key.revoked_index}"
         return replace(custody, key=Problem(Code.KEY_REVOKED, detail))
     return custody
+
+
+def _break_in(chain: Sequence[UnverifiedStatement], log: ReadableLog) -> str | None:
+    """Say where an object's chain does not hold, from the bytes of its statements alone."""
+    keys: dict[bytes, VerificationKey] = {}
+    previous = None
+    for number, statement in enumerate(chain):
+        link = statement.object_link
+        if link is None or link.seq != number or link.previous != previous:
+            return f"event {number} of the object does not name its predecessor"
+        previous = statement.leaf_hash
+        try:
+            if statement.kid not in keys:
+                keys[statement.kid] = VerificationKey.from_spki(log.key(statement.kid).spki)
+            verify_statement(statement, keys[statement.kid])
+        except NotFoundError:
+            return f"event {number} of the object is signed by a key that is not in the log"
+        except SignatureError:
+            return f"the signature of event {number} of the object does not verify"
+    return None

@@ -6,7 +6,7 @@ are in force, the log says; the files only follow.
 
 from datetime import datetime
 
-from ledger import Event, Head, LogKeys, log_keys_body, sign_statement
+from ledger import Event, Head, LogKeys, Role, log_keys_body, sign_statement
 from provenance.errors import UsageError
 from provenance.site import Site
 
@@ -42,7 +42,7 @@ def retire_log_keys(site: Site, *, at: datetime) -> LogKeys:
 
 
 def _announce(site: Site, keys: LogKeys, *, at: datetime) -> LogKeys:
-    archivist = site.archivist
+    archivist = site.signer(Role.ARCHIVIST)
     with site.writing_log() as log:
         head = log.head()
         statement = sign_statement(

@@ -30,6 +30,8 @@ from ledger import (
     LogClient,
     LogKeys,
     LogReader,
+    LogSource,
+    Refilled,
     Role,
     Signer,
     Submission,
@@ -39,6 +41,7 @@ from ledger import (
     key_added_body,
     make_genesis,
     open_log,
+    refill_log,
     sign_statement,
 )
 from provenance.certificates import NO_EXPIRY, certificate_der, issue_authority, issue_role
@@ -171,17 +174,16 @@ class Site:
         """Where the keys of the log lie, and the verifier keys that go to others."""
         return LogKeyFiles(self.folder / "keys", self.folder / "trust" / "logs" / "site.vkeys")
 
-    @property
-    def archivist(self) -> Signer:
-        """Who adds and revokes keys."""
-        return load_signer(self._key_file(Role.ARCHIVIST))
-
     def upgrade(self) -> int:
         """Bring a ledger of an earlier release to the format of this one; return its size."""
         with open_log(
             self._ledger, keys=self.log_keys(), annex_key=None, witnesses=self._witnesses()
         ) as log:
             return log.size
+
+    def refill(self, copy: LogSource) -> Refilled:
+        """Take over what a copy of the log has and the ledger, restored from a backup, has not."""
+        return refill_log(self._ledger, copy, logs=self._own_logs)
 
     def writing_log(self) -> Log:
         """Open the log to append, and to publish when somebody says so: no append does."""
@@ -213,7 +215,7 @@ class Site:
         Needs, of the site's folder, site.json, the trust folder, the certificate and the key of
         the actor, and the keys ``lookup`` and ``mark``: neither ledger nor keys of the log.
         """
-        return self._device(role, LogClient(url, self._own_log()))
+        return self._device(role, LogClient(url, self._own_logs))
 
     def remote_records(self, url: str, role: Role = Role.GATEWAY) -> Records[LogReader]:
         """Ask the site's ledger where ``radseal log serve`` serves it, with the key of an actor.
@@ -221,19 +223,25 @@ class Site:
         Needs, of the site's folder, site.json, the trust folder, the key of the actor, whose role
         may read annexes, and the key ``lookup``.
         """
-        signer = load_signer(self._key_file(role))
-        return Records(LogReader(url, self._own_log(), signer=signer), self._secret("lookup"))
+        signer = self.signer(role)
+        return Records(LogReader(url, self._own_logs, signer=signer), self._secret("lookup"))
 
-    def _own_log(self) -> TrustedLogs:
+    @property
+    def _own_logs(self) -> TrustedLogs:
+        """Trust in this site's log alone, and in the witnesses of its policy."""
         logs = self.trust.logs
         try:
             return TrustedLogs((logs.find(self.origin),), logs.policy)
         except LedgerError as error:
             raise UsageError(f"{self.folder / 'trust'} has no key of {self.origin}") from error
 
+    def signer(self, role: Role) -> Signer:
+        """The key of the site's actor in ``role``."""
+        return load_signer(self._key_file(role))
+
     def _device(self, role: Role, log: WritableLog) -> Device:
         return Device(
-            signer=load_signer(self._key_file(role)),
+            signer=self.signer(role),
             certificates=(certificate_der(self.certificate(role)),),
             log=log,
             lookup_key=self._secret("lookup"),
@@ -303,7 +311,7 @@ class Site:
     def _make_log(self, at: datetime) -> None:
         keys = LogKeys.generate(self.origin)
         self.log_key_files.write_first(keys)
-        archivist = self.archivist
+        archivist = self.signer(Role.ARCHIVIST)
         genesis = make_genesis(
             archivist,
             certificate=certificate_der(self.certificate(Role.ARCHIVIST)),

@@ -124,4 +124,4 @@ def _events(seal_id: bytes, records: Records[ReadableLog]) -> Iterator[TracedEve
             actor=actor,
             linked=link is not None and link.seq == number and link.previous == previous,
         )
-        previous = entry.leaf_hash
+        previous = statement.leaf_hash

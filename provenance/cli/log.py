@@ -13,10 +13,12 @@ from provenance.cli.failure import (
     CommandError,
     Failure,
 )
+from provenance.cli.log_erase import erase
 from provenance.cli.log_keys import add_keys, retire_keys
 from provenance.cli.log_monitor import monitor
 from provenance.cli.log_prune import prune
 from provenance.cli.log_query import query
+from provenance.cli.log_refill import refill
 from provenance.cli.log_serve import serve
 from provenance.cli.log_timestamp import timestamp, timestamps
 from provenance.cli.options import common, force_option, open_site, site_option
@@ -401,7 +403,9 @@ def _read_note(path: Path) -> bytes:
 
 log.add_command(add_keys)
 log.add_command(retire_keys)
+log.add_command(erase)
 log.add_command(query)
+log.add_command(refill)
 log.add_command(monitor)
 log.add_command(serve)
 log.add_command(timestamp)

@@ -255,3 +255,50 @@ def test_only_what_is_found_or_unknown_makes_the_file_be_written_anew(
     site.log.erase(site.statement(Event.ERASED, site.archivist, full), at=site.now)
     site.log.erase(statement, at=site.now)
     assert scrubbed == [(), (hash_leaf(b"a"), hash_leaf(b"a")[-6:] + full[:6])]
+
+
+def test_many_are_erased_with_one_cleaning(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    scrubbed: list[int | None] = []
+    real = Database.scrub
+
+    def watched(self: Database, secrets: Any) -> None:
+        scrubbed.append(None if secrets is None else len(secrets))
+        real(self, secrets)
+
+    monkeypatch.setattr(Database, "scrub", watched)
+    objects = [site.seal(annex=TEXT, pseudonyms=(hash_leaf(b"%d" % n),))[0] for n in range(20)]
+    secrets = [secret for object_id in objects for secret in _kept(site, object_id)]
+
+    def batches(of: list[bytes]) -> Any:
+        for object_id in of:
+            yield [site.statement(Event.ERASED, site.archivist, object_id)]
+
+    (few,) = site.log.erase_all(batches(objects[:1]), at=site.now)
+    entries = list(site.log.erase_all(batches(objects[1:]), at=site.now))
+    assert [entry.index for entry in entries] == list(range(few.index + 1, few.index + 20))
+    assert scrubbed == [4, None], "a few are searched for; of many the file is written anew"
+    content = b"".join(_files(site.path).values())
+    assert not any(secret[:12] in content for secret in secrets)
+    assert site.log.audit().ok
+    with pytest.raises(UsageError):
+        list(
+            site.log.erase_all([[site.statement(Event.SENT, site.device, objects[0])]], at=site.now)
+        )
+
+
+def test_many_erasures_that_break_off_are_finished_at_the_next_opening(site: Any) -> None:
+    objects = [site.seal(annex=TEXT)[0] for _ in range(3)]
+    secrets = [secret for object_id in objects for secret in _kept(site, object_id)]
+
+    def batches() -> Any:
+        for object_id in objects:
+            yield [site.statement(Event.ERASED, site.archivist, object_id)]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(site.log.erase_all(batches(), at=site.now))
+    assert {finding.code for finding in site.log.audit().findings} == {FindingCode.ERASURE}
+    site.reopen()
+    assert site.log.audit().ok
+    content = b"".join(_files(site.path).values())
+    assert not any(secret in content for secret in secrets)

@@ -193,7 +193,7 @@ def test_without_a_quorum_it_goes_on_and_tries_again(site: Any) -> None:
         made.close()
 
 
-@pytest.mark.parametrize("error", [RolledBackError("ahead"), StoreError("damage"), KeyError()])
+@pytest.mark.parametrize("error", [RolledBackError("ahead"), KeyError()])
 def test_rolled_back_it_takes_nothing_more(site: Any, error: Exception) -> None:
     log = Failing(site.log, error)
     made = Sequencer(log, lambda: site.now, publish_seconds=0.01)  # type: ignore[arg-type]
@@ -201,6 +201,27 @@ def test_rolled_back_it_takes_nothing_more(site: Any, error: Exception) -> None:
         wait_for(lambda: not made.accepts)  # it has looked at the start
         with pytest.raises(StoreError):
             send(made, site.seals(1)[0])
+    finally:
+        made.close()
+
+
+def test_a_checkpoint_that_cannot_be_stored_only_suspends(site: Any) -> None:
+    """Registration goes on by itself; in between nothing is published that is not stored."""
+    log = Failing(site.log, StoreError("the disk is full"))
+    made = Sequencer(log, lambda: site.now, publish_seconds=0.01)  # type: ignore[arg-type]
+    try:
+        first, second = site.seals(2)
+        index = send(made, first).result(10)[0].index
+        wait_for(lambda: not made.accepts)
+        with pytest.raises(BusyError, match="the disk is full"):
+            send(made, second)
+        wait_for(lambda: log.asked > 3)
+        with ledger.open_log(site.path, keys=None, annex_key=None) as reader:
+            assert reader.head().size <= index
+            log.error = None
+            wait_for(lambda: made.accepts)
+            assert reader.head().size == index + 1
+        assert send(made, second).result(10)[0].index == index + 1
     finally:
         made.close()
 

@@ -1,0 +1,76 @@
+"""A log restored from an old backup gets back the entries that a copy of it still has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from ledger import persist, store
+from ledger.database import Database
+from ledger.draft import Draft, load_tail, receive
+from ledger.entries import Submission
+from ledger.errors import StoreError, UsageError
+from ledger.instants import to_milliseconds
+from ledger.monitor import LogSource
+from ledger.tiles import root_at
+from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
+from ledger.upgrade import bring_up_to_date
+
+_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Refilled:
+    """How many entries the log had, and how many it has."""
+
+    before: int
+    size: int
+
+
+def refill_log(path: Path | str, source: LogSource, *, logs: TrustedLogs) -> Refilled:
+    """Take over the entries that ``source`` has and the log has not; all of them, or none.
+
+    Nothing is signed: the checkpoint of the source is taken over as well. It counts only as
+    ``logs`` say, with a policy under a quorum of witnesses. Annexes and pseudonyms are not in a
+    copy and stay lost. StoreError if the entries do not lead from the log to that checkpoint,
+    UsageError for another log; errors of ``open_checkpoint``.
+    """
+    database = Database.open(Path(path), writable=True)
+    try:
+        bring_up_to_date(database)
+        note = source.checkpoint()
+        head = open_checkpoint(note, logs)
+        with database.write() as connection:
+            own = store.read_log(connection)
+            if own.origin != head.origin:
+                raise UsageError(f"the copy is of {head.origin}, the log is {own.origin}")
+            before = store.read_head(connection).size
+            size = _take_over(connection, source, note, head)
+    finally:
+        database.close()
+    return Refilled(before, size)
+
+
+def _take_over(connection: Connection, source: LogSource, note: bytes, head: TrustedHead) -> int:
+    tail = load_tail(connection, None)
+    size = tail.head.size
+    if head.size <= size:
+        if root_at(head.size, store.tile_reader(connection)) != head.root:
+            raise StoreError(f"the copy's {head.size} entries are not those of the log")
+        return size
+    at = tail.head.updated_at if head.cosigned_at is None else to_milliseconds(head.cosigned_at)
+    statements = iter(source.statements(size, head.size))
+    while batch := list(islice(statements, _BATCH)):
+        arrivals = [receive(Submission(each), tail.keyring) for each in batch]
+        draft = Draft(connection, tail, site_key=None)
+        draft.look_up(arrivals)
+        for arrival in arrivals:
+            draft.admit(arrival)
+        tail = draft.write(at=at)
+    if (tail.head.size, tail.head.root) != (head.size, head.root):
+        raise StoreError("the log and the entries of the copy do not lead to its checkpoint")
+    persist.write_checkpoint(connection, head.size, note)
+    return head.size
