@@ -81,6 +81,7 @@ from ledger.statement import (
 )
 from ledger.tile_folder import TileFolder
 from ledger.trusted_logs import TrustedHead, TrustedLog, TrustedLogs, open_checkpoint
+from ledger.verifiers import Verifiers
 from ledger.witness import Witness, create_witness, open_witness, origin_hash
 from ledger.witness_request import AddCheckpoint, parse_add_checkpoint
 from ledger.witness_rules import Answer
@@ -153,6 +154,7 @@ __all__ = [
     "UsageError",
     "VerificationKey",
     "VerifiedNote",
+    "Verifiers",
     "Witness",
     "WitnessError",
     "Witnesses",

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
 from ledger import schema, store
 from ledger.audit_aside import check_aside, check_database, check_types, check_types_from
-from ledger.audit_chains import ChainAudit, StatementRow
+from ledger.audit_chains import ChainAudit, Page, StatementRow
 from ledger.audit_start import check_earlier, grown_from, replay_keys
 from ledger.audit_state import AuditState
 from ledger.audit_tree import TreeAudit
 from ledger.errors import StoreError, UsageError
 from ledger.findings import AuditReport, FindingCode, Findings
 from ledger.links import HASH_SIZE
-from ledger.merkle import EMPTY_ROOT, hash_leaf
+from ledger.merkle import EMPTY_ROOT
 from ledger.tiles import TILE_WIDTH, TreeBuilder
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
+from ledger.verifiers import Verifiers
 
 Progress = Callable[[int, int], None]
 
@@ -32,6 +34,7 @@ def audit_log(
     site_key: bytes | None,
     held: Sequence[bytes],
     progress: Progress | None,
+    verifiers: Verifiers | None,
 ) -> AuditReport:
     """Return what is not as it must be; the connection holds one snapshot throughout."""
     roots = _by_size([_open(note, row, trusted) for note in held])
@@ -43,7 +46,8 @@ def audit_log(
     check_database(connection, findings)
     chains = ChainAudit(connection, findings, row.genesis_kid)
     tree = TreeAudit(connection, findings, trusted, roots, TreeBuilder())
-    covered = _read(connection, findings, chains, tree, head, start=0, progress=progress)
+    reader = _Reader(connection, findings, chains, verifiers)
+    covered = _read(reader, tree, head, start=0, progress=progress)
     check_aside(connection, findings, site_key=site_key, erased=chains.erased)
     state = _state(connection, findings, chains, covered)
     return AuditReport(head.size, tree.root, covered, findings.all(), state=state)
@@ -57,6 +61,7 @@ def audit_since(
     remembered: AuditState,
     held: Sequence[bytes],
     progress: Progress | None,
+    verifiers: Verifiers | None,
 ) -> AuditReport:
     """Go on from an earlier audit: read what is new, and see that the log grew from what it was.
 
@@ -78,7 +83,8 @@ def audit_since(
         later = check_earlier(connection, findings, seen, roots)
         grown = TreeAudit(connection, findings, trusted, later, tree)
         start = seen.size
-        covered = _read(connection, findings, chains, grown, head, start=start, progress=progress)
+        reader = _Reader(connection, findings, chains, verifiers)
+        covered = _read(reader, grown, head, start=start, progress=progress)
     except StoreError as error:  # an older row of a wrong type
         findings.add(None, FindingCode.DATABASE, str(error))
         return AuditReport(head.size, head.root, 0, findings.all(), seen.size)
@@ -86,10 +92,27 @@ def audit_since(
     return AuditReport(head.size, grown.root, covered, findings.all(), start, state)
 
 
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    connection: Connection
+    findings: Findings
+    chains: ChainAudit
+    verifiers: Verifiers | None
+
+    def pages(self, start: int) -> Iterator[Page]:
+        """Yield pages one behind the reading, so that ``verifiers`` are at work meanwhile."""
+        ahead: Page | None = None
+        for rows in _pages(self.connection, start):
+            page = self.chains.read(rows, self.verifiers)
+            if ahead is not None:
+                yield ahead
+            ahead = page
+        if ahead is not None:
+            yield ahead
+
+
 def _read(
-    connection: Connection,
-    findings: Findings,
-    chains: ChainAudit,
+    reader: _Reader,
     tree: TreeAudit,
     head: store.HeadRow,
     *,
@@ -97,10 +120,11 @@ def _read(
     progress: Progress | None,
 ) -> int:
     """Check all statements from ``start`` on; return how many entries are under a checkpoint."""
+    connection, findings, chains = reader.connection, reader.findings, reader.chains
     expected = start
-    for page in _pages(connection, start):
+    for page in reader.pages(start):
         leaves: list[bytes] = []
-        for each in page:
+        for place, each in enumerate(page.rows):
             if each.index >= head.size:
                 words = f"a statement beyond the head, which ends at {head.size}"
                 findings.add(each.index, FindingCode.STATEMENT_EXTRA, words)
@@ -109,9 +133,9 @@ def _read(
                 words = f"the statements up to {each.index - 1} are missing"
                 findings.add(expected, FindingCode.STATEMENT_MISSING, words)
                 leaves.extend(_stored_leaves(connection, expected, each.index))
-            leaves.append(hash_leaf(each.encoded))
+            leaves.append(page.leaf_hash(place))
             expected = each.index + 1
-        chains.check([each for each in page if 0 <= each.index < head.size])
+        chains.check(page, below=head.size)
         tree.extend(leaves)
         if progress is not None:
             progress(expected, head.size)

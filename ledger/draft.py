@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -18,6 +18,9 @@ from ledger.links import FIRST, Link
 from ledger.roles import ABOUT_THE_LOG, Event
 from ledger.statement import Statement, UnverifiedStatement, parse_statement
 from ledger.tiles import TreeBuilder, builder_at
+from ledger.verifiers import Verifiers
+
+WORTH_SHARING = 8  # statements; fewer are verified sooner than they are handed over
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,31 @@ class Arrival:
     verified: Statement | None
 
 
-def receive(submission: Submission, keyring: Keyring | None) -> Arrival:
-    """Do what needs no transaction: parse, and check the signature if the key is at hand."""
+def receive(
+    submissions: Sequence[Submission], keyring: Keyring, verifiers: Verifiers | None
+) -> list[Arrival]:
+    """Do what needs no transaction: parse, and check the signatures whose keys are at hand."""
+    parsed = [_parse(each) for each in submissions]
+    if verifiers is not None and len(parsed) >= WORTH_SHARING:
+        verified = verifiers.start(parsed, [keyring.key(each.kid) for each in parsed]).verified()
+    else:
+        verified = [None] * len(parsed)
+    return [
+        Arrival(submission, statement, good or _verify(statement, keyring))
+        for submission, statement, good in zip(submissions, parsed, verified, strict=True)
+    ]
+
+
+def _parse(submission: Submission) -> UnverifiedStatement:
     parsed = parse_statement(submission.statement)
     if parsed.object_id is None and (submission.annex is not None or submission.pseudonyms):
         raise UsageError("annex and pseudonyms belong to an object; the statement names none")
-    record = keyring.records.get(parsed.kid) if keyring is not None else None
-    verified = None if record is None else rules.check_signature(parsed, record)
-    return Arrival(submission, parsed, verified)
+    return parsed
+
+
+def _verify(statement: UnverifiedStatement, keyring: Keyring) -> Statement | None:
+    record = keyring.records.get(statement.kid)
+    return None if record is None else rules.check_signature(statement, record)
 
 
 class Draft:

@@ -28,6 +28,7 @@ from ledger.statement import parse_statement
 from ledger.tiles import TreeBuilder, root_at
 from ledger.trusted_logs import open_checkpoint
 from ledger.upgrade import bring_up_to_date
+from ledger.verifiers import Verifiers
 from ledger.view import LogView
 from ledger.witnesses import Witnesses
 
@@ -48,9 +49,11 @@ class Log(LogView):
         site_key: bytes | None,
         witnesses: Witnesses | None = None,
         checkpoint_every: int | None = CHECKPOINT_EVERY,
+        verifiers: Verifiers | None = None,
     ) -> None:
         super().__init__(database, row, site_key=site_key)
         self._keys = keys
+        self._verifiers = verifiers
         self._publication = (
             None if witnesses is None else Publication(database, self._trusted, witnesses)
         )
@@ -89,7 +92,7 @@ class Log(LogView):
             raise UsageError("the log was opened without its keys, for reading only")
         tail = self._tail
         keyring = Keyring() if tail is None else tail.keyring
-        return self.append_received([receive(each, keyring) for each in submissions], at=at)
+        return self.append_received(receive(submissions, keyring, self._verifiers), at=at)
 
     def append_received(self, arrivals: Sequence[Arrival], *, at: datetime) -> list[Entry]:
         """The same for submissions that a ``Gate`` has looked at: no signature is checked twice."""
@@ -268,6 +271,7 @@ def open_log(
     annex_key: bytes | None,
     witnesses: Witnesses | None = None,
     checkpoint_every: int | None = CHECKPOINT_EVERY,
+    verifiers: Verifiers | None = None,
 ) -> Log:
     """Open a log. Without ``keys`` it can be read only, without ``annex_key`` no annex can be.
 
@@ -275,7 +279,8 @@ def open_log(
     earlier format is brought up to this one. With ``witnesses``, only cosigned checkpoints are
     published; RolledBackError if one of them has seen more of this log, or another one: then
     nothing is signed. An append that would leave ``checkpoint_every`` entries without a checkpoint
-    asks for one; with None somebody else sees to that.
+    asks for one; with None somebody else sees to that. ``verifiers`` share the signatures of a
+    batch; the caller closes them.
     """
     database = Database.open(Path(path), writable=keys is not None)
     try:
@@ -296,6 +301,7 @@ def open_log(
             site_key=annex_key,
             witnesses=witnesses,
             checkpoint_every=checkpoint_every,
+            verifiers=verifiers,
         )
         if keys is not None:
             log._checkpoint_if_witnessed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,8 +24,10 @@ from ledger.links import FIRST, HASH_SIZE, Link
 from ledger.log_keys import LogKeys
 from ledger.query import Query, bind_query
 from ledger.receipt import Receipt
+from ledger.rehash import rehash_log
 from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, consistency_path, inclusion_path, parse_tile_path
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
+from ledger.verifiers import Verifiers
 
 _PAGE = 512  # entries read at a time
 
@@ -190,13 +193,15 @@ class LogView:
         progress: Callable[[int, int], None] | None = None,
         *,
         held: Sequence[bytes] = (),
+        jobs: int = 1,
     ) -> AuditReport:
         """Check everything again, from the bytes of every statement up.
 
         ``held`` are checkpoints of this log that somebody kept elsewhere. They are what an audit
-        has to hold against an operator, who could otherwise have rewritten everything.
+        has to hold against an operator, who could otherwise have rewritten everything. With more
+        than one of ``jobs``, so many processes check signatures.
         """
-        with self._database.read() as connection:
+        with _verifiers(jobs) as verifiers, self._database.read() as connection:
             return audit_log(
                 connection,
                 self._row,
@@ -204,6 +209,7 @@ class LogView:
                 site_key=self._site_key,
                 held=held,
                 progress=progress,
+                verifiers=verifiers,
             )
 
     def audit_since(
@@ -212,13 +218,14 @@ class LogView:
         progress: Callable[[int, int], None] | None = None,
         *,
         held: Sequence[bytes] = (),
+        jobs: int = 1,
     ) -> AuditReport:
         """Check what is new since an audit that found nothing, and that the log grew from there.
 
         What was changed in rows read before is found by ``audit`` alone, unless it shows in the
         tree; so is what lies beside the statements.
         """
-        with self._database.read() as connection:
+        with _verifiers(jobs) as verifiers, self._database.read() as connection:
             return audit_since(
                 connection,
                 self._row,
@@ -226,6 +233,29 @@ class LogView:
                 remembered=remembered,
                 held=held,
                 progress=progress,
+                verifiers=verifiers,
+            )
+
+    def rehash(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        held: Sequence[bytes] = (),
+        jobs: int = 1,
+    ) -> AuditReport:
+        """Hash every statement again and compare tiles, head, newest checkpoint and ``held``.
+
+        Neither signatures of statements nor links are looked at: that is what ``audit`` is for.
+        """
+        with self._database.read() as connection:
+            return rehash_log(
+                connection,
+                self._row,
+                trusted=self._trusted,
+                held=held,
+                progress=progress,
+                place=self._database.path,
+                jobs=jobs,
             )
 
     def export(self, directory: Path | str) -> None:
@@ -266,6 +296,10 @@ class LogView:
     def _ask(self, question: Callable[[Connection, _Key], _Answer], key: _Key) -> _Answer:
         with self._database.read() as connection:
             return question(connection, key)
+
+
+def _verifiers(jobs: int) -> AbstractContextManager[Verifiers | None]:
+    return nullcontext() if jobs == 1 else Verifiers(jobs)
 
 
 def _logged(record: KeyRecord) -> LoggedKey:

@@ -171,11 +171,26 @@ def prove(
     help="What the auditor remembers: read if there, written after an audit without findings.",
 )
 @click.option("--full", is_flag=True, help="Read everything, although --state remembers an audit.")
+@click.option("--hashes", is_flag=True, help="Hash every statement again, and check nothing else.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1, max=256),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that share the work.",
+)
 @site_option
 @common
 @click.pass_obj
 def audit(
-    session: Session, held: tuple[Path, ...], state: Path | None, full: bool, site: Path | None
+    session: Session,
+    held: tuple[Path, ...],
+    state: Path | None,
+    full: bool,
+    hashes: bool,
+    jobs: int,
+    site: Path | None,
 ) -> int:
     """Check the whole log again: every hash, signature, link, role, tile, checkpoint.
 
@@ -187,14 +202,20 @@ def audit(
     hashes stay as they were, and what lies beside the statements, is found with --full alone. The
     file is the auditor's: keep it where the operator cannot write.
 
+    --hashes is some twenty times quicker: it hashes all statements and compares tiles, head, newest
+    checkpoint and --held. Signatures of statements, links and roles are not looked at.
+
     \b
     Examples
       radseal log audit --site /srv/radseal
+      radseal log audit --site /srv/radseal --hashes --jobs 4
       radseal log audit --site /srv/radseal --held checkpoint-2026-06-01
       radseal log audit --site /srv/radseal --state ~/radseal.audit
     """
     from ledger import parse_audit_state
 
+    if hashes and state is not None:
+        raise click.UsageError("--state remembers whole audits: --hashes is none")
     records = open_site(site).records()
     notes = [_read_note(path) for path in held]
     before = None
@@ -212,20 +233,24 @@ def audit(
                 progress.advance(checked - done)
                 done = checked
 
-            if before is None:
-                report = opened.audit(heard, held=notes)
+            if hashes:
+                report = opened.rehash(heard, held=notes, jobs=jobs)
+            elif before is None:
+                report = opened.audit(heard, held=notes, jobs=jobs)
             elif full:
-                report = opened.audit(heard, held=[*notes, before.checkpoint])
+                report = opened.audit(heard, held=[*notes, before.checkpoint], jobs=jobs)
             else:
-                report = opened.audit_since(before, heard, held=notes)
+                report = opened.audit_since(before, heard, held=notes, jobs=jobs)
     if state is not None and report.state is not None:
         write_whole(state, bytes(report.state), overwrite=True)
     checkpoints = len(notes) + (before is not None)
     code = 0 if report.ok else ALTERED
     if session.as_json:
-        print_json(document("log-audit", _audit_answer(report, checkpoints), exit_code=code))
+        print_json(
+            document("log-audit", _audit_answer(report, checkpoints, hashes=hashes), exit_code=code)
+        )
     else:
-        _print_audit(report, checkpoints)
+        _print_audit(report, checkpoints, hashes=hashes)
     return code
 
 
@@ -300,13 +325,13 @@ def _index_of(entry: str, opened: "Log") -> int:
     return int(entry)
 
 
-def _print_audit(report: "AuditReport", held: int) -> None:
+def _print_audit(report: "AuditReport", held: int, *, hashes: bool) -> None:
     words = "log audit: no findings" if report.ok else "log audit: FINDINGS"
     say(coloured("pass" if report.ok else "FAIL") + f"  {words}")
     facts(
         [
             ("entries", f"{report.size}, {report.covered} of them under a checkpoint"),
-            ("read", _extent(report)),
+            ("read", "the hashes of everything" if hashes else _extent(report)),
             ("root", report.root.hex()),
             ("held checkpoints", held or "none: this audit proves nothing against the operator"),
         ]
@@ -325,9 +350,10 @@ def _extent(report: "AuditReport") -> str:
     return f"{new} new entries; of the {report.start} before, that their tree is the one seen last"
 
 
-def _audit_answer(report: "AuditReport", held: int) -> dict[str, object]:
+def _audit_answer(report: "AuditReport", held: int, *, hashes: bool) -> dict[str, object]:
     return {
         "ok": report.ok,
+        "checked": "hashes" if hashes else "everything",
         "size": report.size,
         "covered": report.covered,
         "start": report.start,
