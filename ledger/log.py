@@ -156,23 +156,23 @@ class Log(LogView):
             self._signed = size
             return note
 
-    def prove(self, index: int, *, size: int | None = None) -> bytes:
-        """Return the receipt of an entry: a tlog-proof under the newest checkpoint.
+    def prove_each(self, indices: Sequence[int], *, size: int | None = None) -> tuple[bytes, ...]:
+        """Return the receipts of entries: tlog-proofs under the newest checkpoint.
 
         ``size`` asks for the stored checkpoint of exactly that size. NotFoundError if the
-        checkpoint is not there or does not reach the entry. While witnesses cannot be reached,
-        the checkpoint that was published last will do, if it reaches the entry.
+        checkpoint is not there or does not reach an entry. While witnesses cannot be reached,
+        the checkpoint that was published last will do, if it reaches the entries.
         """
         try:
-            return super().prove(index, size=size)
+            return super().prove_each(indices, size=size)
         except WitnessError:
             note = super().checkpoint()
             published = self._open(note).size
             if self._publication is None or not self._publication.holds(note):
                 raise
-            if index >= published:
+            if any(index >= published for index in indices):
                 raise
-            return super().prove(index, size=published)
+            return super().prove_each(indices, size=published)
 
     def _checkpoint_if_witnessed(self) -> None:
         """Sign what is not signed; if no quorum of witnesses answers, that can wait."""

@@ -65,12 +65,14 @@ def rehash_log(
         _Part(place, start, min(start + PART, head.size)) for start in range(0, head.size, PART)
     ]
     done = 0
-    for part, found in _each(connection, parts, jobs):
-        for finding in found:
-            findings.add(finding.index, finding.code, finding.words)
+    found: dict[int, Sequence[Finding]] = {}
+    for part, answer in _each(connection, parts, jobs):
+        found[part.start] = answer
         done += part.stop - part.start
         if progress is not None:
             progress(done, head.size)
+    for finding in (finding for start in sorted(found) for finding in found[start]):
+        findings.add(finding.index, finding.code, finding.words)
     read = store.tile_reader(connection)
     try:
         _compare_above(head.size, read, findings)
@@ -96,8 +98,17 @@ def _each(
             yield part, _rehash(connection, part.start, part.stop)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        yield from zip(parts, pool.map(_rehash_elsewhere, parts), strict=True)
+    with ProcessPoolExecutor(jobs - 1, mp_context=context) as pool:
+        waiting = {pool.submit(_rehash_elsewhere, part): part for part in parts}
+        while waiting:
+            # the last part that no process has begun is done here
+            mine = next((each for each in reversed(waiting) if each.cancel()), None)
+            if mine is not None:
+                part = waiting.pop(mine)
+                yield part, _rehash(connection, part.start, part.stop)
+            done = [each for each in waiting if each.done()] if mine else list(waiting)
+            for each in done:
+                yield waiting.pop(each), each.result()
 
 
 def _rehash_elsewhere(part: _Part) -> Sequence[Finding]:

@@ -79,8 +79,17 @@ class LogView:
         ``size`` asks for the stored checkpoint of exactly that size. NotFoundError if the
         checkpoint is not there or does not reach the entry.
         """
-        note, _, path = self._place(index, size)
-        return bytes(Receipt(index, path, note))
+        return self.prove_each((index,), size=size)[0]
+
+    def prove_each(self, indices: Sequence[int], *, size: int | None = None) -> tuple[bytes, ...]:
+        """Return the receipts of entries under one checkpoint, as ``prove``; tiles are read once.
+
+        For the history of an image, say: a hundred receipts cost little more than ten.
+        """
+        note, _, paths = self._places(indices, size)
+        return tuple(
+            bytes(Receipt(index, path, note)) for index, path in zip(indices, paths, strict=True)
+        )
 
     def receipt(self, entry: Entry) -> bytes:
         """Return the receipt of an entry, as ``prove``; a log elsewhere has this, too."""
@@ -90,20 +99,24 @@ class LogView:
         """Return the same proof as a COSE receipt, which ``keys`` sign anew (RFC 9942)."""
         if (keys.origin, keys.vkeys) != (self._row.origin, self._row.vkeys):
             raise UsageError(f"these are not the keys of the log {self.origin}")
-        _, head, path = self._place(index, size)
+        _, head, (path,) = self._places((index,), size)
         return sign_cose_receipt(keys, index=index, size=head.size, path=path, root=head.root)
 
-    def _place(self, index: int, size: int | None) -> tuple[bytes, TrustedHead, tuple[bytes, ...]]:
-        """Return a signed checkpoint, what it says, and the path from an entry to its root."""
+    def _places(
+        self, indices: Sequence[int], size: int | None
+    ) -> tuple[bytes, TrustedHead, list[tuple[bytes, ...]]]:
+        """Return a signed checkpoint, what it says, and the paths from entries to its root."""
         newest = self.checkpoint() if size is None else None
         with self._database.read() as connection:
             note = newest or store.read_checkpoint(connection, size or 0)
             if note is None:
                 raise NotFoundError(f"no checkpoint of size {size} was signed")
             head = self._open(note)
-            if not 0 <= index < head.size:
-                raise NotFoundError(f"no entry {index} under the checkpoint of {head.size}")
-            return note, head, inclusion_path(index, head.size, store.tile_reader(connection))
+            for index in indices:
+                if not 0 <= index < head.size:
+                    raise NotFoundError(f"no entry {index} under the checkpoint of {head.size}")
+            read = store.tile_reader(connection)
+            return note, head, [inclusion_path(index, head.size, read) for index in indices]
 
     def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
         """Return the hashes that join the roots at two sizes (RFC 9162, section 2.1.4)."""

@@ -35,6 +35,7 @@ def single(plan: Plan) -> list[Row]:
 
         found = beside(plan.limits.f, turn, turns=plan.turns)
     p50, p99 = 1e3 * quantile(times, 0.5), 1e3 * quantile(times, 0.99)
+    words = f"p50 {p50:.2f} ms; fdatasync alone has p99 {plan.limits.f_p99():.1f} ms"
     return [
         Row(
             "one durable event, every check",
@@ -44,7 +45,7 @@ def single(plan: Plan) -> list[Row]:
             0.30,
             f"F {found.limit:,.0f}/s beside it",
         ),
-        Row("its time, p99", f"{p99:.1f} ms", p99, "ms", 10, f"p50 {p50:.2f} ms"),
+        Row("its time, p99", f"{p99:.1f} ms", p99, "ms", 10, words),
     ]
 
 

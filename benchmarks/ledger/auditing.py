@@ -103,8 +103,7 @@ def custody(plan: Plan) -> list[Row]:
         times = [1e3 * timed(lambda: log.events(ASKED)) for _ in range(500)]
 
         def prove() -> None:
-            for entry in log.events(ASKED):
-                log.prove(entry.index)
+            log.prove_each([entry.index for entry in log.events(ASKED)])
 
         proven = [1e3 * timed(prove) for _ in range(20)]
     p99, slow = quantile(times, 0.99), quantile(proven, 0.99)

@@ -41,6 +41,17 @@ class Limits:
 
             return rate(write)
 
+    def f_p99(self) -> float:
+        """Return the time, in ms, that 99 of 100 such writes do not exceed."""
+        with tempfile.NamedTemporaryFile(dir=self.folder) as file:
+            descriptor = file.fileno()
+
+            def write() -> None:
+                os.write(descriptor, _BLOCK)
+                os.fdatasync(descriptor)
+
+            return 1e3 * quantile([timed(write) for _ in range(500)], 0.99)
+
     def s(self) -> float:
         """Return SHA-256 of 600 bytes per second."""
         return rate(lambda: hashlib.sha256(_BLOCK).digest())

@@ -62,7 +62,8 @@ def test_a_held_checkpoint_of_another_tree(site: Any, log: Any) -> None:
 
 def test_processes_find_the_same(site: Any, log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rehash, "PART", 256)  # of the process that hands out the work
-    _change(site.path, "UPDATE radseal_statement SET encoded = ? WHERE idx = 270", b"x")
+    for index in (7, 270):
+        _change(site.path, f"UPDATE radseal_statement SET encoded = x'00' WHERE idx = {index}")
     one, two = log.rehash(jobs=1), log.rehash(jobs=2)
     assert not one.ok
     assert one == two
