@@ -15,6 +15,7 @@ from ledger.errors import MalformedError, StoreError
 from ledger.keyring import KeyRecord, Keyring
 from ledger.keys import VerificationKey
 from ledger.links import FIRST, Link
+from ledger.prepared import PreparedQuestion
 from ledger.roles import Role
 from ledger.tiles import TileReader
 
@@ -60,17 +61,20 @@ def read_log(connection: Connection) -> LogRow:
     return LogRow(row.origin, row.genesis_kid, tuple(row.vkeys.split("\n")), row.annex_key_check)
 
 
-_HEAD = select(
-    schema.head.c.size, schema.head.c.root, schema.head.c.key_events, schema.head.c.updated_at
+_HEAD = PreparedQuestion(
+    select(
+        schema.head.c.size, schema.head.c.root, schema.head.c.key_events, schema.head.c.updated_at
+    )
 )
 
 
 def read_head(connection: Connection) -> HeadRow:
     """Return the head as this transaction sees it."""
-    row = connection.execute(_HEAD).one_or_none()
+    row = _HEAD.first(connection, {})
     if row is None:
         raise StoreError("the log has lost its head")
-    return HeadRow(*row)
+    size, root, key_events, updated_at = row
+    return HeadRow(size, schema.require_bytes(root), key_events, updated_at)
 
 
 _TILE = select(schema.tile.c.hashes).where(
@@ -121,7 +125,7 @@ def _newest(column: str, seq: str) -> Select[Any, int, bytes]:
     )
 
 
-_ONE_OBJECT = (
+_ONE_OBJECT = PreparedQuestion(
     select(_S.object_seq, _S.leaf_hash)
     .where(_S.object_id == bindparam("object_id"))
     .order_by(_S.object_seq.desc())
@@ -136,9 +140,9 @@ def next_object_links(connection: Connection, objects: Sequence[bytes]) -> dict[
     links = dict.fromkeys(objects, FIRST)
     if len(links) == 1:  # the one image of a modality: the plain question is the quicker one
         (object_id,) = links
-        row = connection.execute(_ONE_OBJECT, {"object_id": object_id}).one_or_none()
+        row = _ONE_OBJECT.first(connection, {"object_id": object_id})
         if row is not None:
-            links[object_id] = Link(row[0] + 1, row[1])
+            links[object_id] = Link(row[0] + 1, schema.require_bytes(row[1]))
         return links
     for chunk in _chunks(list(links)):
         for chain, seq, leaf_hash in connection.execute(_MANY_OBJECTS, {"chains": chunk}):
