@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from benchmarks.ledger.limits import beside, quantile
+from benchmarks.ledger.limits import Processor, beside, quantile
 from benchmarks.ledger.plan import Plan
 from benchmarks.ledger.rows import Row
 from benchmarks.ledger.sealing import NOW, Sealer, make_log, opened
@@ -66,10 +66,14 @@ def batches(plan: Plan) -> list[Row]:
 
 
 def _batch(plan: Plan, log: Log, sealer: Sealer, size: int, *, helped: bool) -> Row:
+    processor = Processor()
     count = max(1, _OF_A_TURN // size if size >= 16 else _OF_A_TURN // 8)
 
     def turn() -> float:
-        return size * _append(log, [sealer.seal(size) for _ in range(count)])
+        ready = [sealer.seal(size) for _ in range(count)]
+        start = time.perf_counter()
+        processor.measure(lambda: _append(log, ready), size * count)
+        return size * count / (time.perf_counter() - start)
 
     found = beside(plan.limits.v, turn, turns=plan.turns)
     who = f"{WORKERS} workers" if helped else "one process"
@@ -79,17 +83,14 @@ def _batch(plan: Plan, log: Log, sealer: Sealer, size: int, *, helped: bool) -> 
         found.ratio,
         "V",
         (0.75 if helped else 0.5) if size >= 64 else None,
-        f"V {found.limit:,.0f}/s",
+        f"V {found.limit:,.0f}/s" + ("" if helped else f"; {processor.of_v()}"),
         [(who, size, found.ratio)],
     )
 
 
-def _append(log: Log, ready: list[list[Submission]]) -> float:
-    """Return appends a second."""
-    start = time.perf_counter()
+def _append(log: Log, ready: list[list[Submission]]) -> None:
     for submissions in ready:
         log.append(submissions, at=NOW)
-    return len(ready) / (time.perf_counter() - start)
 
 
 SECTIONS: dict[str, Callable[[Plan], list[Row]]] = {

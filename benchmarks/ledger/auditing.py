@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from statistics import median
 
-from benchmarks.ledger.limits import beside, quantile, timed
+from benchmarks.ledger.limits import Processor, beside, quantile, timed
 from benchmarks.ledger.plan import Plan
 from benchmarks.ledger.proofs import child
 from benchmarks.ledger.rows import Row
@@ -45,14 +45,19 @@ def audit(plan: Plan) -> list[Row]:
     rows = []
     with opened(path, writable=False) as log:
         for jobs in (1, 2):
+            processor = Processor()
 
-            def turn(jobs: int = jobs) -> float:
-                size = log.size
-                return size / timed(lambda: _require(log.audit(jobs=jobs).ok))
+            def turn(jobs: int = jobs, processor: Processor = processor) -> float:
+                def work() -> None:
+                    _require(log.audit(jobs=jobs).ok)
+
+                return log.size / timed(lambda: processor.measure(work, log.size))
 
             found = beside(plan.limits.v, turn, turns=plan.turns)
             who = "one process" if jobs == 1 else "two more processes"
             words = f"V {found.limit:,.0f}/s; {log.size:,} entries"
+            if jobs == 1:
+                words += f"; {processor.of_v()}"
             measured = f"{found.rate:,.0f} entries/s"
             bar = 0.8 if jobs == 1 else None
             rows.append(
