@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ledger import statement_header as header
 from ledger.cbor import encode_cbor
@@ -52,8 +52,7 @@ _PATTERN = re.compile(
 assert (SIGNATURE_SIZE, HASH_SIZE) == (64, 32)  # as the pattern spells them
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """What stands where; links and head as number and hash, the body still encoded."""
 
     algorithm: Algorithm
