@@ -18,7 +18,7 @@ from ledger.links import FIRST, Link
 from ledger.roles import ABOUT_THE_LOG, Event
 from ledger.statement import Statement, UnverifiedStatement, parse_statement
 from ledger.tiles import TreeBuilder, builder_at
-from ledger.verifiers import Verifiers
+from ledger.verifiers import Checking, Verifiers
 
 WORTH_SHARING = 8  # statements; fewer are verified sooner than they are handed over
 
@@ -63,15 +63,26 @@ def receive(
     submissions: Sequence[Submission], keyring: Keyring, verifiers: Verifiers | None
 ) -> list[Arrival]:
     """Do what needs no transaction: parse, and check the signatures whose keys are at hand."""
-    parsed = [_parse(each) for each in submissions]
-    if verifiers is not None and len(parsed) >= WORTH_SHARING:
-        verified = verifiers.start(parsed, [keyring.key(each.kid) for each in parsed]).verified()
-    else:
-        verified = [None] * len(parsed)
+    if verifiers is None or len(submissions) < WORTH_SHARING:
+        parsed = [_parse(each) for each in submissions]
+        return [
+            Arrival(s, p, _verify(p, keyring)) for s, p in zip(submissions, parsed, strict=True)
+        ]
+    middle = len(submissions) // 2
+    halves = submissions[:middle], submissions[middle:]
+    begun = [
+        _begin(half, keyring, verifiers) for half in halves
+    ]  # while one is parsed, one is checked
     return [
         Arrival(submission, statement, good or _verify(statement, keyring))
-        for submission, statement, good in zip(submissions, parsed, verified, strict=True)
+        for half, checking in zip(halves, begun, strict=True)
+        for submission, (statement, good) in zip(half, checking.answers(), strict=True)
     ]
+
+
+def _begin(half: Sequence[Submission], keyring: Keyring, verifiers: Verifiers) -> Checking:
+    parsed = [_parse(each) for each in half]
+    return verifiers.start(parsed, [keyring.key(each.kid) for each in parsed])
 
 
 def _parse(submission: Submission) -> UnverifiedStatement:

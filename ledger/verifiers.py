@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
@@ -20,8 +20,6 @@ from ledger.statement import Statement, UnverifiedStatement, as_verified
 _logger = logging.getLogger(__name__)
 
 _Task = tuple[bytes, bytes, bytes]  # public key, signature, what is signed
-
-_PARTS = 2  # that each process gets of a batch, so that none waits long for another
 
 
 class Verifiers:
@@ -57,7 +55,7 @@ class Verifiers:
     ) -> Checking:
         """Let the signature of each statement be checked whose key is given."""
         known = [place for place, key in enumerate(keys) if _fits(statements[place], key)]
-        size = max(1, -(-len(known) // (self._processes * _PARTS)))
+        size = max(1, -(-len(known) // self._processes))
         parts: list[tuple[list[int], Future[bytes]]] = []
         for at in range(0, len(known), size):
             places = known[at : at + size]
@@ -84,6 +82,10 @@ class Checking:
     ) -> None:
         self._statements = statements
         self._parts = parts
+
+    def answers(self) -> Iterator[tuple[UnverifiedStatement, Statement | None]]:
+        """Yield the statements, each with what ``verified`` says of it."""
+        return zip(self._statements, self.verified(), strict=True)
 
     def verified(self) -> list[Statement | None]:
         """Return each statement that verified; None for any other, which says nothing about it.
