@@ -77,8 +77,10 @@ def read_head(connection: Connection) -> HeadRow:
     return HeadRow(size, schema.require_bytes(root), key_events, updated_at)
 
 
-_TILE = select(schema.tile.c.hashes).where(
-    schema.tile.c.level == bindparam("level"), schema.tile.c.number == bindparam("number")
+_TILE = PreparedQuestion(
+    select(schema.tile.c.hashes).where(
+        schema.tile.c.level == bindparam("level"), schema.tile.c.number == bindparam("number")
+    )
 )
 
 
@@ -88,10 +90,10 @@ def tile_reader(connection: Connection) -> TileReader:
 
     def read(level: int, number: int) -> bytes:
         if (level, number) not in cache:
-            found = connection.execute(_TILE, {"level": level, "number": number}).scalar()
-            if not isinstance(found, bytes):
+            row = _TILE.first(connection, {"level": level, "number": number})
+            if row is None:
                 raise StoreError(f"tile {number} of level {level} is missing")
-            cache[level, number] = found
+            cache[level, number] = schema.require_bytes(row[0])
         return cache[level, number]
 
     return read
@@ -234,13 +236,13 @@ def is_erased(connection: Connection, object_id: bytes) -> bool:
 
 
 _CHECKPOINT = select(schema.checkpoint.c.size, schema.checkpoint.c.note)
+_NEWEST = PreparedQuestion(_CHECKPOINT.order_by(schema.checkpoint.c.size.desc()).limit(1))
 
 
 def newest_checkpoint(connection: Connection) -> tuple[int, bytes] | None:
     """Return size and bytes of the newest signed checkpoint."""
-    asked = _CHECKPOINT.order_by(schema.checkpoint.c.size.desc()).limit(1)
-    row = connection.execute(asked).one_or_none()
-    return None if row is None else (row[0], row[1])
+    row = _NEWEST.first(connection, {})
+    return None if row is None else (row[0], schema.require_bytes(row[1]))
 
 
 def read_checkpoint(connection: Connection, size: int) -> bytes | None:
