@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -93,6 +94,8 @@ def rehash_log(
 def _each(
     connection: Connection, parts: Sequence[_Part], jobs: int
 ) -> Iterator[tuple[_Part, Sequence[Finding]]]:
+    if jobs < 1:
+        raise UsageError("hashes are made by at least one process")
     if jobs == 1:
         for part in parts:
             yield part, _rehash(connection, part.start, part.stop)
@@ -108,7 +111,10 @@ def _each(
                 yield part, _rehash(connection, part.start, part.stop)
             done = [each for each in waiting if each.done()] if mine else list(waiting)
             for each in done:
-                yield waiting.pop(each), each.result()
+                try:
+                    yield waiting.pop(each), each.result()
+                except BrokenProcessPool as error:
+                    raise StoreError("a process that hashed was killed: ask again") from error
 
 
 def _rehash_elsewhere(part: _Part) -> Sequence[Finding]:

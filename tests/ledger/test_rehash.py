@@ -74,5 +74,10 @@ def test_a_checkpoint_of_another_log_cannot_be_held(log: Any) -> None:
 
     with pytest.raises(LedgerError):
         log.rehash(held=[log.checkpoint().replace(b"archive", b"archivf")])
-    with pytest.raises((LedgerError, UsageError)):
+    with pytest.raises(LedgerError):
         log.rehash(held=[b""])
+
+
+def test_no_process_at_all_is_a_mistake(log: Any) -> None:
+    with pytest.raises(UsageError):
+        log.rehash(jobs=0)
