@@ -1,6 +1,6 @@
 """Measure the ledger beside the machine's own limits and beside others, in one run.
 
-    python -m benchmarks.ledger                     everything (about half an hour, 12 GB)
+    python -m benchmarks.ledger                     everything (about half an hour, 5 GB)
     python -m benchmarks.ledger --quick             small logs, few turns (a few minutes)
     python -m benchmarks.ledger --entries 10000000  the log of statements that is hashed and asked
     python -m benchmarks.ledger --only Batches,Proofs
