@@ -202,7 +202,7 @@ def audit(
     hashes stay as they were, and what lies beside the statements, is found with --full alone. The
     file is the auditor's: keep it where the operator cannot write.
 
-    --hashes is some twenty times quicker: it hashes all statements and compares tiles, head, newest
+    --hashes is many times quicker: it hashes all statements and compares tiles, head, newest
     checkpoint and --held. Signatures of statements, links and roles are not looked at.
 
     \b
