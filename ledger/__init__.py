@@ -123,6 +123,7 @@ from ledger.timestamp_request import StampHash, TimestampRequest, parse_timestam
 from ledger.timestamp_token import token_of
 from ledger.trusted_logs import TrustedHead, TrustedLog, TrustedLogs, open_checkpoint
 from ledger.tsa_client import ask_tsa
+from ledger.verifiers import Verifiers
 from ledger.witness import Witness, create_witness, open_witness, origin_hash
 from ledger.witness_request import AddCheckpoint, parse_add_checkpoint
 from ledger.witness_rules import Answer
@@ -221,6 +222,7 @@ __all__ = [
     "UsageError",
     "VerificationKey",
     "VerifiedNote",
+    "Verifiers",
     "Witness",
     "WitnessError",
     "Witnesses",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection, select
 
 from ledger import schema, store
 from ledger.audit_aside import check_aside, check_database, check_types, check_types_from
-from ledger.audit_chains import ChainAudit, StatementRow
+from ledger.audit_chains import ChainAudit, Page, StatementRow
 from ledger.audit_stamps import check_timestamps
 from ledger.audit_start import check_earlier, grown_from, replay_keys
 from ledger.audit_state import AuditState
@@ -18,10 +18,11 @@ from ledger.audit_tree import TreeAudit
 from ledger.errors import StoreError, UsageError
 from ledger.findings import AuditReport, FindingCode, Findings
 from ledger.links import HASH_SIZE
-from ledger.merkle import EMPTY_ROOT, hash_leaf
+from ledger.merkle import EMPTY_ROOT
 from ledger.pruning import Archives
 from ledger.tiles import TILE_WIDTH, TreeBuilder
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
+from ledger.verifiers import Verifiers
 
 Progress = Callable[[int, int], None]
 
@@ -36,6 +37,7 @@ def audit_log(
     site_key: bytes | None,
     held: Sequence[bytes],
     progress: Progress | None,
+    verifiers: Verifiers | None,
     archives: Sequence[Path] = (),
 ) -> AuditReport:
     """Return what is not as it must be; the connection holds one snapshot throughout."""
@@ -49,7 +51,8 @@ def audit_log(
     chains = ChainAudit(connection, findings, row)
     tree = TreeAudit(connection, findings, trusted, roots, TreeBuilder())
     source = Source(connection, Archives(archives))
-    covered = _read(source, findings, chains, tree, head, start=0, progress=progress)
+    reader = _Reader(source, findings, chains, verifiers)
+    covered = _read(reader, tree, head, start=0, progress=progress)
     check_aside(connection, findings, site_key=site_key, erased=chains.erased)
     check_timestamps(connection, findings, trusted)
     state = None if source.unread else _state(connection, findings, chains, covered)
@@ -72,6 +75,7 @@ def audit_since(
     remembered: AuditState,
     held: Sequence[bytes],
     progress: Progress | None,
+    verifiers: Verifiers | None,
     archives: Sequence[Path] = (),
 ) -> AuditReport:
     """Go on from an earlier audit: read what is new, and see that the log grew from what it was.
@@ -95,7 +99,8 @@ def audit_since(
         grown = TreeAudit(connection, findings, trusted, later, tree)
         start = seen.size
         source = Source(connection, Archives(archives))
-        covered = _read(source, findings, chains, grown, head, start=start, progress=progress)
+        reader = _Reader(source, findings, chains, verifiers)
+        covered = _read(reader, grown, head, start=start, progress=progress)
     except StoreError as error:  # an older row of a wrong type
         findings.add(None, FindingCode.DATABASE, str(error))
         return AuditReport(head.size, head.root, 0, findings.all(), seen.size)
@@ -126,10 +131,11 @@ class Source:
         for page in _pages(self.connection, start):
             yield [self._found(row) if self._is_pruned(row) else row for row in page]
 
-    def leaf(self, row: StatementRow) -> bytes:
+    def leaf(self, page: Page, place: int) -> bytes:
         """Return the hash of a statement, or the stored one where there is none to hash."""
+        row = page.rows[place]
         if not self._is_pruned(row):
-            return hash_leaf(row.encoded)
+            return page.leaf_hash(place)
         self.unread += 1
         return row.leaf_hash
 
@@ -141,10 +147,27 @@ class Source:
         return row if encoded is None else replace(row, encoded=encoded)
 
 
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    source: Source
+    findings: Findings
+    chains: ChainAudit
+    verifiers: Verifiers | None
+
+    def pages(self, start: int) -> Iterator[Page]:
+        """Yield pages one behind the reading, so that ``verifiers`` are at work meanwhile."""
+        ahead: Page | None = None
+        for rows in self.source.pages(start):
+            page = self.chains.read(rows, self.verifiers, minimum=self.source.minimum)
+            if ahead is not None:
+                yield ahead
+            ahead = page
+        if ahead is not None:
+            yield ahead
+
+
 def _read(
-    source: Source,
-    findings: Findings,
-    chains: ChainAudit,
+    reader: _Reader,
     tree: TreeAudit,
     head: store.HeadRow,
     *,
@@ -152,11 +175,11 @@ def _read(
     progress: Progress | None,
 ) -> int:
     """Check all statements from ``start`` on; return how many entries are under a checkpoint."""
+    source, findings, chains = reader.source, reader.findings, reader.chains
     expected = start
-    connection = source.connection
-    for page in source.pages(start):
+    for page in reader.pages(start):
         leaves: list[bytes] = []
-        for each in page:
+        for place, each in enumerate(page.rows):
             if each.index >= head.size:
                 words = f"a statement beyond the head, which ends at {head.size}"
                 findings.add(each.index, FindingCode.STATEMENT_EXTRA, words)
@@ -164,10 +187,10 @@ def _read(
             if each.index > expected:
                 words = f"the statements up to {each.index - 1} are missing"
                 findings.add(expected, FindingCode.STATEMENT_MISSING, words)
-                leaves.extend(_stored_leaves(connection, expected, each.index))
-            leaves.append(source.leaf(each))
+                leaves.extend(_stored_leaves(source.connection, expected, each.index))
+            leaves.append(source.leaf(page, place))
             expected = each.index + 1
-        chains.check([each for each in page if 0 <= each.index < head.size], source.minimum)
+        chains.check(page, below=head.size, minimum=source.minimum)
         tree.extend(leaves)
         if progress is not None:
             progress(expected, head.size)
@@ -175,7 +198,7 @@ def _read(
         words = f"the statements up to {head.size - 1} are missing"
         findings.add(expected, FindingCode.STATEMENT_MISSING, words)
         for at in range(expected, head.size, _PAGE):
-            tree.extend(_stored_leaves(connection, at, min(at + _PAGE, head.size)))
+            tree.extend(_stored_leaves(source.connection, at, min(at + _PAGE, head.size)))
     covered = tree.finish(head)
     chains.finish(head)
     return covered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -61,9 +62,11 @@ def _check_types_of(
     connection: Connection, findings: Findings, table: Table, rows: ColumnElement[bool]
 ) -> None:
     by_entry = "idx" in table.c
-    for column in table.c:
+    wrongs = {column: _is_wrong(column) for column in table.c}
+    if not connection.execute(select(literal(1)).where(or_(*wrongs.values()), rows).limit(1)).all():
+        return  # one look at the table, where a look for each column would be ten
+    for column, wrong in wrongs.items():
         kind = _STORAGE[column.type.__class__]
-        wrong = func.typeof(column).not_in(("null", kind))
         place = table.c.idx if by_entry else literal(None)
         for index, found in connection.execute(
             select(type_coerce(place, Integer), func.typeof(column)).where(wrong, rows).limit(_MOST)
@@ -71,6 +74,10 @@ def _check_types_of(
             words = f"{table.name}.{column.name} holds {found} where {kind} must be"
             number = index if isinstance(index, int) else None
             findings.add(number, FindingCode.DATABASE, words)
+
+
+def _is_wrong(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    return func.typeof(column).not_in(("null", _STORAGE[column.type.__class__]))
 
 
 def check_aside(

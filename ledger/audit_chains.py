@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select
@@ -15,8 +15,10 @@ from ledger.key_events import read_log_keys
 from ledger.key_sets import KeySuccession, key_lines
 from ledger.keyring import Keyring
 from ledger.links import FIRST, Link
+from ledger.merkle import hash_leaf
 from ledger.roles import ABOUT_THE_LOG, Event
-from ledger.statement import UnverifiedStatement, parse_statement
+from ledger.statement import Statement, UnverifiedStatement, parse_statement
+from ledger.verifiers import Checking, Verifiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,24 @@ class StatementRow:
     object_seq: int | None
     event: int
     claimed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Statements that follow each other: as stored, as parsed, and those whose signature holds."""
+
+    rows: Sequence[StatementRow]
+    parsed: Sequence[UnverifiedStatement | None]
+    checking: Checking | None
+
+    def leaf_hash(self, place: int) -> bytes:
+        """Return the hash of a statement, whatever it says."""
+        statement = self.parsed[place]
+        return hash_leaf(self.rows[place].encoded) if statement is None else statement.leaf_hash
+
+    def verified(self) -> Iterator[Statement | None]:
+        """Yield for each statement that could be parsed the verified one, if that is known."""
+        return iter(() if self.checking is None else self.checking.verified())
 
 
 _S = schema.statement.c
@@ -64,30 +84,42 @@ class ChainAudit:
 
     def replay(self, index: int, statement: UnverifiedStatement) -> None:
         """Take over a statement about keys from before the start."""
-        self._check_rules(index, statement)
+        self._check_rules(index, statement, None)
 
     def key_events_below(self, size: int) -> int:
         """Return how many of the first ``size`` entries change keys."""
         return sum(1 for index in self._key_events if index < size)
 
-    def check(self, rows: Sequence[StatementRow], minimum: int = 0) -> None:
-        """Check a page of statements, in their order.
+    def read(
+        self, rows: Sequence[StatementRow], verifiers: Verifiers | None, *, minimum: int
+    ) -> Page:
+        """Parse a page of statements, and let ``verifiers`` begin with what is to be checked.
 
-        Of those without bytes below the log's ``minimum`` index only the numbers are followed.
+        Those without bytes below the log's ``minimum`` index were pruned.
         """
-        parsed = []
-        for row in rows:
-            if row.encoded or row.index >= minimum:
-                parsed.append((row, self._parse(row)))
-            else:
-                parsed.append((row, None))
-        before = self._predecessors([statement for _, statement in parsed if statement])
-        for row, statement in parsed:
+        parsed = [self._parse(row) if row.encoded or row.index >= minimum else None for row in rows]
+        if verifiers is None:
+            return Page(rows, parsed, None)
+        there = [statement for statement in parsed if statement is not None]
+        keys = [self._keyring.key(statement.kid) for statement in there]
+        return Page(rows, parsed, verifiers.start(there, keys))
+
+    def check(self, page: Page, *, below: int, minimum: int) -> None:
+        """Check a page of statements, in their order, as far as their numbers are of the log.
+
+        Of those that were pruned only the numbers are followed.
+        """
+        before = self._predecessors([each for each in page.parsed if each is not None])
+        verified = page.verified()
+        for row, statement in zip(page.rows, page.parsed, strict=True):
             if statement is None:
-                if not row.encoded and row.index < minimum:
+                if not row.encoded and 0 <= row.index < minimum:
                     self._follow_pruned(row)
                 continue
-            self._check_rules(row.index, statement)
+            good = next(verified, None)
+            if not 0 <= row.index < below:
+                continue
+            self._check_rules(row.index, statement, good)
             self._check_actor_link(row.index, statement)
             self._check_object_link(row.index, statement, before)
             self._check_index(row, statement)
@@ -142,7 +174,9 @@ class ChainAudit:
                 found[leaf] = index, object_id, seq
         return found
 
-    def _check_rules(self, index: int, statement: UnverifiedStatement) -> None:
+    def _check_rules(
+        self, index: int, statement: UnverifiedStatement, verified: Statement | None
+    ) -> None:
         add = self._findings.add
         if index == 0:
             self._check_genesis(statement)
@@ -153,7 +187,8 @@ class ChainAudit:
             add(index, FindingCode.KEY_RANGE, str(error))
             return
         try:
-            rules.check_signature(statement, signer)
+            if verified is None:
+                rules.require_signature(statement, signer)
         except RefusedError as error:
             add(index, FindingCode.SIGNATURE, str(error))
             return

@@ -162,7 +162,11 @@ def _translated() -> Iterator[None]:
 
 def _engine(path: Path, mode: str) -> Engine:
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}&uri=true"
-    engine = create_engine(f"sqlite:///{uri}", connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(
+        f"sqlite:///{uri}",
+        connect_args={"timeout": BUSY_SECONDS},
+        pool_reset_on_return=None,  # every transaction was ended by ``read`` or ``write``
+    )
 
     @event.listens_for(engine, "connect")
     def connected(connection: sqlite3.Connection, _record: object) -> None:

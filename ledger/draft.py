@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -18,6 +18,9 @@ from ledger.links import FIRST, Link
 from ledger.roles import ABOUT_THE_LOG, Event
 from ledger.statement import Statement, UnverifiedStatement, parse_statement
 from ledger.tiles import TreeBuilder, builder_at
+from ledger.verifiers import Checking, Verifiers
+
+WORTH_SHARING = 8  # statements; fewer are verified sooner than they are handed over
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,42 @@ class Arrival:
     verified: Statement | None
 
 
-def receive(submission: Submission, keyring: Keyring | None) -> Arrival:
-    """Do what needs no transaction: parse, and check the signature if the key is at hand."""
+def receive(
+    submissions: Sequence[Submission], keyring: Keyring, verifiers: Verifiers | None
+) -> list[Arrival]:
+    """Do what needs no transaction: parse, and check the signatures whose keys are at hand."""
+    if verifiers is None or len(submissions) < WORTH_SHARING:
+        parsed = [_parse(each) for each in submissions]
+        return [
+            Arrival(s, p, _verify(p, keyring)) for s, p in zip(submissions, parsed, strict=True)
+        ]
+    middle = len(submissions) // 2
+    halves = submissions[:middle], submissions[middle:]
+    begun = [
+        _begin(half, keyring, verifiers) for half in halves
+    ]  # while one is parsed, one is checked
+    return [
+        Arrival(submission, statement, good or _verify(statement, keyring))
+        for half, checking in zip(halves, begun, strict=True)
+        for submission, (statement, good) in zip(half, checking.answers(), strict=True)
+    ]
+
+
+def _begin(half: Sequence[Submission], keyring: Keyring, verifiers: Verifiers) -> Checking:
+    parsed = [_parse(each) for each in half]
+    return verifiers.start(parsed, [keyring.key(each.kid) for each in parsed])
+
+
+def _parse(submission: Submission) -> UnverifiedStatement:
     parsed = parse_statement(submission.statement)
     if parsed.object_id is None and (submission.annex is not None or submission.pseudonyms):
         raise UsageError("annex and pseudonyms belong to an object; the statement names none")
-    record = keyring.records.get(parsed.kid) if keyring is not None else None
-    verified = None if record is None else rules.check_signature(parsed, record)
-    return Arrival(submission, parsed, verified)
+    return parsed
+
+
+def _verify(statement: UnverifiedStatement, keyring: Keyring) -> Statement | None:
+    record = keyring.records.get(statement.kid)
+    return None if record is None else rules.check_signature(statement, record)
 
 
 class Draft:

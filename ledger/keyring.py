@@ -38,6 +38,11 @@ class Keyring:
             raise RefusedError(f"key {kid.hex()} was revoked by entry {record.revoked_index}")
         return record
 
+    def key(self, kid: bytes) -> VerificationKey | None:
+        """Return a key that was ever added, in force or not."""
+        record = self.records.get(kid)
+        return None if record is None else record.key
+
     def add(self, added: KeyAdded, *, index: int) -> Keyring:
         """Return a ring with one key more; RefusedError for a key that was ever there."""
         kid = added.key.kid

@@ -46,6 +46,7 @@ from ledger.timestamp_request import TimestampRequest
 from ledger.timestamp_token import token_of
 from ledger.trusted_logs import TrustedHead, open_checkpoint
 from ledger.upgrade import bring_up_to_date
+from ledger.verifiers import Verifiers
 from ledger.view import LogView
 from ledger.witnesses import Witnesses
 
@@ -67,9 +68,11 @@ class Log(LogView):
         site_key: bytes | None,
         witnesses: Witnesses | None = None,
         checkpoint_every: int | None = CHECKPOINT_EVERY,
+        verifiers: Verifiers | None = None,
     ) -> None:
         super().__init__(database, row, site_key=site_key)
         self._keys = keys
+        self._verifiers = verifiers
         self._publication = (
             None if witnesses is None else Publication(database, self._trusted, witnesses)
         )
@@ -108,7 +111,7 @@ class Log(LogView):
             raise UsageError("the log was opened without its keys, for reading only")
         tail = self._tail
         keyring = Keyring() if tail is None else tail.keyring
-        return self.append_received([receive(each, keyring) for each in submissions], at=at)
+        return self.append_received(receive(submissions, keyring, self._verifiers), at=at)
 
     def append_received(self, arrivals: Sequence[Arrival], *, at: datetime) -> list[Entry]:
         """The same for submissions that a ``Gate`` has looked at: no signature is checked twice."""
@@ -163,7 +166,7 @@ class Log(LogView):
         parsed = parse_statement(statement)
         if parsed.event is not Event.LOG_KEYS or read_log_keys(parsed.body) != keys.sets:
             raise UsageError("the statement does not announce these keys")
-        arrival = receive(Submission(statement), None)
+        (arrival,) = receive([Submission(statement)], Keyring(), None)
         with self._lock:
             with self._database.write() as connection:
                 if store.read_vkeys(connection) != self._row.vkeys:
@@ -194,7 +197,7 @@ class Log(LogView):
         for batch in batches:
             if any(parse_statement(each).event is not Event.ERASED for each in batch):
                 raise UsageError("to erase takes statements of the event erased")
-            arrivals = [receive(Submission(each), None) for each in batch]
+            arrivals = receive([Submission(each) for each in batch], Keyring(), None)
             entries, draft = self._append(arrivals, at=at)
             fresh += draft.erased.values()
             destroyed += draft.destroyed
@@ -283,23 +286,23 @@ class Log(LogView):
             raise StoreError(f"the checkpoint of {head.size} is gone")
         return note
 
-    def prove(self, index: int, *, size: int | None = None) -> bytes:
-        """Return the receipt of an entry: a tlog-proof under the newest checkpoint.
+    def prove_each(self, indices: Sequence[int], *, size: int | None = None) -> tuple[bytes, ...]:
+        """Return the receipts of entries: tlog-proofs under the newest checkpoint.
 
         ``size`` asks for the stored checkpoint of exactly that size. NotFoundError if the
-        checkpoint is not there or does not reach the entry. While witnesses cannot be reached,
-        the checkpoint that was published last will do, if it reaches the entry.
+        checkpoint is not there or does not reach an entry. While witnesses cannot be reached,
+        the checkpoint that was published last will do, if it reaches the entries.
         """
         try:
-            return super().prove(index, size=size)
+            return super().prove_each(indices, size=size)
         except WitnessError:
             note = super().checkpoint()
             published = self._open(note).size
             if self._publication is None or not self._publication.holds(note):
                 raise
-            if index >= published:
+            if any(index >= published for index in indices):
                 raise
-            return super().prove(index, size=published)
+            return super().prove_each(indices, size=published)
 
     def _require_witnesses_as_before(self) -> None:
         """Return only if the log has a policy, or published without one so far."""
@@ -426,6 +429,7 @@ def open_log(
     annex_key: bytes | None,
     witnesses: Witnesses | None = None,
     checkpoint_every: int | None = CHECKPOINT_EVERY,
+    verifiers: Verifiers | None = None,
 ) -> Log:
     """Open a log. Without ``keys`` it can be read only, without ``annex_key`` no annex can be.
 
@@ -434,7 +438,8 @@ def open_log(
     published; RolledBackError if one of them has seen more of this log, or another one: then
     nothing is signed. A log that had witnesses before is refused without: UsageError. An append
     that would leave ``checkpoint_every`` entries without a checkpoint asks for one; with None
-    somebody else sees to that.
+    somebody else sees to that. ``verifiers`` share the signatures of a
+    batch; the caller closes them.
     """
     database = Database.open(Path(path), writable=keys is not None)
     try:
@@ -453,6 +458,7 @@ def open_log(
             site_key=annex_key,
             witnesses=witnesses,
             checkpoint_every=checkpoint_every,
+            verifiers=verifiers,
         )
         if keys is not None:
             if not log._holds(keys):

@@ -10,20 +10,21 @@ from ledger import schema
 from ledger.annexes import SealedAnnex
 from ledger.errors import StoreError
 from ledger.keyring import Keyring
+from ledger.prepared import PreparedWrite
 from ledger.store import HeadRow, LogRow
 from ledger.tiles import TILE_HEIGHT, TILE_WIDTH
 
 Row = dict[str, object]
 
-_INSERT_STATEMENT = insert(schema.statement)
-_INSERT_TILE = insert(schema.tile)
-_UPDATE_TILE = (
+_INSERT_STATEMENT = PreparedWrite(insert(schema.statement))
+_INSERT_TILE = PreparedWrite(insert(schema.tile))
+_UPDATE_TILE = PreparedWrite(
     update(schema.tile)
     .where(schema.tile.c.level == bindparam("of_level"))
     .where(schema.tile.c.number == bindparam("of_number"))
     .values(hashes=bindparam("new_hashes"))
 )
-_MOVE_HEAD = (
+_MOVE_HEAD = PreparedWrite(
     update(schema.head)
     .where(schema.head.c.size == bindparam("old_size"))
     .values(
@@ -70,16 +71,14 @@ def write_first_head(connection: Connection, head: HeadRow) -> None:
 
 def move_head(connection: Connection, old: HeadRow, new: HeadRow) -> None:
     """Compare and set: nobody else can have moved it, and if somebody has, nothing is written."""
-    moved = connection.execute(
-        _MOVE_HEAD,
-        {
-            "old_size": old.size,
-            "new_size": new.size,
-            "new_root": new.root,
-            "new_key_events": new.key_events,
-            "new_updated_at": new.updated_at,
-        },
-    )
+    values = {
+        "old_size": old.size,
+        "new_size": new.size,
+        "new_root": new.root,
+        "new_key_events": new.key_events,
+        "new_updated_at": new.updated_at,
+    }
+    moved = _MOVE_HEAD.run(connection, [values])
     if moved.rowcount != 1:
         raise StoreError("the head moved under the write lock")
 
@@ -110,7 +109,7 @@ def write_keys(connection: Connection, before: Keyring, after: Keyring) -> None:
 
 def write_statements(connection: Connection, rows: Sequence[Row]) -> None:
     """Write statements with their query index."""
-    connection.execute(_INSERT_STATEMENT, rows)
+    _INSERT_STATEMENT.run(connection, rows)
 
 
 def write_tiles(
@@ -125,9 +124,9 @@ def write_tiles(
         else:
             new.append({"level": level, "number": number, "hashes": hashes})
     if grown:
-        connection.execute(_UPDATE_TILE, grown)
+        _UPDATE_TILE.run(connection, grown)
     if new:
-        connection.execute(_INSERT_TILE, new)
+        _INSERT_TILE.run(connection, new)
 
 
 def write_erasures(connection: Connection, erased: Mapping[bytes, int]) -> tuple[bytes, ...]:

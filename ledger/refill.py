@@ -14,7 +14,10 @@ from ledger.draft import Draft, load_tail, receive
 from ledger.entries import Submission
 from ledger.errors import StoreError, UsageError
 from ledger.instants import to_milliseconds
+from ledger.key_events import read_log_keys
+from ledger.key_sets import KeySuccession, group_keys, key_lines, read_key_lines
 from ledger.monitor import LogSource
+from ledger.roles import Event
 from ledger.tiles import root_at
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
 from ledger.upgrade import bring_up_to_date
@@ -62,15 +65,22 @@ def _take_over(connection: Connection, source: LogSource, note: bytes, head: Tru
             raise StoreError(f"the copy's {head.size} entries are not those of the log")
         return size
     at = tail.head.updated_at if head.cosigned_at is None else to_milliseconds(head.cosigned_at)
+    lines = store.read_vkeys(connection)
+    sets = group_keys(read_key_lines(lines)).get(head.origin, ())
+    succession = KeySuccession(head.origin, sets)
     statements = iter(source.statements(size, head.size))
     while batch := list(islice(statements, _BATCH)):
-        arrivals = [receive(Submission(each), tail.keyring) for each in batch]
+        arrivals = receive([Submission(each) for each in batch], tail.keyring, None)
         draft = Draft(connection, tail, site_key=None)
         draft.look_up(arrivals)
         for arrival in arrivals:
-            draft.admit(arrival)
+            entry = draft.admit(arrival, from_operator=True)
+            if arrival.parsed.event is Event.LOG_KEYS:
+                succession.follow(read_log_keys(arrival.parsed.body), index=entry.index)
         tail = draft.write(at=at)
     if (tail.head.size, tail.head.root) != (head.size, head.root):
         raise StoreError("the log and the entries of the copy do not lead to its checkpoint")
+    if key_lines(succession.sets) != lines:
+        persist.write_vkeys(connection, key_lines(succession.sets))
     persist.write_checkpoint(connection, head.size, note)
     return head.size

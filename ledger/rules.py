@@ -11,15 +11,26 @@ from ledger.key_events import KeyAdded, read_key_added, read_key_revoked, read_l
 from ledger.keyring import KeyRecord, Keyring
 from ledger.links import FIRST, Link
 from ledger.roles import ABOUT_AN_OBJECT, ABOUT_THE_LOG, MAY_SIGN, Event, Role
-from ledger.statement import Statement, UnverifiedStatement, verify_statement
+from ledger.statement import (
+    Statement,
+    UnverifiedStatement,
+    as_verified,
+    require_signed_by,
+)
 
 _Any = UnverifiedStatement | Statement
 
 
 def check_signature(statement: UnverifiedStatement, signer: KeyRecord) -> Statement:
     """Return the verified statement; RefusedError if the signature is not the signer's."""
+    require_signature(statement, signer)
+    return as_verified(statement)
+
+
+def require_signature(statement: UnverifiedStatement, signer: KeyRecord) -> None:
+    """Return only if the signature is the signer's; RefusedError if not."""
     try:
-        return verify_statement(statement, signer.key)
+        require_signed_by(statement, signer.key)
     except SignatureError as error:
         raise RefusedError(f"signature of key {statement.kid.hex()}: {error}") from error
 

@@ -36,9 +36,14 @@ class Bytes(TypeDecorator[bytes]):
 
     def process_result_value(self, value: object, dialect: Dialect) -> bytes | None:
         """Return the bytes; StoreError for text or a number in their place."""
-        if value is None or isinstance(value, bytes):
-            return value
-        raise StoreError("the database holds text or a number where bytes must be: audit the log")
+        return None if value is None else require_bytes(value)
+
+
+def require_bytes(value: object) -> bytes:
+    """Return what a row holds where bytes must be; StoreError for text or a number."""
+    if isinstance(value, bytes):
+        return value
+    raise StoreError("the database holds text or a number where bytes must be: audit the log")
 
 
 metadata = MetaData()

@@ -7,31 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from ledger.cbor import decode_cbor, encode_cbor
+from ledger.cbor import MAX_DEPTH, decode_cbor, encode_cbor
 from ledger.cose import MAX_SIZE, encode_sign1, parse_sign1, to_be_signed
 from ledger.errors import MalformedError, SignatureError, UsageError
 from ledger.instants import from_milliseconds, to_milliseconds
 from ledger.keys import SIGNATURE_SIZE, Algorithm, Signer, VerificationKey
-from ledger.links import HASH_SIZE, Head, Link
+from ledger.links import Head, Link
 from ledger.merkle import hash_leaf
 from ledger.roles import Event
+from ledger.statement_header import protected_header, read_header
+from ledger.statement_pattern import Parts, match_statement
 
 VERSION = 1
 OBJECT_ID_SIZE = 12
-CONTENT_TYPE = "application/radseal-event+cbor"
-TYPE = "application/radseal-statement+cose"
-
-# The protected header {1: alg, 3: content type, 4: kid, 15: {1: iss, 2: sub}, 16: typ} in parts:
-# all of it but kid and object id is fixed (docs/spec/statement.md).
-_BEFORE_KID = {
-    algorithm: b"\xa5\x01" + encode_cbor(int(algorithm)) + b"\x03" + encode_cbor(CONTENT_TYPE)
-    + b"\x04\x58\x20"
-    for algorithm in Algorithm
-}  # fmt: skip
-_ISSUER = b"\x0f\xa2\x01\x78\x50urn:radseal:key:"  # text of 80 bytes, 64 of them hex
-_ABOUT_AN_OBJECT = b"\x78\x2burn:radseal:object:"  # text of 43 bytes, 24 of them hex
-_ABOUT_THE_LOG = encode_cbor("urn:radseal:log")
-_TYP = b"\x10" + encode_cbor(TYPE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +47,42 @@ class UnverifiedStatement(_Content):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement(_Content):
-    """What the holder of ``kid`` said; only ``verify_statement`` builds one."""
+    """What the holder of ``kid`` said; ``verify_statement`` and ``Verifiers`` build one."""
 
 
 def parse_statement(encoded: bytes) -> UnverifiedStatement:
     """Read a statement strictly, without judging it; MalformedError for any other bytes."""
+    if len(encoded) <= MAX_SIZE:
+        parts = match_statement(encoded)
+        if parts is not None:
+            return _from_parts(encoded, parts)
+    return parse_step_by_step(encoded)
+
+
+def _from_parts(encoded: bytes, parts: Parts) -> UnverifiedStatement:
+    link, head = parts.object_link, parts.head_seen
+    try:
+        return UnverifiedStatement(
+            encoded=encoded,
+            leaf_hash=hash_leaf(encoded),
+            algorithm=parts.algorithm,
+            kid=parts.kid,
+            event=parts.event,
+            object_id=parts.object_id,
+            object_link=None if link is None else Link(*link),
+            actor_link=Link(*parts.actor_link),
+            claimed_at=from_milliseconds(parts.claimed),
+            head_seen=None if head is None else Head(*head),
+            body=_read_body(decode_cbor(parts.body, max_size=MAX_SIZE, max_depth=MAX_DEPTH - 1)),
+            signature=parts.signature,
+            signed=parts.signed,
+        )
+    except UsageError as error:
+        raise MalformedError(str(error)) from error
+
+
+def parse_step_by_step(encoded: bytes) -> UnverifiedStatement:
+    """Do the same by the general decoder, which says what is wrong."""
     envelope = parse_sign1(encoded)
     if envelope.unprotected or envelope.payload is None:
         raise MalformedError("a statement has an empty unprotected header and carries its payload")
@@ -78,7 +97,7 @@ def parse_statement(encoded: bytes) -> UnverifiedStatement:
             5: actor_link,
             6: int(claimed),
             7: head_seen,
-            8: dict(body),
+            8: body,
             **unknown,
         } if not unknown:
             pass
@@ -90,9 +109,7 @@ def parse_statement(encoded: bytes) -> UnverifiedStatement:
         raise MalformedError(f"an object id of {len(object_id)} bytes")
     if (object_id is None) is not (object_link is None):
         raise MalformedError("an object link without an object, or an object without one")
-    if any(type(key) is not int for key in body):
-        raise MalformedError("the keys of an event's body are unsigned integers")
-    algorithm, kid = _read_header(envelope.protected, object_id)
+    algorithm, kid = read_header(envelope.protected, object_id)
     return UnverifiedStatement(
         encoded=encoded,
         leaf_hash=hash_leaf(encoded),
@@ -104,7 +121,7 @@ def parse_statement(encoded: bytes) -> UnverifiedStatement:
         actor_link=_read_link(actor_link),
         claimed_at=from_milliseconds(claimed),
         head_seen=None if head_seen is None else _read_head(head_seen),
-        body=MappingProxyType(body),
+        body=_read_body(body),
         signature=envelope.signature,
         signed=to_be_signed(envelope.protected, envelope.payload),
     )
@@ -112,9 +129,19 @@ def parse_statement(encoded: bytes) -> UnverifiedStatement:
 
 def verify_statement(statement: UnverifiedStatement, key: VerificationKey) -> Statement:
     """Return the verified statement; SignatureError unless ``key`` made the signature."""
+    require_signed_by(statement, key)
+    return as_verified(statement)
+
+
+def require_signed_by(statement: UnverifiedStatement, key: VerificationKey) -> None:
+    """Return only if ``key`` is the one the statement names, and made the signature."""
     if statement.kid != key.kid or statement.algorithm is not key.algorithm:
         raise SignatureError("the statement names another key than the one it is checked with")
     key.verify(statement.signature, statement.signed)
+
+
+def as_verified(statement: UnverifiedStatement) -> Statement:
+    """Return the statement as verified: for those alone who know that its key made it."""
     return Statement(
         encoded=statement.encoded,
         leaf_hash=statement.leaf_hash,
@@ -154,7 +181,7 @@ def sign_statement(
             8: dict(body),
         }
     )
-    protected = _protected_header(signer.algorithm, signer.kid, object_id)
+    protected = protected_header(signer.algorithm, signer.kid, object_id)
     signature = signer.sign(to_be_signed(protected, payload))
     encoded = encode_sign1(protected, payload, signature)
     try:
@@ -164,22 +191,10 @@ def sign_statement(
     return encoded
 
 
-def _protected_header(algorithm: Algorithm, kid: bytes, object_id: bytes | None) -> bytes:
-    """The one header of this signer and object, joined from parts that were encoded once."""
-    subject = _ABOUT_THE_LOG if object_id is None else _ABOUT_AN_OBJECT + object_id.hex().encode()
-    issuer = kid.hex().encode()
-    return b"".join((_BEFORE_KID[algorithm], kid, _ISSUER, issuer, b"\x02", subject, _TYP))
-
-
-def _read_header(protected: bytes, object_id: bytes | None) -> tuple[Algorithm, bytes]:
-    """Take algorithm and key id from their places, and compare all of the rest."""
-    for algorithm, before in _BEFORE_KID.items():
-        kid = protected[len(before) : len(before) + HASH_SIZE]
-        if protected.startswith(before) and len(kid) == HASH_SIZE:
-            if protected != _protected_header(algorithm, kid, object_id):
-                break
-            return algorithm, kid
-    raise MalformedError("the protected header is not one of an allowed algorithm, key and object")
+def _read_body(value: object) -> Mapping[int, object]:
+    if not isinstance(value, dict) or any(type(key) is not int for key in value):
+        raise MalformedError("the body of an event is a map with unsigned integers for keys")
+    return MappingProxyType(value)
 
 
 def _read_event(name: str) -> Event:

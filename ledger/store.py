@@ -15,6 +15,7 @@ from ledger.errors import MalformedError, StoreError
 from ledger.keyring import KeyRecord, Keyring
 from ledger.keys import VerificationKey
 from ledger.links import FIRST, Link
+from ledger.prepared import PreparedQuestion
 from ledger.roles import Role
 from ledger.tiles import TILE_WIDTH, TileReader
 
@@ -65,21 +66,26 @@ def read_vkeys(connection: Connection) -> tuple[str, ...]:
     return tuple(connection.execute(select(schema.log.c.vkeys)).scalar_one().split("\n"))
 
 
-_HEAD = select(
-    schema.head.c.size, schema.head.c.root, schema.head.c.key_events, schema.head.c.updated_at
+_HEAD = PreparedQuestion(
+    select(
+        schema.head.c.size, schema.head.c.root, schema.head.c.key_events, schema.head.c.updated_at
+    )
 )
 
 
 def read_head(connection: Connection) -> HeadRow:
     """Return the head as this transaction sees it."""
-    row = connection.execute(_HEAD).one_or_none()
+    row = _HEAD.first(connection, {})
     if row is None:
         raise StoreError("the log has lost its head")
-    return HeadRow(*row)
+    size, root, key_events, updated_at = row
+    return HeadRow(size, schema.require_bytes(root), key_events, updated_at)
 
 
-_TILE = select(schema.tile.c.hashes).where(
-    schema.tile.c.level == bindparam("level"), schema.tile.c.number == bindparam("number")
+_TILE = PreparedQuestion(
+    select(schema.tile.c.hashes).where(
+        schema.tile.c.level == bindparam("level"), schema.tile.c.number == bindparam("number")
+    )
 )
 
 
@@ -89,12 +95,13 @@ def tile_reader(connection: Connection) -> TileReader:
 
     def read(level: int, number: int) -> bytes:
         if (level, number) not in cache:
-            found = connection.execute(_TILE, {"level": level, "number": number}).scalar()
+            row = _TILE.first(connection, {"level": level, "number": number})
+            found = row[0] if row is not None else None
             if found is None and level == 0:
                 found = _pruned_tile(connection, number)
-            if not isinstance(found, bytes):
+            if found is None:
                 raise StoreError(f"tile {number} of level {level} is missing")
-            cache[level, number] = found
+            cache[level, number] = schema.require_bytes(found)
         return cache[level, number]
 
     return read
@@ -144,7 +151,7 @@ def _newest(column: str, seq: str) -> Select[Any, int, bytes]:
     )
 
 
-_ONE_OBJECT = (
+_ONE_OBJECT = PreparedQuestion(
     select(_S.object_seq, _S.leaf_hash)
     .where(_S.object_id == bindparam("object_id"))
     .order_by(_S.object_seq.desc())
@@ -159,9 +166,9 @@ def next_object_links(connection: Connection, objects: Sequence[bytes]) -> dict[
     links = dict.fromkeys(objects, FIRST)
     if len(links) == 1:  # the one image of a modality: the plain question is the quicker one
         (object_id,) = links
-        row = connection.execute(_ONE_OBJECT, {"object_id": object_id}).one_or_none()
+        row = _ONE_OBJECT.first(connection, {"object_id": object_id})
         if row is not None:
-            links[object_id] = Link(row[0] + 1, row[1])
+            links[object_id] = Link(row[0] + 1, schema.require_bytes(row[1]))
         return links
     for chunk in _chunks(list(links)):
         for chain, seq, leaf_hash in connection.execute(_MANY_OBJECTS, {"chains": chunk}):
@@ -261,13 +268,13 @@ def is_erased(connection: Connection, object_id: bytes) -> bool:
 
 
 _CHECKPOINT = select(schema.checkpoint.c.size, schema.checkpoint.c.note)
+_NEWEST = PreparedQuestion(_CHECKPOINT.order_by(schema.checkpoint.c.size.desc()).limit(1))
 
 
 def newest_checkpoint(connection: Connection) -> tuple[int, bytes] | None:
     """Return size and bytes of the newest signed checkpoint."""
-    asked = _CHECKPOINT.order_by(schema.checkpoint.c.size.desc()).limit(1)
-    row = connection.execute(asked).one_or_none()
-    return None if row is None else (row[0], row[1])
+    row = _NEWEST.first(connection, {})
+    return None if row is None else (row[0], schema.require_bytes(row[1]))
 
 
 def read_checkpoint(connection: Connection, size: int) -> bytes | None:

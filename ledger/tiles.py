@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from ledger.errors import MalformedError, StoreError, UsageError
 from ledger.links import HASH_SIZE
@@ -167,10 +168,15 @@ def _subtree(height: int, number: int, read: TileReader) -> bytes:
     content = read(level, first // TILE_WIDTH)[offset : offset + (HASH_SIZE << inner)]
     if len(content) != HASH_SIZE << inner:
         raise StoreError(f"tile {first // TILE_WIDTH} of level {level} is shorter than needed")
-    hashes = [content[at : at + HASH_SIZE] for at in range(0, len(content), HASH_SIZE)]
-    while len(hashes) > 1:
-        hashes = [hash_node(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
-    return hashes[0]
+    return perfect_root(content)
+
+
+def perfect_root(hashes: bytes) -> bytes:
+    """Return the root over hashes that lie side by side, as many as a perfect subtree has."""
+    while len(hashes) > HASH_SIZE:
+        pairs = range(0, len(hashes), 2 * HASH_SIZE)
+        hashes = b"".join([sha256(b"\x01" + hashes[i : i + 2 * HASH_SIZE]).digest() for i in pairs])
+    return hashes
 
 
 def tile_path(level: int | str, number: int, width: int) -> str:

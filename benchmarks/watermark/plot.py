@@ -1,31 +1,13 @@
 """Plots of the results, drawn as SVG."""
 
-from collections.abc import Sequence
 from html import escape
-from itertools import pairwise
 from math import log10
 from statistics import median
 
+from benchmarks.svg import COLOURS, FONT, line, polyline, svg, text
 from benchmarks.watermark.store import OURS
 from benchmarks.watermark.table import Results, fresh_of
 
-FONT = 'font-family="sans-serif" font-size="11"'
-COLOURS = (
-    "#b30000",
-    "#1f77b4",
-    "#2ca02c",
-    "#9467bd",
-    "#8c564b",
-    "#e377c2",
-    "#7f7f7f",
-    "#bcbd22",
-    "#17becf",
-    "#ff7f0e",
-    "#393b79",
-    "#637939",
-    "#8c6d31",
-    "#5254a3",
-)
 CURVES: dict[str, tuple[str, ...]] = {
     "JPEG": ("JPEG 75", "JPEG 50", "JPEG 30", "JPEG 20", "JPEG 10"),
     "JPEG 2000": ("J2K 10:1", "J2K 20:1", "J2K 40:1", "J2K 80:1"),
@@ -58,7 +40,7 @@ def heat(results: Results) -> str:
         )
     for row, attack in enumerate(results.attacks):
         y = top + row * high
-        parts.append(_text(left - 6, y + high - 4, attack, "end"))
+        parts.append(text(left - 6, y + high - 4, attack, "end"))
         for column, method in enumerate(methods):
             share = results.share(method, [attack], shared=shared)
             if not share.count:
@@ -68,10 +50,10 @@ def heat(results: Results) -> str:
                 f'<rect x="{x}" y="{y}" width="{wide - 1}" height="{high - 1}" '
                 f'fill="{_shade(value)}"/>'
             )
-            label = _text(x + wide // 2, y + high - 4, f"{100 * value:.0f}", "middle")
+            label = text(x + wide // 2, y + high - 4, f"{100 * value:.0f}", "middle")
             parts.append(label)
     size = left + len(methods) * wide + 60, top + len(results.attacks) * high + 10
-    return _svg(*size, parts)
+    return svg(*size, parts)
 
 
 def curves(results: Results) -> str:
@@ -86,14 +68,14 @@ def curves(results: Results) -> str:
     parts = []
     for number, (name, attacks) in enumerate(panels.items()):
         left, top = 50 + number % across * (wide + 40), 40 + number // across * (high + 50)
-        parts.append(_text(left, top - 8, name))
+        parts.append(text(left, top - 8, name))
         for level in (0, 50, 100):
             y = top + high * (1 - level / 100)
-            parts += [_line(left, y, left + wide, y, "#ddd"), _text(left - 5, y + 4, level, "end")]
+            parts += [line(left, y, left + wide, y, "#ddd"), text(left - 5, y + 4, level, "end")]
         steps = [left + wide * (i + 0.5) / len(attacks) for i in range(len(attacks))]
         for x, attack in zip(steps, attacks, strict=True):
             short = attack.removeprefix(f"{name} ").removesuffix(" + JPEG 75")
-            parts.append(_text(x, top + high + 14, short.removeprefix("photo "), "middle"))
+            parts.append(text(x, top + high + 14, short.removeprefix("photo "), "middle"))
         for method, colour in reversed(list(zip(methods, COLOURS, strict=False))):
             shares = [results.share(method, [attack], shared=shared) for attack in attacks]
             points = [
@@ -101,13 +83,13 @@ def curves(results: Results) -> str:
                 for x, share in zip(steps, shares, strict=True)
                 if share.count
             ]
-            parts += _polyline(points, colour, 3 if method == OURS else 1.2)
+            parts += polyline(points, colour, 3 if method == OURS else 1.2)
     rows = -(-len(panels) // across)
     bottom = 40 + rows * (high + 50)
     for number, (method, colour) in enumerate(zip(methods, COLOURS, strict=False)):
         x, y = 50 + number % 6 * 150, bottom + number // 6 * 18
-        parts += [_line(x, y, x + 18, y, colour, 3), _text(x + 24, y + 4, method)]
-    return _svg(50 + across * (wide + 40), bottom + 50, parts)
+        parts += [line(x, y, x + 18, y, colour, 3), text(x + 24, y + 4, method)]
+    return svg(50 + across * (wide + 40), bottom + 50, parts)
 
 
 def cost(results: Results) -> str:
@@ -122,11 +104,11 @@ def cost(results: Results) -> str:
             share = results.share(method, results.attacks, shared=len(results.methods) > 1).value
             points.append((method, colour, quality, log10(max(speed, 0.1)), share))
     if not points:
-        return _svg(wide, high, [])
+        return svg(wide, high, [])
     low, most = (edge(p[2] for p in points) for edge in (min, max))
     slow, fast = (edge(p[3] for p in points) for edge in (max, min))
     parts = [
-        _text(
+        text(
             left,
             18,
             "PSNR of the view (dB) to the right, ms/MP to embed upwards (log); area: share",
@@ -136,11 +118,11 @@ def cost(results: Results) -> str:
     for tick in range(int(low) // 5 * 5, int(most) + 6, 5):
         x = left + wide * _place(tick, low, most)
         if left <= x <= left + wide:
-            parts.append(_text(x, top + high + 16, tick, "middle"))
+            parts.append(text(x, top + high + 16, tick, "middle"))
     for power in range(-1, 6):
         y = top + high * (1 - _place(power, fast, slow))
         if top <= y <= top + high:
-            parts.append(_text(left - 6, y + 4, f"{10**power:g}", "end"))
+            parts.append(text(left - 6, y + 4, f"{10**power:g}", "end"))
     for method, colour, quality, speed, share in points:
         x, y = (
             left + wide * _place(quality, low, most),
@@ -150,8 +132,8 @@ def cost(results: Results) -> str:
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{colour}" opacity="0.6"/>'
         )
-        parts.append(_text(x + radius + 3, y + 4, f"{method}, {100 * share:.0f} %"))
-    return _svg(left + wide + 170, top + high + 30, parts)
+        parts.append(text(x + radius + 3, y + 4, f"{method}, {100 * share:.0f} %"))
+    return svg(left + wide + 170, top + high + 30, parts)
 
 
 def _place(value: float, low: float, high: float) -> float:
@@ -162,24 +144,3 @@ def _shade(value: float) -> str:
     """Return red for 0, yellow for 0.5, green for 1."""
     red, green = (230, 110 + 210 * value) if value < 0.5 else (230 - 260 * (value - 0.5), 215)
     return f"rgb({red:.0f},{green:.0f},110)"
-
-
-def _text(x: float, y: float, text: object, anchor: str = "start") -> str:
-    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
-    return f"<text {place} {FONT}>{escape(str(text))}</text>"
-
-
-def _line(x: float, y: float, to_x: float, to_y: float, colour: str, width: float = 1) -> str:
-    ends = f'x1="{x:.1f}" y1="{y:.1f}" x2="{to_x:.1f}" y2="{to_y:.1f}"'
-    return f'<line {ends} stroke="{colour}" stroke-width="{width}"/>'
-
-
-def _polyline(points: Sequence[tuple[float, float]], colour: str, width: float) -> list[str]:
-    dots = [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{width}" fill="{colour}"/>' for x, y in points]
-    return [_line(*a, *b, colour, width) for a, b in pairwise(points)] + dots
-
-
-def _svg(width: float, height: float, parts: Sequence[str]) -> str:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}">'
-    ground = '<rect width="100%" height="100%" fill="white"/>'
-    return "\n".join((head, ground, *parts, "</svg>", ""))

@@ -412,3 +412,12 @@ def test_log_keys_have_one_text_form(fixed_log_keys: LogKeys) -> None:
             LogKeys.generate(origin)
     with pytest.raises(UsageError):
         LogKeys.from_seeds("a", ed25519_seed=b"", mldsa44_seed=b"")
+
+
+def test_receipts_of_many_are_those_of_each(site: Any) -> None:
+    site.append(*site.seals(20))
+    indices = [3, 17, 0, 3]
+    assert site.log.prove_each(indices) == tuple(site.log.prove(index) for index in indices)
+    assert site.log.prove_each([]) == ()
+    with pytest.raises(NotFoundError):
+        site.log.prove_each([3, site.log.size])

@@ -30,6 +30,7 @@ from ledger import (
     key_added_body,
 )
 from ledger.draft import receive
+from ledger.keyring import Keyring
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def sequencer(site: Any, **limits: Any) -> Iterator[Sequencer]:
 
 
 def send(made: Sequencer, *statements: bytes) -> "Future[list[Entry]]":
-    return made.submit([receive(Submission(each), None) for each in statements])
+    return made.submit(receive([Submission(each) for each in statements], Keyring(), None))
 
 
 def test_requests_become_entries_in_their_order(site: Any) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +27,10 @@ from ledger import (
     sign_statement,
     verify_statement,
 )
+from ledger.statement import parse_step_by_step
+from ledger.statement_pattern import match_statement
 
+SIGNER = PrivateKeySigner.from_private_key(ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)))
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "statement"
 CASES = [
     case
@@ -166,3 +170,25 @@ def test_mutated_statements_are_refused_or_read_whole(encoded: bytes, data: st.D
         return
     assert isinstance(read, UnverifiedStatement)
     assert read.encoded == changed
+    assert read == parse_step_by_step(changed)
+
+
+NUMBERS = st.one_of(*(st.integers(0, 1 << bits) for bits in (5, 9, 17, 33, 62)))
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, st.booleans(), st.integers(0, 300))
+def test_the_pattern_reads_what_the_decoder_reads(
+    object_seq: int, actor_seq: int, size: int, about_an_object: bool, length: int
+) -> None:
+    encoded = sign_statement(
+        event=Event.VIEWED,
+        object_id=bytes(range(12)) if about_an_object else None,
+        object_link=Link(object_seq + 1, bytes(32)) if about_an_object else None,
+        actor_link=Link(actor_seq + 1, bytes(range(32))),
+        claimed_at=datetime.fromtimestamp(object_seq % 10**10, tz=UTC),
+        head_seen=Head(size, bytes(32)) if size % 2 else None,
+        body={1: bytes(length), 2: ["x", 1.5, {"a": None}]},
+        signer=SIGNER,
+    )
+    assert match_statement(encoded) is not None
+    assert parse_statement(encoded) == parse_step_by_step(encoded)

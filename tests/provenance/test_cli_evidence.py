@@ -325,8 +325,11 @@ def test_log_audit(site: Path, sealed: Path, tmp_path: Path) -> None:
     held.write_text(answer("log", "head", "--site", site)["checkpoint"], encoding="utf-8")
     found = answer("log", "audit", "--held", held, "--site", site)
     assert (found["ok"], found["held_checkpoints"]) == (True, 1)
+    found = answer("log", "audit", "--held", held, "--hashes", "--jobs", "2", "--site", site)
+    assert (found["ok"], found["held_checkpoints"], found["checked"]) == (True, 1, "hashes")
     held.write_bytes(b"none\n")
     assert run("log", "audit", "--held", held, "--site", site).exit_code == 2
+    assert run("log", "audit", "--hashes", "--state", held, "--site", site).exit_code == 2
 
 
 def test_log_audit_goes_on_from_its_state(site: Path, sealed: Path, tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""A log with one device that seals: real statements, signed one by one."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from ledger import (
+    FIRST,
+    Event,
+    Log,
+    LogKeys,
+    PrivateKeySigner,
+    Role,
+    Submission,
+    Verifiers,
+    Witnesses,
+    create_log,
+    hash_leaf,
+    key_added_body,
+    make_genesis,
+    open_log,
+    sign_statement,
+)
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+ORIGIN = "benchmark.example"
+ANNEX_KEY = bytes(32)
+
+
+def _signer(name: str) -> PrivateKeySigner:
+    seed = name.encode().ljust(32, b"\0")
+    return PrivateKeySigner.from_private_key(ed25519.Ed25519PrivateKey.from_private_bytes(seed))
+
+
+ARCHIVIST, DEVICE = _signer("archivist"), _signer("device")
+KEYS = LogKeys.from_seeds(ORIGIN, ed25519_seed=bytes(32), mldsa44_seed=bytes(range(32)))
+
+
+class Sealer:
+    """Makes the statements of the device, in its order."""
+
+    def __init__(self, log: Log) -> None:
+        self._link = log.actor_link(DEVICE.kid)
+
+    def seal(self, count: int = 1) -> list[Submission]:
+        """Return seals of so many new images, each linked to the one before."""
+        made = []
+        for _ in range(count):
+            statement = sign_statement(
+                event=Event.SEALED,
+                object_id=secrets.token_bytes(12),
+                object_link=FIRST,
+                actor_link=self._link,
+                claimed_at=NOW,
+                head_seen=None,
+                body={1: secrets.token_bytes(32), 2: secrets.token_bytes(32)},
+                signer=DEVICE,
+            )
+            self._link = self._link.next(hash_leaf(statement))
+            made.append(Submission(statement))
+        return made
+
+
+def make_log(path: Path) -> None:
+    """Make a log that knows the device."""
+    genesis = make_genesis(ARCHIVIST, claimed_at=NOW)
+    with create_log(path, keys=KEYS, genesis=genesis, annex_key=ANNEX_KEY, at=NOW) as log:
+        added = sign_statement(
+            event=Event.KEY_ADDED,
+            object_id=None,
+            object_link=None,
+            actor_link=log.actor_link(ARCHIVIST.kid),
+            claimed_at=NOW,
+            head_seen=None,
+            body=key_added_body(DEVICE.spki, role=Role.DEVICE),
+            signer=ARCHIVIST,
+        )
+        log.append([Submission(added)], at=NOW)
+
+
+@contextmanager
+def opened(
+    path: Path,
+    *,
+    writable: bool = True,
+    witnesses: Witnesses | None = None,
+    verifiers: Verifiers | None = None,
+) -> Iterator[Log]:
+    """Hold a log of ``make_log`` or of ``synthetic``; for reading, as a stranger would open it."""
+    keys = KEYS if writable else None
+    with open_log(path, keys=keys, annex_key=None, witnesses=witnesses, verifiers=verifiers) as log:
+        yield log

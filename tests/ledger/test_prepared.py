@@ -1,0 +1,51 @@
+"""Statements given to the driver as text: what comes back, what the driver refuses."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import bindparam, select
+
+from ledger import StoreError, schema
+from ledger.prepared import PreparedQuestion
+
+_BY_INDEX = (
+    select(schema.statement.c.encoded)
+    .where(schema.statement.c.idx >= bindparam("least"))
+    .order_by(schema.statement.c.idx)
+    .limit(1)
+)
+
+
+def test_the_first_row_or_none(site: Any) -> None:
+    question = PreparedQuestion(_BY_INDEX)
+    with site.log._database.read() as connection:
+        assert question.first(connection, {"least": 1}) == (site.log.entry(1).statement,)
+        assert question.first(connection, {"least": 3}) is None
+
+
+def test_what_the_driver_raises_becomes_ours(site: Any) -> None:
+    question = PreparedQuestion(_BY_INDEX)
+    with pytest.raises(StoreError), site.log._database.read() as connection:
+        question.first(connection, {"least": object()})
+
+
+def test_text_in_place_of_bytes_is_refused(site: Any) -> None:
+    object_id, entry = site.seal()
+    root = site.log.head().root
+    _execute(
+        site.path, "UPDATE radseal_statement SET leaf_hash = ? WHERE idx = ?", "x", entry.index
+    )
+    with pytest.raises(StoreError, match="text or a number"):
+        site.log.object_link(object_id)
+    _execute(site.path, "UPDATE radseal_head SET root = ?", "x" * 32)
+    with pytest.raises(StoreError, match="text or a number"):
+        _ = site.log.size
+    _execute(site.path, "UPDATE radseal_head SET root = ?", root)
+
+
+def _execute(path: Path, sql: str, *values: object) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute(sql, values)
+    connection.close()
