@@ -55,6 +55,15 @@ from ledger.merkle import (
 from ledger.monitor import Followed, LogSource, Monitor
 from ledger.note import Note, VerifiedNote, parse_note, verify_note
 from ledger.note_keys import NoteKey
+from ledger.outbox import Outbox, OutboxState, Waiting, create_outbox, open_outbox
+from ledger.outbox_sync import (
+    Disagreement,
+    OutboxConflictError,
+    Registrar,
+    Synced,
+    SyncStep,
+    sync_outbox,
+)
 from ledger.policy import Policy, parse_policy
 from ledger.query import Query
 from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
@@ -102,6 +111,7 @@ __all__ = [
     "CoseInclusion",
     "CoseReceipt",
     "Cosigner",
+    "Disagreement",
     "Entry",
     "Event",
     "Finding",
@@ -124,6 +134,9 @@ __all__ = [
     "NotFoundError",
     "Note",
     "NoteKey",
+    "Outbox",
+    "OutboxConflictError",
+    "OutboxState",
     "OverloadedError",
     "Policy",
     "PrivateKeySigner",
@@ -134,6 +147,7 @@ __all__ = [
     "Receipt",
     "RefusedError",
     "Registered",
+    "Registrar",
     "Role",
     "RolledBackError",
     "Sequencer",
@@ -142,6 +156,8 @@ __all__ = [
     "Statement",
     "StoreError",
     "Submission",
+    "SyncStep",
+    "Synced",
     "TileFolder",
     "TooLargeError",
     "TrustedHead",
@@ -153,11 +169,13 @@ __all__ = [
     "UsageError",
     "VerificationKey",
     "VerifiedNote",
+    "Waiting",
     "Witness",
     "WitnessError",
     "Witnesses",
     "cosigned_by",
     "create_log",
+    "create_outbox",
     "create_witness",
     "decode_cbor",
     "encode_cbor",
@@ -173,6 +191,7 @@ __all__ = [
     "open_checkpoint",
     "open_cose_receipt",
     "open_log",
+    "open_outbox",
     "open_receipt",
     "open_witness",
     "origin_hash",
@@ -190,6 +209,7 @@ __all__ = [
     "read_key_added",
     "read_key_revoked",
     "sign_statement",
+    "sync_outbox",
     "verify_consistency",
     "verify_inclusion",
     "verify_note",
