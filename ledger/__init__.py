@@ -3,6 +3,7 @@
 Statements in, proofs out. Knows neither images nor DICOM, and reads no clock.
 """
 
+from ledger.alarms import Alarm, AlarmKind, Expectation, parse_expectations
 from ledger.audit_state import AuditState, parse_audit_state
 from ledger.cbor import decode_cbor, encode_cbor
 from ledger.checkpoint import Checkpoint
@@ -99,6 +100,8 @@ __all__ = [
     "FIRST",
     "MAY_SIGN",
     "AddCheckpoint",
+    "Alarm",
+    "AlarmKind",
     "Algorithm",
     "Answer",
     "Arrival",
@@ -114,6 +117,7 @@ __all__ = [
     "Disagreement",
     "Entry",
     "Event",
+    "Expectation",
     "Finding",
     "FindingCode",
     "Followed",
@@ -198,6 +202,7 @@ __all__ = [
     "parse_add_checkpoint",
     "parse_audit_state",
     "parse_cose_receipt",
+    "parse_expectations",
     "parse_link",
     "parse_note",
     "parse_policy",

@@ -18,7 +18,7 @@ from ledger.links import FIRST, Link
 from ledger.roles import Role
 from ledger.tiles import TileReader
 
-EARLIER_FORMATS = frozenset({1})  # that ``upgrade`` reads
+EARLIER_FORMATS = frozenset({1, 2})  # that ``upgrade`` reads
 IN_LIMIT = 500  # values in one IN (...); SQLite binds at most 32,766
 
 _S = schema.statement.c
@@ -237,6 +237,20 @@ def newest_checkpoint(connection: Connection) -> tuple[int, bytes] | None:
     asked = _CHECKPOINT.order_by(schema.checkpoint.c.size.desc()).limit(1)
     row = connection.execute(asked).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+def checkpoint_covering(connection: Connection, index: int) -> bytes | None:
+    """Return the first stored checkpoint that covers an entry; None if none does yet."""
+    asked = _CHECKPOINT.where(schema.checkpoint.c.size > index)
+    row = connection.execute(asked.order_by(schema.checkpoint.c.size).limit(1)).one_or_none()
+    return None if row is None else row[1]
+
+
+def checkpoint_up_to(connection: Connection, size: int) -> bytes | None:
+    """Return the last stored checkpoint of at most that size; None if there is none."""
+    asked = _CHECKPOINT.where(schema.checkpoint.c.size <= size)
+    row = connection.execute(asked.order_by(schema.checkpoint.c.size.desc()).limit(1)).one_or_none()
+    return None if row is None else row[1]
 
 
 def read_checkpoint(connection: Connection, size: int) -> bytes | None:

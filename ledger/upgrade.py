@@ -10,6 +10,7 @@ from ledger.database import Database
 from ledger.errors import MalformedError
 from ledger.instants import to_milliseconds
 from ledger.statement import parse_statement
+from ledger.store import EARLIER_FORMATS
 
 _PAGE = 512
 _S = schema.statement.c
@@ -21,18 +22,22 @@ _FILL = (
 
 
 def bring_up_to_date(database: Database) -> None:
-    """Change a log of format 1 into one of format 2, in one transaction; leave any other."""
-    if not _is_first(database):
-        return
-    with database.write() as connection:
-        if _format(connection) == 1:  # else another process was quicker
-            _add_event_and_time(connection)
-
-
-def _is_first(database: Database) -> bool:
+    """Change a log of an earlier format into one of this, in one transaction; leave any other."""
     with database.read() as connection:
-        there = connection.dialect.has_table(connection, schema.log.name)
-        return there and _format(connection) == 1
+        if not _is_earlier(connection):
+            return
+    with database.write() as connection:
+        if not _is_earlier(connection):  # another process was quicker
+            return
+        if _format(connection) == 1:
+            _add_event_and_time(connection)
+        schema.metadata.create_all(connection)  # tables that are missing
+        connection.execute(update(schema.log).values(format=schema.FORMAT))
+
+
+def _is_earlier(connection: Connection) -> bool:
+    there = connection.dialect.has_table(connection, schema.log.name)
+    return there and _format(connection) in EARLIER_FORMATS
 
 
 def _format(connection: Connection) -> int | None:
@@ -51,7 +56,6 @@ def _add_event_and_time(connection: Connection) -> None:
         connection.execute(_FILL, rows)
     for index in schema.QUERY_INDEXES:
         index.create(connection)
-    connection.execute(update(schema.log).values(format=schema.FORMAT))
 
 
 def _values(index: int, encoded: bytes) -> dict[str, object]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from ledger import store
+from ledger.alarm_store import read_alarms
+from ledger.alarms import Alarm, Expectation
 from ledger.annexes import open_annex
 from ledger.audit import audit_log, audit_since
 from ledger.audit_state import AuditState
@@ -184,6 +187,15 @@ class LogView:
         with self._database.read() as connection:
             records = store.read_keyring(connection).records.values()
         return tuple(_logged(record) for record in records)
+
+    def alarms(self, *, at: datetime, expected: Sequence[Expectation] = ()) -> tuple[Alarm, ...]:
+        """Return the alarms about the keys of this log, open and closed, as of now.
+
+        Keys of ``expected`` that were not heard for longer than they shall be, until ``at``, are
+        alarms too: heard is what a signed checkpoint covers.
+        """
+        with self._database.read() as connection:
+            return tuple(read_alarms(connection, expected=expected, trusted=self._trusted, at=at))
 
     def audit(
         self,

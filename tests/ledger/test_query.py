@@ -135,6 +135,7 @@ def _make_first_format(path: Any) -> None:
         raw.execute(f"drop index radseal_statement_by_{name}")
     for name in ("event", "claimed_at"):
         raw.execute(f"alter table radseal_statement drop column {name}")
+    raw.execute("drop table radseal_alarm")
     raw.execute("update radseal_log set format=1")
     raw.commit()
     raw.close()
@@ -149,7 +150,7 @@ def test_a_log_of_the_first_format_is_brought_up_in_place(eventful: Any) -> None
     fresh = sorted(raw.execute("select name, sql from sqlite_master where type='index'"))
     raw.close()
     _make_first_format(site.path)
-    with pytest.raises(StoreError, match="format 1; this release reads 2: open it once"):
+    with pytest.raises(StoreError, match="format 1; this release reads 3: open it once"):
         open_log(site.path, keys=None, annex_key=None)
     site.log = open_log(site.path, keys=site.keys, annex_key=site.annex_key)
     assert [entry.index for entry in site.log.query(Query(verdict="ALTERED"))] == before
@@ -162,11 +163,25 @@ def test_a_log_of_the_first_format_is_brought_up_in_place(eventful: Any) -> None
     raw.close()
 
 
+def test_a_log_of_the_second_format_gets_the_table_of_alarms(site: Any) -> None:
+    site.log.close()
+    raw = sqlite3.connect(site.path)
+    raw.execute("drop table radseal_alarm")
+    raw.execute("update radseal_log set format=2")
+    raw.commit()
+    raw.close()
+    with pytest.raises(StoreError, match="format 2; this release reads 3: open it once"):
+        open_log(site.path, keys=None, annex_key=None)
+    site.log = open_log(site.path, keys=site.keys, annex_key=site.annex_key)
+    assert site.log.alarms(at=site.now) == ()
+    assert site.log.audit().ok
+
+
 def test_a_log_of_a_later_format_is_refused(site: Any) -> None:
     raw = sqlite3.connect(site.path)
-    raw.execute("update radseal_log set format=3")
+    raw.execute("update radseal_log set format=4")
     raw.commit()
     raw.close()
     for keys in (None, site.keys):
-        with pytest.raises(StoreError, match="format 3; this release knows 2"):
+        with pytest.raises(StoreError, match="format 4; this release knows 3"):
             open_log(site.path, keys=keys, annex_key=None)
