@@ -5,6 +5,7 @@ Statements in, proofs out. Knows neither images nor DICOM, and reads no clock.
 
 from ledger.alarms import Alarm, AlarmKind, Expectation, parse_expectations
 from ledger.audit_state import AuditState, parse_audit_state
+from ledger.bracket import Bracket, TimeFinding
 from ledger.cbor import decode_cbor, encode_cbor
 from ledger.checkpoint import Checkpoint
 from ledger.cose_receipt import CoseInclusion, CoseReceipt, open_cose_receipt, parse_cose_receipt
@@ -107,6 +108,7 @@ __all__ = [
     "Arrival",
     "AuditReport",
     "AuditState",
+    "Bracket",
     "BusyError",
     "Chain",
     "Checkpoint",
@@ -163,6 +165,7 @@ __all__ = [
     "SyncStep",
     "Synced",
     "TileFolder",
+    "TimeFinding",
     "TooLargeError",
     "TrustedHead",
     "TrustedLog",

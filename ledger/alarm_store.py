@@ -104,14 +104,8 @@ def _make_room(connection: Connection, kind: AlarmKind, actor: int) -> bool:
     return gone.rowcount > 0
 
 
-def read_alarms(
-    connection: Connection,
-    *,
-    expected: Sequence[Expectation],
-    trusted: TrustedLogs,
-    at: datetime,
-) -> Iterator[Alarm]:
-    """Yield every alarm of this snapshot, by key, then by kind and number."""
+def read_alarms(connection: Connection) -> Iterator[Alarm]:
+    """Yield every gap and fork of this snapshot, by key, then by kind and number."""
     records = {each.number: each for each in store.read_keyring(connection).records.values()}
     rows = connection.execute(
         select(schema.alarm).order_by(_A.actor, _A.kind, _A.first, _A.leaf_hash)
@@ -126,9 +120,19 @@ def read_alarms(
             yield from (_fork(connection, actor, kid, each) for each in evidence)
         else:
             raise StoreError(f"an alarm of the kind {kind!r}, which is not known")
-    by_kid = {each.key.kid: each for each in records.values()}
+
+
+def read_silence(
+    connection: Connection,
+    expected: Sequence[Expectation],
+    *,
+    trusted: TrustedLogs,
+    at: datetime,
+) -> Iterator[Alarm]:
+    """Yield the keys in force that were not heard, until ``at``, for longer than expected."""
+    records = store.read_keyring(connection).records
     for each in expected:
-        record = by_kid.get(each.kid)
+        record = records.get(each.kid)
         if record is not None and record.revoked_index is None:
             yield from _silence(connection, record, each, trusted, at)
 

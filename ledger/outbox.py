@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -205,6 +205,16 @@ class Outbox:
             return (
                 store.find_kept(connection, row, parse_statement(statement).leaf_hash) is not None
             )
+
+    def statements(self) -> Iterator[Kept]:
+        """Yield what was not pruned, in order, page by page, each checked against its row."""
+        with self._database.read() as connection:
+            row = store.read_outbox(connection)
+            start = store.first_unpruned(connection)
+        while start is not None and start < row.next.seq:
+            with self._database.read() as connection:
+                yield from store.read_kept(connection, row, start, start + _PAGE)
+            start += _PAGE
 
     def state(self) -> OutboxState:
         """Return how far it is."""

@@ -10,11 +10,13 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from ledger import store
-from ledger.alarm_store import read_alarms
+from ledger.alarm_store import read_alarms, read_silence
 from ledger.alarms import Alarm, Expectation
 from ledger.annexes import open_annex
 from ledger.audit import audit_log, audit_since
 from ledger.audit_state import AuditState
+from ledger.bracket import Bracket
+from ledger.bracket_store import Brackets
 from ledger.cose_receipt import sign_cose_receipt
 from ledger.database import Database
 from ledger.entries import Entry, LoggedKey
@@ -188,14 +190,24 @@ class LogView:
             records = store.read_keyring(connection).records.values()
         return tuple(_logged(record) for record in records)
 
-    def alarms(self, *, at: datetime, expected: Sequence[Expectation] = ()) -> tuple[Alarm, ...]:
-        """Return the alarms about the keys of this log, open and closed, as of now.
+    def alarms(self) -> tuple[Alarm, ...]:
+        """Return gaps and forks of the keys of this log, open and closed, as of now."""
+        with self._database.read() as connection:
+            return tuple(read_alarms(connection))
 
-        Keys of ``expected`` that were not heard for longer than they shall be, until ``at``, are
-        alarms too: heard is what a signed checkpoint covers.
+    def silence(self, expected: Sequence[Expectation], *, at: datetime) -> tuple[Alarm, ...]:
+        """Return the keys that were not heard for longer than they shall be, until ``at``.
+
+        Heard is what a signed checkpoint covers, at the time of the first that does.
         """
         with self._database.read() as connection:
-            return tuple(read_alarms(connection, expected=expected, trusted=self._trusted, at=at))
+            return tuple(read_silence(connection, expected, trusted=self._trusted, at=at))
+
+    def brackets(self, entries: Sequence[Entry]) -> list[Bracket]:
+        """Return for each entry between which checkpoints it was signed and logged."""
+        with self._database.read() as connection:
+            found = Brackets(connection, self._trusted)
+            return [found.of(each) for each in entries]
 
     def audit(
         self,

@@ -15,6 +15,8 @@ from provenance.evidence import Custody, Problem
 from provenance.findings import Code
 from provenance.records import Records
 
+_NOT_HELD = "the ledger does not hold it; a device that was offline has not synced its outbox yet"
+
 
 def find_custody(
     claim: Claim, receipt: bytes | None, *, logs: TrustedLogs, records: Records | None
@@ -54,7 +56,7 @@ def _ask_ledger(
         if proven is not None:
             # Logged elsewhere, by a receipt that holds: this ledger need not know it.
             return custody
-        return replace(custody, ledger=Problem(Code.NOT_LOGGED, "the ledger does not hold it"))
+        return replace(custody, ledger=Problem(Code.NOT_LOGGED, _NOT_HELD))
     if entries[0].leaf_hash != claim.statement.leaf_hash:
         detail = "the ledger holds another seal under this seal id"
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
@@ -69,7 +71,8 @@ def _ask_ledger(
             detail = f"event {number} of the object does not name its predecessor"
             return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
         previous = entry.leaf_hash
-    custody = replace(custody, chain_events=len(entries))
+    (bracket,) = log.brackets(entries[:1])
+    custody = replace(custody, chain_events=len(entries), bracket=bracket)
     try:
         key = log.key(claim.statement.kid)
     except NotFoundError:

@@ -37,6 +37,7 @@ from ledger import (
     parse_submissions,
 )
 from provenance.http_server import BodyError, Budget, read_body
+from provenance.schema.alarms import SCHEMA, alarm_fields
 
 MAX_STATEMENT = 65_535
 MAX_SUBMISSIONS_BODY = (1 << 26) + (4 << 20)
@@ -140,6 +141,16 @@ class _Service:
         link = await run_in_threadpool(ask, bytes.fromhex(name))
         return _json(encode_link(link))
 
+    async def alarms(self, _request: Request) -> Response:
+        found, keys = await run_in_threadpool(lambda: (self.reader.alarms(), self.reader.keys()))
+        count = sum(each.open for each in found)
+        fields = {
+            "schema": SCHEMA,
+            "open": count,
+            "alarms": [alarm_fields(each, keys) for each in found],
+        }
+        return JSONResponse(fields, 200, {"cache-control": "no-store"})
+
     async def health(self, _request: Request) -> Response:
         accepts = self.sequencer.accepts
         size, published = await run_in_threadpool(lambda: (self.reader.size, self.reader.head()))
@@ -173,6 +184,7 @@ def make_app(reader: Log, sequencer: Sequencer, *, waits: Waits = Waits()) -> St
             Route("/tile/{path:path}", service.tile, methods=["GET"]),
             Route("/receipt/{index}", service.receipt, methods=["GET"]),
             Route("/link/{chain}/{name}", service.link, methods=["GET"]),
+            Route("/alarms", service.alarms, methods=["GET"]),
             Route("/health", service.health, methods=["GET"]),
             Route("/statements", service.statements, methods=["POST"]),
             Route("/submissions", service.submissions, methods=["POST"]),

@@ -6,6 +6,7 @@ SITE/trust/logs/*.vkeys     verifier keys of logs
 SITE/trust/policy           if there is one: witnesses the log asks, and verifiers count
 SITE/keys/                  private keys, mode 0600 in a folder of mode 0700
 SITE/keys/mark.key          of the marks made now; mark-until-TIME.key of those made before
+SITE/keys/outbox.key        of a device that has an outbox: under it annexes wait in there
 SITE/certificates/*.pem     one certificate for each role
 SITE/ledger.sqlite          the log
 """
@@ -28,15 +29,18 @@ from ledger import (
     Log,
     LogClient,
     LogKeys,
+    Outbox,
     Role,
     Signer,
     Submission,
     TrustedLogs,
     Witnesses,
     create_log,
+    create_outbox,
     key_added_body,
     make_genesis,
     open_log,
+    open_outbox,
     sign_statement,
 )
 from provenance.certificates import NO_EXPIRY, certificate_der, issue_authority, issue_role
@@ -199,12 +203,45 @@ class Site:
         Needs, of the site's folder, site.json, the trust folder, the certificate and the key of
         the actor, and the keys ``lookup`` and ``mark``: neither ledger nor keys of the log.
         """
+        return self._device(role, self.log_client(url))
+
+    def log_client(self, url: str) -> LogClient:
+        """The site's log where ``radseal log serve`` serves it."""
+        return LogClient(url, self._own_log())
+
+    def make_outbox(
+        self, path: Path, log: Log | LogClient, *, at: datetime, role: Role = Role.DEVICE
+    ) -> Outbox:
+        """Make an outbox for the site's actor in ``role``, which goes on where ``log`` is now."""
+        signer = load_signer(self._key_file(role))
+        key_path = self.folder / "keys" / "outbox.key"
+        if not key_path.exists():
+            write_secret(key_path, secrets.token_bytes(SECRET_SIZE))
+        return create_outbox(
+            path,
+            spki=signer.spki,
+            role=role,
+            link=log.actor_link(signer.kid),
+            checkpoint=log.checkpoint(),
+            trusted=self._own_log(),
+            key=self._secret("outbox"),
+            at=at,
+        )
+
+    def outbox(self, path: Path) -> Outbox:
+        """Open an outbox of this site."""
+        return open_outbox(path, key=self._secret("outbox"), trusted=self._own_log())
+
+    def outbox_device(self, path: Path, role: Role = Role.DEVICE) -> Device:
+        """Write to an outbox: needs what ``remote_device`` does, the key ``outbox``, and no log."""
+        return self._device(role, self.outbox(path))
+
+    def _own_log(self) -> TrustedLogs:
         logs = self.trust.logs
         try:
-            own = TrustedLogs((logs.find(self.origin),), logs.policy)
+            return TrustedLogs((logs.find(self.origin),), logs.policy)
         except LedgerError as error:
             raise UsageError(f"{self.folder / 'trust'} has no key of {self.origin}") from error
-        return self._device(role, LogClient(url, own))
 
     def _device(self, role: Role, log: WritableLog) -> Device:
         return Device(

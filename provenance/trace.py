@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ledger import LedgerError, parse_statement
+from ledger import Bracket, LedgerError, parse_statement
 from provenance.certificates import certificate_name, load_certificate
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
@@ -27,6 +27,7 @@ class TracedEvent:
     role: str
     actor: str
     linked: bool
+    bracket: Bracket
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,9 @@ def _of_file(
 
 def _events(seal_id: bytes, records: Records) -> Iterator[TracedEvent]:
     previous = None
-    for number, entry in enumerate(records.log.events(seal_id)):
+    entries = records.log.events(seal_id)
+    brackets = records.log.brackets(entries)
+    for number, (entry, bracket) in enumerate(zip(entries, brackets, strict=True)):
         statement = parse_statement(entry.statement)
         link = statement.object_link
         key = records.log.key(statement.kid)
@@ -121,5 +124,6 @@ def _events(seal_id: bytes, records: Records) -> Iterator[TracedEvent]:
             role=key.role.value,
             actor=actor,
             linked=link is not None and link.seq == number and link.previous == previous,
+            bracket=bracket,
         )
         previous = entry.leaf_hash

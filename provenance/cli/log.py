@@ -13,6 +13,7 @@ from provenance.cli.failure import (
     CommandError,
     Failure,
 )
+from provenance.cli.log_alarms import alarms
 from provenance.cli.log_monitor import monitor
 from provenance.cli.log_query import query
 from provenance.cli.log_serve import serve
@@ -349,6 +350,7 @@ def _read_note(path: Path) -> bytes:
     return note
 
 
+log.add_command(alarms)
 log.add_command(query)
 log.add_command(monitor)
 log.add_command(serve)

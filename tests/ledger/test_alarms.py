@@ -29,7 +29,7 @@ HONEST_ROUNDS = 12  # the long form is `python -m benchmarks.outbox`
 
 
 def alarms(site: Any, *, is_open: bool = True) -> list[Any]:
-    return [each for each in site.log.alarms(at=site.now) if each.open is is_open]
+    return [each for each in site.log.alarms() if each.open is is_open]
 
 
 def refuse(site: Any, *statements: bytes) -> None:
@@ -157,7 +157,7 @@ def test_strangers_and_revoked_keys_raise_nothing(site: Any, spare_signer: Any) 
     )
     with pytest.raises(Exception, match="signature"):
         site.append(forged[:-1] + bytes([forged[-1] ^ 1]))
-    assert site.log.alarms(at=site.now) == ()
+    assert site.log.alarms() == ()
 
 
 def test_an_object_conflict_raises_nothing(site: Any) -> None:
@@ -165,7 +165,7 @@ def test_an_object_conflict_raises_nothing(site: Any) -> None:
     site.append(site.statement(Event.INGESTED, site.gateway, object_id))
     stale = site.statement(Event.SENT, site.device, object_id, object_link=Link(1, bytes(32)))
     refuse(site, stale)
-    assert site.log.alarms(at=site.now) == ()
+    assert site.log.alarms() == ()
 
 
 def test_silence_is_what_a_checkpoint_says(site: Any) -> None:
@@ -178,7 +178,7 @@ def test_silence_is_what_a_checkpoint_says(site: Any) -> None:
     ]
 
     def silent(after: timedelta) -> list[Any]:
-        return list(site.log.alarms(at=site.now + after, expected=expected))
+        return list(site.log.silence(expected, at=site.now + after))
 
     assert silent(23 * hour) == []
     (one,) = silent(25 * hour)
