@@ -62,7 +62,7 @@ def alarms(session: Session, expect: Path | None, everything: bool, site: Path |
     for alarm, answer in zip(found, answers, strict=True):
         if alarm.open or everything:
             _print(alarm, answer)
-    say(f"{count} alarms are open, {len(found) - count} are closed")
+    say(f"alarms open: {count}, closed: {len(found) - count}")
     return code
 
 

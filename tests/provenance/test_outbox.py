@@ -3,7 +3,9 @@
 import json
 import shutil
 import stat
+import urllib.request
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from provenance import Outcome, Site, Word, seal, verify
 from provenance.cli.root import cli
+from provenance.cli.session import Session
 
 NEEDED = (
     *("site.json", "trust", "certificates/device.pem"),
@@ -110,6 +113,9 @@ def test_a_seal_in_the_file_is_what_the_outbox_holds_or_it_stays_out(offline: Of
 
 def test_over_the_line(offline: Offline, log_server: Callable[..., Any]) -> None:
     server = log_server(offline.archive.folder)
+    with urllib.request.urlopen(f"{server.url}/alarms") as answer:
+        fields = json.load(answer)
+    assert fields == {"schema": "radseal/log-alarms/1", "open": 0, "alarms": []}
     offline.run("outbox", "init", offline.outbox, "--log", server.url, site="modality")
     (path,) = offline.seal("a.dcm")
     words = ("outbox", "sync", offline.outbox, "--log", server.url, "--receipts", offline.sealed)
@@ -154,6 +160,25 @@ def test_silence_is_expected_by_the_operator(offline: Offline) -> None:
     assert answer["alarms"] == []
     (offline.archive.folder / "expectations").write_text("radseal expectations 2\n")
     offline.run("log", "alarms", code=2)
+
+
+def test_a_week_later_it_says_so(offline: Offline) -> None:
+    offline.init()
+    (path,) = offline.seal("a.dcm")
+    later = Session(started=datetime.now(UTC) + timedelta(days=7))
+    site = ["--site", str(offline.archive.folder)]
+    synced = CliRunner().invoke(cli, ["outbox", "sync", str(offline.outbox), *site], obj=later)
+    assert synced.exit_code == 0, synced.output
+    words = "claimed 7.0 days before it was logged, last head seen 5 entries, 7.0 days earlier"
+    for asked in (("log", "query", "--event", "sealed"), ("trace", path)):
+        assert words in offline.run(*asked).output
+        answer = json.loads(offline.run(*asked, "--json").stdout)
+        (entry,) = answer["entries"] if "entries" in answer else answer["objects"][0]["events"]
+        bracket = entry["bracket"]
+        assert (bracket["finding"], bracket["head_seen"], bracket["head_known"]) == (None, 5, True)
+        assert abs(bracket["width_seconds"] - 7 * 86_400) < 600
+    checks = offline.judge(path, ledger=True).checks
+    assert [c.status.value for c in checks if c.code.value == "LG108"] == ["pass"]
 
 
 @pytest.mark.parametrize(
