@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from ledger import rules, schema, store
-from ledger.alarms import Alarm, AlarmKind, Expectation, missing_numbers, presented
+from ledger.alarms import Alarm, AlarmKind, Expectation, Run, missing_numbers, presented
 from ledger.draft import Arrival
 from ledger.errors import LedgerError, MalformedError, RefusedError, StoreError
 from ledger.instants import from_milliseconds, to_milliseconds
@@ -41,12 +41,23 @@ def note_refused(connection: Connection, arrivals: Sequence[Arrival], *, at: dat
         shown = presented(statements, link, known)
         if missing_numbers(link.seq, ((run.first, run.last) for run in shown.runs)):
             for run in shown.runs:
+                for rival in _rivals(connection, number, run):
+                    _keep(connection, AlarmKind.FORK, number, rival, link.seq, head.size, at)
                 values = (run.first, run.last, run.leaf_hash, run.statement)
                 _keep(connection, AlarmKind.GAP, number, values, link.seq, head.size, at)
         for fork in shown.forks:
             seq = fork.actor_link.seq
             values = (seq, seq, fork.leaf_hash, fork.encoded)
             _keep(connection, AlarmKind.FORK, number, values, link.seq, head.size, at)
+
+
+def _rivals(connection: Connection, actor: int, run: Run) -> list[tuple[int, int, bytes, bytes]]:
+    """Return both statements, where another one of that number was shown before; or nothing."""
+    asked = select(_A.leaf_hash, _A.evidence).where(
+        _A.actor == actor, _A.last == run.last, _A.leaf_hash != run.leaf_hash
+    )
+    shown = [(run.last, run.last, row[0], row[1]) for row in connection.execute(asked)]
+    return [*shown, (run.last, run.last, run.leaf_hash, run.statement)] if shown else []
 
 
 def _verified(arrivals: Sequence[Arrival], keyring: Keyring, index: int) -> Iterator[Statement]:
@@ -117,7 +128,9 @@ def read_alarms(connection: Connection) -> Iterator[Alarm]:
         if kind == AlarmKind.GAP.value:
             yield from _gaps(connection, actor, kid, evidence)
         elif kind == AlarmKind.FORK.value:
-            yield from (_fork(connection, actor, kid, each) for each in evidence)
+            for each in evidence:  # of two rivals one may have been logged: the other is the fork
+                if store.find_leaf(connection, each.leaf_hash) is None:
+                    yield _fork(connection, actor, kid, each)
         else:
             raise StoreError(f"an alarm of the kind {kind!r}, which is not known")
 
@@ -160,7 +173,7 @@ def _fork(connection: Connection, actor: int, kid: bytes, row: Row[Any]) -> Alar
         raise StoreError(f"the evidence of an alarm is damaged: {error}") from error
     # the number, or if that is still free, the predecessor that the log has another one of
     other = _entry_at(connection, actor, row.first)
-    if other is None or _leaf(connection, other) == statement.leaf_hash:
+    if other is None:
         other = _entry_at(connection, actor, row.first - 1)
     asked = (
         select(_S.idx, _S.encoded)
@@ -246,9 +259,4 @@ def _alarm(
 
 def _entry_at(connection: Connection, actor: int, seq: int) -> int | None:
     asked = select(_S.idx).where(_S.actor == actor, _S.actor_seq == seq)
-    return connection.execute(asked).scalar_one_or_none()
-
-
-def _leaf(connection: Connection, index: int) -> bytes | None:
-    asked = select(_S.leaf_hash).where(_S.idx == index)
     return connection.execute(asked).scalar_one_or_none()

@@ -128,6 +128,24 @@ def test_another_predecessor_is_a_fork_too(site: Any) -> None:
     assert (fork.evidence, fork.other) == (following, entry.index)
 
 
+def test_two_of_one_number_that_are_both_beyond_the_log(site: Any) -> None:
+    first, second, third = site.seals(3)
+    refuse(site, third)
+    rival = site.statement(
+        Event.SEALED,
+        site.device,
+        site.new_object(),
+        object_link=FIRST,
+        actor_link=Link(2, hash_leaf(second)),
+    )
+    refuse(site, rival)
+    forks = [each for each in alarms(site) if each.kind is AlarmKind.FORK]
+    assert {each.evidence for each in forks} == {third, rival}
+    *_, entry = site.append(first, second, third)
+    (fork,) = alarms(site)
+    assert (fork.evidence, fork.other, fork.numbers) == (rival, entry.index, ((2, 2),))
+
+
 def test_who_was_slower_and_signs_the_same_again_is_honest(site: Any) -> None:
     object_id, link = site.new_object(), site.log.actor_link(site.device.kid)
     slow = site.statement(
