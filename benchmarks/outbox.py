@@ -1,7 +1,7 @@
 """Outboxes at length: a week offline on a bad line, one event withheld, and many honest devices.
 
 Usage: python -m benchmarks.outbox week [--days N] [--events N] [--folder DIR]
-       python -m benchmarks.outbox honest [--events N] [--actors N] [--folder DIR]
+       python -m benchmarks.outbox honest [--events N] [--actors N] [--seconds S]
 
 ``week`` seals in one process and syncs in another over a line that doubles, loses and delays, and
 kills either of them again and again. ``honest`` counts the alarms that are open at the end. Both
@@ -247,7 +247,7 @@ def withheld(log: Log, chance: random.Random, events: int) -> bool:
     return exact and named[0].kid == signer.kid
 
 
-def honest(folder: Path, events: int, actors: int) -> bool:
+def honest(folder: Path, events: int, actors: int, seconds: float) -> bool:
     """Devices with clocks a day off, outboxes of a week, batches lost, doubled, out of order."""
     chance = random.Random(3)
     names = [f"actor {number}" for number in range(actors)]
@@ -266,6 +266,8 @@ def honest(folder: Path, events: int, actors: int) -> bool:
         now[0] += timedelta(days=7)
         head = log.head()
         for signer, clock in zip(signers, clocks, strict=True):
+            if time.perf_counter() - began > seconds:
+                events = made  # what is signed is still logged
             if made >= events:
                 break
             week_of: list[Submission] = []
@@ -278,7 +280,7 @@ def honest(folder: Path, events: int, actors: int) -> bool:
             unsent += [week_of[at : at + BATCH] for at in range(0, len(week_of), BATCH)]
         for _ in range(20):
             # mostly in order, as a sync is; now and then two of them change places
-            for _ in range(len(unsent) // 6):
+            for _ in range(max(len(unsent) // 20, 1)):
                 here, there = chance.randrange(len(unsent)), chance.randrange(len(unsent))
                 unsent[here], unsent[there] = unsent[there], unsent[here]
             tried = [(batch, sequencer.submit(gate.check(batch))) for batch in unsent[:48]]
@@ -296,12 +298,12 @@ def honest(folder: Path, events: int, actors: int) -> bool:
         done = made - sum(len(batch) for batch in unsent)
         print(f"\r{done} of {events} logged, {made} signed", end="", file=sys.stderr, flush=True)
     sequencer.close()
-    seconds = time.perf_counter() - began
+    took = time.perf_counter() - began
     alarms = log.alarms()
     count = sum(each.open for each in alarms)
     logged = log.size - 1 - actors
     print(
-        f"\n{logged} events of {actors} actors in {seconds:.0f} s ({logged / seconds:.0f}/s, "
+        f"\n{logged} events of {actors} actors in {took:.0f} s ({logged / took:.0f}/s, "
         f"signing included); batches refused for now {refused}, sent twice {doubled}; "
         f"alarms raised and closed {len(alarms) - count}, open {count}"
     )
@@ -319,6 +321,9 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=7)
     parser.add_argument("--events", type=int, help="a day for week (500), in all for honest (1e5)")
     parser.add_argument("--actors", type=int, default=8)
+    parser.add_argument(
+        "--seconds", type=float, default=float("inf"), help="honest: sign no more after that"
+    )
     parser.add_argument("--folder", type=Path, default=Path())
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as temporary:
@@ -327,7 +332,7 @@ def main() -> int:
             if given.what == "week":
                 fine = week(folder, given.days * (given.events or 500))
             else:
-                fine = honest(folder, given.events or 100_000, given.actors)
+                fine = honest(folder, given.events or 100_000, given.actors, given.seconds)
         except LedgerError as error:
             print(f"failed: {error}", file=sys.stderr)
             return 1

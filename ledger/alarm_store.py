@@ -36,7 +36,8 @@ def note_refused(connection: Connection, arrivals: Sequence[Arrival], *, at: dat
         known = {
             each.leaf_hash
             for each in statements
-            if store.find_leaf(connection, each.leaf_hash) is not None
+            if each.actor_link.seq < link.seq  # what lies beyond is not in the log
+            and store.find_leaf(connection, each.leaf_hash) is not None
         }
         shown = presented(statements, link, known)
         if missing_numbers(link.seq, ((run.first, run.last) for run in shown.runs)):
