@@ -66,10 +66,12 @@ def test_there_are_all_commands() -> None:
             "log audit",
             "log export",
             "log upgrade",
+            "log alarms",
             "log query",
             "log monitor",
             "log serve",
         ),
+        *("outbox init", "outbox status", "outbox sync"),
         *("witness init", "witness serve"),
         *("tamper", "explain", "doctor", "demo"),
     ] == NAMES
