@@ -280,7 +280,7 @@ def honest(folder: Path, events: int, actors: int, seconds: float) -> bool:
             unsent += [week_of[at : at + BATCH] for at in range(0, len(week_of), BATCH)]
         for _ in range(20):
             # mostly in order, as a sync is; now and then two of them change places
-            for _ in range(max(len(unsent) // 20, 1)):
+            for _ in range(-(-len(unsent) // 20)):
                 here, there = chance.randrange(len(unsent)), chance.randrange(len(unsent))
                 unsent[here], unsent[there] = unsent[there], unsent[here]
             tried = [(batch, sequencer.submit(gate.check(batch))) for batch in unsent[:48]]
