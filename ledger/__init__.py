@@ -3,7 +3,9 @@
 Statements in, proofs out. Knows neither images nor DICOM, and reads no clock.
 """
 
+from ledger.alarms import Alarm, AlarmKind, Expectation, parse_expectations
 from ledger.audit_state import AuditState, parse_audit_state
+from ledger.bracket import Bracket, TimeFinding
 from ledger.cbor import decode_cbor, encode_cbor
 from ledger.checkpoint import Checkpoint
 from ledger.cose_consistency import (
@@ -69,6 +71,15 @@ from ledger.monitor import Followed, KeptTimestamps, LogSource, Monitor
 from ledger.nonces import Nonces
 from ledger.note import Note, VerifiedNote, parse_note, verify_note
 from ledger.note_keys import NoteKey
+from ledger.outbox import Outbox, OutboxState, Waiting, create_outbox, open_outbox
+from ledger.outbox_sync import (
+    Disagreement,
+    OutboxConflictError,
+    Registrar,
+    Synced,
+    SyncStep,
+    sync_outbox,
+)
 from ledger.policy import Policy, parse_policy
 from ledger.pruning import Pruned, Pruning
 from ledger.query import Query
@@ -136,11 +147,14 @@ __all__ = [
     "MAY_READ_ASIDE",
     "MAY_SIGN",
     "AddCheckpoint",
+    "Alarm",
+    "AlarmKind",
     "Algorithm",
     "Answer",
     "Arrival",
     "AuditReport",
     "AuditState",
+    "Bracket",
     "BusyError",
     "Chain",
     "Checkpoint",
@@ -149,9 +163,11 @@ __all__ = [
     "CoseInclusion",
     "CoseReceipt",
     "Cosigner",
+    "Disagreement",
     "Entry",
     "ErasedError",
     "Event",
+    "Expectation",
     "Finding",
     "FindingCode",
     "Followed",
@@ -179,6 +195,9 @@ __all__ = [
     "NotSignedError",
     "Note",
     "NoteKey",
+    "Outbox",
+    "OutboxConflictError",
+    "OutboxState",
     "OverloadedError",
     "Policy",
     "PrivateKeySigner",
@@ -196,6 +215,7 @@ __all__ = [
     "Refilled",
     "RefusedError",
     "Registered",
+    "Registrar",
     "Role",
     "RolledBackError",
     "Sequencer",
@@ -206,8 +226,11 @@ __all__ = [
     "Statement",
     "StoreError",
     "Submission",
+    "SyncStep",
+    "Synced",
     "TileFolder",
     "TileServer",
+    "TimeFinding",
     "Timestamp",
     "TimestampAnchors",
     "TimestampRequest",
@@ -223,12 +246,14 @@ __all__ = [
     "VerificationKey",
     "VerifiedNote",
     "Verifiers",
+    "Waiting",
     "Witness",
     "WitnessError",
     "Witnesses",
     "ask_tsa",
     "cosigned_by",
     "create_log",
+    "create_outbox",
     "create_witness",
     "decode_cbor",
     "encode_cbor",
@@ -251,6 +276,7 @@ __all__ = [
     "open_cose_consistency",
     "open_cose_receipt",
     "open_log",
+    "open_outbox",
     "open_receipt",
     "open_witness",
     "origin_hash",
@@ -258,6 +284,7 @@ __all__ = [
     "parse_audit_state",
     "parse_cose_consistency",
     "parse_cose_receipt",
+    "parse_expectations",
     "parse_history",
     "parse_key",
     "parse_link",
@@ -281,6 +308,7 @@ __all__ = [
     "sign_read_request",
     "sign_statement",
     "stamped_message",
+    "sync_outbox",
     "token_of",
     "verify_consistency",
     "verify_inclusion",

@@ -21,6 +21,7 @@ from ledger.errors import BusyError, NotFoundError, StoreError, UsageError
 BUSY_SECONDS = 10.0
 APPLICATION_ID = 0x5253_4C31  # "RSL1", in the header of the file: a log
 WITNESS_ID = 0x5253_4C57  # "RSLW": what a witness remembers
+OUTBOX_ID = 0x5253_4C4F  # "RSLO": what a device could not log yet
 
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _PART = 12  # bytes of a secret that count as a part of it

@@ -15,12 +15,14 @@ from types import TracebackType
 from sqlalchemy import Connection
 
 from ledger import persist, rules, schema, store
+from ledger.alarm_store import note_refused
 from ledger.annexes import check_site_key
 from ledger.database import Database
 from ledger.draft import Arrival, Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
 from ledger.errors import (
     BusyError,
+    ConflictError,
     NotFoundError,
     ProofError,
     RolledBackError,
@@ -127,13 +129,17 @@ class Log(LogView):
             raise UsageError("the log was opened without its keys, for reading only")
         milliseconds = to_milliseconds(at)
         with self._lock:
-            with self._database.write() as connection:
-                draft = Draft(
-                    connection, load_tail(connection, self._tail), site_key=self._site_key
-                )
-                draft.look_up(arrivals)
-                entries = [draft.admit(each) for each in arrivals]
-                tail = draft.write(at=milliseconds)
+            try:
+                with self._database.write() as connection:
+                    draft = Draft(
+                        connection, load_tail(connection, self._tail), site_key=self._site_key
+                    )
+                    draft.look_up(arrivals)
+                    entries = [draft.admit(each) for each in arrivals]
+                    tail = draft.write(at=milliseconds)
+            except ConflictError:
+                self._note_refused(arrivals, at)
+                raise
             self._tail = tail
         return entries, draft
 
@@ -143,6 +149,14 @@ class Log(LogView):
             return
         self._signed = tail.head.size  # if it fails, not tried again at the next append
         self._checkpoint_after_append()
+
+    def _note_refused(self, arrivals: Sequence[Arrival], at: datetime) -> None:
+        """Keep what refused statements show of their signers; the refusal stands in any case."""
+        try:
+            with self._database.write() as connection:
+                note_refused(connection, arrivals, at=at)
+        except (BusyError, StoreError) as error:
+            _logger.warning("what refused statements show was not kept: %s", error)
 
     def erase(self, statement: bytes, *, at: datetime) -> Entry:
         """Log ``erased``, and destroy annex key, annex and pseudonyms of its object.

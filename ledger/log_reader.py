@@ -68,6 +68,9 @@ class LogReader(LogClient):
             raise UnreachableError(f"{self.url} answered about another key")
         return key
 
+    def bracket(self, _entry: Entry) -> None:
+        """A server does not tell it; the receipt of an entry bounds its time from above."""
+
     def annex(self, object_id: bytes) -> bytes | None:
         """Return the annex kept for an object; None if there is none, or it was erased.
 

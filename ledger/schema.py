@@ -22,7 +22,7 @@ from sqlalchemy import (
 from ledger.errors import StoreError
 from ledger.roles import Event
 
-# 1 had neither event nor claimed_at of a statement, 2 neither timestamps nor prunings.
+# 1 had neither event nor claimed_at of a statement; 1 and 2 had no timestamps, prunings, alarms.
 FORMAT = 3
 # How the query index spells events; a new event gets the next number (docs/spec/log.md).
 EVENT_NUMBERS: Mapping[Event, int] = {event: number for number, event in enumerate(Event, 1)}
@@ -180,4 +180,20 @@ pruning = Table(
     Column("start", Integer, nullable=False),
     Column("archive", String, nullable=False),
     Column("pruned_at", Integer, nullable=False),
+)
+
+# Signed evidence against keys: statements that were refused for their back links (alarms.py).
+# ``awaited`` is the number of the key that the log waited for.
+alarm = Table(
+    "radseal_alarm",
+    metadata,
+    Column("actor", ForeignKey(key.c.number), primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("leaf_hash", Bytes, primary_key=True),
+    Column("first", Integer, nullable=False),
+    Column("last", Integer, nullable=False),
+    Column("awaited", Integer, nullable=False),
+    Column("evidence", Bytes, nullable=False),
+    Column("raised_size", Integer, nullable=False),
+    Column("raised_at", Integer, nullable=False),
 )

@@ -277,6 +277,20 @@ def newest_checkpoint(connection: Connection) -> tuple[int, bytes] | None:
     return None if row is None else (row[0], schema.require_bytes(row[1]))
 
 
+def checkpoint_covering(connection: Connection, index: int) -> bytes | None:
+    """Return the first stored checkpoint that covers an entry; None if none does yet."""
+    asked = _CHECKPOINT.where(schema.checkpoint.c.size > index)
+    row = connection.execute(asked.order_by(schema.checkpoint.c.size).limit(1)).one_or_none()
+    return None if row is None else row[1]
+
+
+def checkpoint_up_to(connection: Connection, size: int) -> bytes | None:
+    """Return the last stored checkpoint of at most that size; None if there is none."""
+    asked = _CHECKPOINT.where(schema.checkpoint.c.size <= size)
+    row = connection.execute(asked.order_by(schema.checkpoint.c.size.desc()).limit(1)).one_or_none()
+    return None if row is None else row[1]
+
+
 def read_checkpoint(connection: Connection, size: int) -> bytes | None:
     """Return the checkpoint of exactly that size."""
     row = connection.execute(_CHECKPOINT.where(schema.checkpoint.c.size == size)).one_or_none()

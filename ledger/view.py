@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from ledger import store
+from ledger.alarm_store import read_alarms, read_silence
+from ledger.alarms import Alarm, Expectation
 from ledger.annexes import open_annex
 from ledger.audit import audit_log, audit_since
 from ledger.audit_state import AuditState
+from ledger.bracket import Bracket
+from ledger.bracket_store import Brackets
 from ledger.cose_consistency import sign_cose_consistency
 from ledger.cose_receipt import sign_cose_receipt
 from ledger.database import Database
@@ -282,6 +287,29 @@ class LogView:
         with self._database.read() as connection:
             records = store.read_keyring(connection).records.values()
         return tuple(_logged(record) for record in records)
+
+    def alarms(self) -> tuple[Alarm, ...]:
+        """Return gaps and forks of the keys of this log, open and closed, as of now."""
+        with self._database.read() as connection:
+            return tuple(read_alarms(connection))
+
+    def silence(self, expected: Sequence[Expectation], *, at: datetime) -> tuple[Alarm, ...]:
+        """Return the keys that were not heard for longer than they shall be, until ``at``.
+
+        Heard is what a signed checkpoint covers, at the time of the first that does.
+        """
+        with self._database.read() as connection:
+            return tuple(read_silence(connection, expected, trusted=self._trusted, at=at))
+
+    def bracket(self, entry: Entry) -> Bracket:
+        """Return between which checkpoints one entry was signed and logged."""
+        return self.brackets((entry,))[0]
+
+    def brackets(self, entries: Sequence[Entry]) -> list[Bracket]:
+        """Return for each entry between which checkpoints it was signed and logged."""
+        with self._database.read() as connection:
+            found = Brackets(connection, self._trusted)
+            return [found.of(each) for each in entries]
 
     def audit(
         self,

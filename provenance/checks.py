@@ -1,7 +1,9 @@
 """What was looked at and how it went, in words: one Check after another, for people and JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
+from ledger import Bracket, TimeFinding
 from provenance.descriptor import LEAST_COMPARED
 from provenance.dicom.attributes import Change, Group, Severity
 from provenance.evidence import Carrier, Evidence, Likeness, Source
@@ -15,6 +17,13 @@ from provenance.rules import (
     swaps_sides,
 )
 from provenance.verdict import Check, Status
+
+LATER = timedelta(hours=1)  # what was logged so long after its claimed time is said
+_TIME_CODES: Mapping[TimeFinding, Code] = {
+    TimeFinding.LATE: Code.CLAIMED_EARLY,
+    TimeFinding.FUTURE: Code.CLAIMED_FUTURE,
+    TimeFinding.HEAD_UNKNOWN: Code.HEAD_UNKNOWN,
+}
 
 
 def checks_of(evidence: Evidence) -> tuple[Check, ...]:
@@ -225,6 +234,15 @@ def _trust_checks(evidence: Evidence) -> Iterator[Check]:
         yield Check("time", Status.FAIL, Code.CLOCK_AHEAD, detail)
 
 
+def _bracket_checks(bracket: Bracket) -> Iterator[Check]:
+    """Say when the claimed time does not fit; that it was logged much later is for information."""
+    code = None if bracket.finding is None else _TIME_CODES[bracket.finding]
+    if code is not None:
+        yield Check("bracket", Status.WARN, code, bracket.words())
+    elif bracket.delay is not None and bracket.delay >= LATER:
+        yield Check("bracket", Status.PASS, Code.LOGGED_LATER, bracket.words())
+
+
 def _custody_checks(evidence: Evidence) -> Iterator[Check]:
     if evidence.unreachable is not None:
         problem = evidence.unreachable
@@ -237,6 +255,8 @@ def _custody_checks(evidence: Evidence) -> Iterator[Check]:
     if custody.receipt is not None:
         status = Status.WARN if custody.log_index is not None else Status.FAIL
         yield Check("receipt", status, custody.receipt.code, custody.receipt.detail)
+    if custody.bracket is not None:
+        yield from _bracket_checks(custody.bracket)
     if custody.ledger is not None:
         yield Check("chain", Status.FAIL, custody.ledger.code, custody.ledger.detail)
     elif custody.chain_events is not None:

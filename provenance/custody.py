@@ -21,6 +21,8 @@ from provenance.evidence import Custody, Problem
 from provenance.findings import Code
 from provenance.records import ReadableLog, Records
 
+_NOT_HELD = "the ledger does not hold it; a device that was offline has not synced its outbox yet"
+
 
 def find_custody(
     claim: Claim, receipt: bytes | None, *, logs: TrustedLogs, records: Records[ReadableLog] | None
@@ -65,7 +67,7 @@ def _ask_ledger(
         if proven is not None:
             # Logged elsewhere, by a receipt that holds: this ledger need not know it.
             return custody
-        return replace(custody, ledger=Problem(Code.NOT_LOGGED, "the ledger does not hold it"))
+        return replace(custody, ledger=Problem(Code.NOT_LOGGED, _NOT_HELD))
     chain = [parse_statement(entry.statement) for entry in entries]
     if chain[0].leaf_hash != claim.statement.leaf_hash:
         detail = "the ledger holds another seal under this seal id"
@@ -77,7 +79,8 @@ def _ask_ledger(
     broken = _break_in(chain, log)
     if broken is not None:
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, broken))
-    return _with_key(replace(custody, chain_events=len(entries)), claim, log, entries[0].index)
+    custody = replace(custody, chain_events=len(entries), bracket=log.bracket(entries[0]))
+    return _with_key(custody, claim, log, entries[0].index)
 
 
 def _with_key(custody: Custody, claim: Claim, log: ReadableLog, index: int) -> Custody:

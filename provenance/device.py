@@ -6,7 +6,16 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from ledger import ConflictError, Entry, Event, Head, Signer, Submission, sign_statement
+from ledger import (
+    ConflictError,
+    Entry,
+    Event,
+    Head,
+    Signer,
+    Submission,
+    Waiting,
+    sign_statement,
+)
 from provenance.mark_keys import mark_key_id
 from provenance.writable_log import WritableLog
 
@@ -38,8 +47,8 @@ class Device:
         at: datetime,
         annex: bytes | None = None,
         pseudonyms: tuple[bytes, ...] = (),
-    ) -> Entry:
-        """Sign one event and append it; returns once it is durable.
+    ) -> Entry | Waiting:
+        """Sign one event and append it; returns once it is durable, in the log or in an outbox.
 
         Raises ledger.RefusedError when the log's rules forbid it, ConflictError when others kept
         appending for this actor or object in between.
@@ -56,6 +65,10 @@ class Device:
                     raise
                 continue
             return entry
+
+    def receipt(self, entry: Entry | Waiting) -> bytes | None:
+        """Return the receipt of what was recorded; None while it waits in an outbox."""
+        return self.log.receipt(entry) if isinstance(entry, Entry) else None
 
     def _sign(
         self, event: Event, *, object_id: bytes | None, body: Mapping[int, object], at: datetime

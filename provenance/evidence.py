@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ledger import Bracket
 from provenance.claim import Claim
 from provenance.descriptor import Resemblance
 from provenance.dicom.attributes import Change
@@ -108,6 +109,7 @@ class Custody:
     ledger: Problem | None = None
     chain_events: int | None = None
     key: Problem | None = None
+    bracket: Bracket | None = None
 
 
 @dataclass(frozen=True, slots=True)

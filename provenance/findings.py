@@ -48,6 +48,10 @@ class Code(StrEnum):
     CHAIN_BROKEN = "LG105"
     CHAIN_NOT_CHECKED = "LG106"
     LEDGER_UNREACHABLE = "LG107"
+    LOGGED_LATER = "LG108"
+    CLAIMED_EARLY = "LG109"
+    CLAIMED_FUTURE = "LG110"
+    HEAD_UNKNOWN = "LG111"
     MARK_READ = "MK100"
     NO_MARK = "MK101"
     MARK_NOT_SOUGHT = "MK102"
@@ -357,6 +361,31 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "Its database is damaged, locked or gone; what it would have said is unknown.",
         "Run radseal log audit and radseal doctor; restore the ledger, then verify again.",
         "It says nothing about the image.",
+    ),
+    Code.LOGGED_LATER: Explanation(
+        "It was logged an hour or more after the time at which it claims to have been sealed.",
+        "A device that cannot reach the log keeps its seals in an outbox and syncs them later. "
+        "The claimed time lies between the checkpoint it had seen and the one that covers it.",
+        _NOTHING,
+        "It does not say which moment between the two checkpoints is the true one.",
+    ),
+    Code.CLAIMED_EARLY: Explanation(
+        "The seal claims a time before a checkpoint that its signer had already seen.",
+        "The device's clock was wrong, or the seal was dated back.",
+        "Go by the bracket between the two checkpoints; have the device's clock looked at.",
+        "It does not mean that the image was changed.",
+    ),
+    Code.CLAIMED_FUTURE: Explanation(
+        "The seal claims a time after the checkpoint that covers it.",
+        "The device's clock runs ahead, or the seal was dated forward.",
+        "Go by the bracket between the two checkpoints; have the device's clock looked at.",
+        "It does not mean that the image was changed.",
+    ),
+    Code.HEAD_UNKNOWN: Explanation(
+        "The seal names a state of the log that this log never had.",
+        "The log was cut back or replaced after the device had seen it, or the device made it up.",
+        "Hold the log against checkpoints kept elsewhere: radseal log audit --held.",
+        "It does not mean that the image was changed.",
     ),
     Code.MARK_READ: Explanation("The mark was read from the pixels.", "", _NOTHING, ""),
     Code.NO_MARK: Explanation(

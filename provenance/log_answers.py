@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ledger import Role
+from ledger import AlarmKind, Role
 
 Schema = Mapping[str, object]
 
@@ -49,6 +49,36 @@ KEY = _of(
     added=_COUNT,
     revoked=_or_null(_COUNT),
 )
+_TIME = {"type": "string", "format": "date-time"}
+ALARMS = _of(
+    "log-alarms",
+    open=_COUNT,
+    alarms={
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "kind": {"enum": [str(kind) for kind in AlarmKind]},
+                "open": {"type": "boolean"},
+                "key": _HASH,
+                "role": {"enum": [str(role) for role in Role]},
+                "actor": {"type": "string"},
+                "numbers": {
+                    "type": "array",
+                    "items": {"type": "array", "items": _COUNT, "minItems": 2, "maxItems": 2},
+                },
+                "raised_at": _TIME,
+                "raised_size": _COUNT,
+                "closed_by": _or_null(_COUNT),
+                "logged_instead": _or_null(_COUNT),
+                "last_heard": _or_null(_TIME),
+                "leaf_hash": _or_null(_HASH),
+                "evidence": _or_null(_HEX),
+            },
+            "additionalProperties": False,
+        },
+    },
+)
 HEALTH = _of(
     "log-health",
     origin={"type": "string"},
@@ -56,5 +86,5 @@ HEALTH = _of(
     published=_COUNT,
     waiting=_COUNT,
     accepts={"type": "boolean"},
-    without_quorum_since=_or_null({"type": "string", "format": "date-time"}),
+    without_quorum_since=_or_null(_TIME),
 )

@@ -59,6 +59,10 @@ def log_endpoints(service: "LogService") -> list[Endpoint]:
             places=(Place("kid", HASH, "id of a key"),),
         ),
         _endpoint(
+            "alarms", "/alarms", "Gaps and forks of keys", service.alarms,
+            Answer(200, "the alarms", JSON, log_answers.ALARMS), 503,
+        ),
+        _endpoint(
             "annex", "/annex/{object}", "The annex of an object", service.annex,
             Answer(200, "the annex", BYTES), *kept, 410, places=(an_object,), signed=True,
         ),

@@ -50,6 +50,7 @@ from provenance.log_problems import problem_answer, problem_of
 from provenance.metrics import KIND as METRICS
 from provenance.metrics import Requests, exposition, gauge
 from provenance.openapi import described
+from provenance.schema.alarms import SCHEMA, alarm_fields
 
 MAX_ON_THE_WAY = 1 << 27  # bytes of bodies
 MAX_ON_THE_WAY_OUT = 1 << 28  # and of answers
@@ -203,6 +204,16 @@ class LogService:
 
     async def live(self, _request: Request) -> Response:
         return answer(b"live\n", TEXT)
+
+    async def alarms(self, _request: Request) -> Response:
+        found, keys = await run_in_threadpool(lambda: (self.reader.alarms(), self.reader.keys()))
+        count = sum(each.open for each in found)
+        fields = {
+            "schema": SCHEMA,
+            "open": count,
+            "alarms": [alarm_fields(each, keys) for each in found],
+        }
+        return answer(json.dumps(fields).encode(), JSON)
 
     async def health(self, _request: Request) -> Response:
         accepts, publishing = self.sequencer.accepts, self.sequencer.publishing

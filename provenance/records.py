@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 import pydicom
 
-from ledger import Entry, LoggedKey
+from ledger import Bracket, Entry, LoggedKey
 from provenance.dicom.values import text
 
 
@@ -64,6 +64,9 @@ class ReadableLog(Protocol):
 
     def events(self, object_id: bytes) -> tuple[Entry, ...]:
         """Return the history of an object, oldest first; empty if the log has none."""
+
+    def bracket(self, entry: Entry) -> Bracket | None:
+        """Return between which checkpoints an entry was signed and logged, if that is told."""
 
     def annex(self, object_id: bytes) -> bytes | None:
         """Return the annex kept for an object; None if there is none, or it was erased."""

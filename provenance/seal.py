@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 import watermark
-from ledger import Event
+from ledger import Entry, Event, Waiting
 from provenance.annex import Annex, Original
 from provenance.claim import MarkTerms, SealBody
 from provenance.descriptor import describe
@@ -76,17 +76,21 @@ class Chance:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A sealed object, ready to be written."""
+    """A sealed object, ready to be written.
+
+    ``log_index`` is None, and ``outbox_seq`` its number there, while it waits in an outbox.
+    """
 
     instance: Instance
     seal_id: bytes
-    log_index: int
+    log_index: int | None
     mark: watermark.Marked | None
     unmarked: str | None
     notes: tuple[str, ...]
     rehearsal: watermark.Rehearsal | None = None
     volume: watermark.MarkedVolume | None = None
     terms: MarkTerms | None = None
+    outbox_seq: int | None = None
 
     @property
     def weak(self) -> str | None:
@@ -153,14 +157,15 @@ def seal_at_time(
         ),
     )
     step("sign and log")
-    receipt = device.log.receipt(entry)
+    receipt = device.receipt(entry)
     restore = marking.restore_data
     write_carrier(marking.instance.dataset, Carrier(entry.statement, encoded, receipt, restore))
     step("carry")
     return Sealed(
         instance=marking.instance,
         seal_id=chance.seal_id,
-        log_index=entry.index,
+        log_index=entry.index if isinstance(entry, Entry) else None,
+        outbox_seq=entry.seq if isinstance(entry, Waiting) else None,
         mark=marking.marked,
         unmarked=marking.unmarked,
         notes=instance.notes,

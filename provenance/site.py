@@ -7,6 +7,7 @@ SITE/trust/policy           if there is one: witnesses the log asks, and verifie
 SITE/keys/                  private keys, mode 0600 in a folder of mode 0700
 SITE/keys/log.keys          of the log; log.next.keys beside it while they change
 SITE/keys/mark.key          of the marks made now; mark-until-TIME.key of those made before
+SITE/keys/outbox.key        of a device that has an outbox: under it annexes wait in there
 SITE/certificates/*.pem     one certificate for each role
 SITE/ledger.sqlite          the log
 """
@@ -31,6 +32,7 @@ from ledger import (
     LogKeys,
     LogReader,
     LogSource,
+    Outbox,
     Refilled,
     Role,
     Signer,
@@ -38,9 +40,11 @@ from ledger import (
     TrustedLogs,
     Witnesses,
     create_log,
+    create_outbox,
     key_added_body,
     make_genesis,
     open_log,
+    open_outbox,
     refill_log,
     sign_statement,
 )
@@ -215,7 +219,38 @@ class Site:
         Needs, of the site's folder, site.json, the trust folder, the certificate and the key of
         the actor, and the keys ``lookup`` and ``mark``: neither ledger nor keys of the log.
         """
-        return self._device(role, LogClient(url, self._own_logs))
+        return self._device(role, self.log_client(url))
+
+    def log_client(self, url: str) -> LogClient:
+        """The site's log where ``radseal log serve`` serves it."""
+        return LogClient(url, self._own_logs)
+
+    def make_outbox(
+        self, path: Path, log: Log | LogClient, *, at: datetime, role: Role = Role.DEVICE
+    ) -> Outbox:
+        """Make an outbox for the site's actor in ``role``, which goes on where ``log`` is now."""
+        signer = self.signer(role)
+        key_path = self.folder / "keys" / "outbox.key"
+        if not key_path.exists():
+            write_secret(key_path, secrets.token_bytes(SECRET_SIZE))
+        return create_outbox(
+            path,
+            spki=signer.spki,
+            role=role,
+            link=log.actor_link(signer.kid),
+            checkpoint=log.checkpoint(),
+            trusted=self._own_logs,
+            key=self._secret("outbox"),
+            at=at,
+        )
+
+    def outbox(self, path: Path) -> Outbox:
+        """Open an outbox of this site."""
+        return open_outbox(path, key=self._secret("outbox"), trusted=self._own_logs)
+
+    def outbox_device(self, path: Path, role: Role = Role.DEVICE) -> Device:
+        """Write to an outbox: needs what ``remote_device`` does, the key ``outbox``, and no log."""
+        return self._device(role, self.outbox(path))
 
     def remote_records(self, url: str, role: Role = Role.GATEWAY) -> Records[LogReader]:
         """Ask the site's ledger where ``radseal log serve`` serves it, with the key of an actor.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ledger import LedgerError, parse_statement
+from ledger import Bracket, LedgerError, parse_statement
 from provenance.certificates import certificate_name, load_certificate
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
@@ -27,6 +27,7 @@ class TracedEvent:
     role: str
     actor: str
     linked: bool
+    bracket: Bracket | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,8 @@ def _of_file(
 
 def _events(seal_id: bytes, records: Records[ReadableLog]) -> Iterator[TracedEvent]:
     previous = None
-    for number, entry in enumerate(records.log.events(seal_id)):
+    entries = records.log.events(seal_id)
+    for number, entry in enumerate(entries):
         statement = parse_statement(entry.statement)
         link = statement.object_link
         key = records.log.key(statement.kid)
@@ -123,5 +125,6 @@ def _events(seal_id: bytes, records: Records[ReadableLog]) -> Iterator[TracedEve
             role=key.role.value,
             actor=actor,
             linked=link is not None and link.seq == number and link.previous == previous,
+            bracket=records.log.bracket(entry),
         )
         previous = statement.leaf_hash

@@ -26,7 +26,7 @@ EXIT_CODES: Mapping[int, str] = {
     1: "radseal itself failed: a defect, please report it",
     USAGE: "usage or set-up is wrong; for seal: an object could not be sealed",
     ALTERED: "ALTERED; restore: the pixels are not those that were sealed; log audit: findings; "
-    "log monitor: alarm",
+    "log monitor: alarm; log alarms: one is open; outbox sync: the log does not agree",
     UNSEALED: "UNSEALED; inspect, restore: no seal; watermark read: no mark",
     UNTRUSTED: "UNTRUSTED; trace: the chain of custody has a gap; log timestamp: the answer was "
     "refused; log timestamps: a time is not proven",

@@ -13,6 +13,7 @@ from provenance.cli.failure import (
     CommandError,
     Failure,
 )
+from provenance.cli.log_alarms import alarms
 from provenance.cli.log_erase import erase
 from provenance.cli.log_keys import add_keys, retire_keys
 from provenance.cli.log_monitor import monitor
@@ -423,6 +424,7 @@ def _read_note(path: Path) -> bytes:
     return note
 
 
+log.add_command(alarms)
 log.add_command(add_keys)
 log.add_command(retire_keys)
 log.add_command(erase)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from provenance.cli.bracket import bracket_fields, bracket_line, worth_saying
 from provenance.cli.failure import NOTHING_MATCHED, CommandError, Failure
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.output import document, moment, print_json, say
@@ -56,8 +57,9 @@ def query(
 ) -> int:
     """Find entries of the log, in their order; all conditions must hold.
 
-    Times are what the signers claimed. If there is more than --limit, the last line names the
-    entry to go on --after (in JSON: next).
+    Times are what the signers claimed; where an entry was logged an hour later or more, or its time
+    does not fit the checkpoints before and after, a second line says so. If there is more than
+    --limit, the last line names the entry to go on --after (in JSON: next).
 
     \b
     Examples
@@ -82,20 +84,26 @@ def query(
             raise click.UsageError(str(error)) from error
         start = -1 if after is None else after
         found = list(islice(opened.query(asked, after=start), limit + 1))
+        brackets = opened.brackets(found[:limit])
         prunings = opened.prunings()
     following = found[limit - 1].index if len(found) > limit else None
-    entries = [_answer(entry, keys) for entry in found[:limit]]
+    entries = [
+        _answer(entry, keys) | {"bracket": bracket_fields(bracket)}
+        for entry, bracket in zip(found, brackets, strict=False)
+    ]
     pruned = [{"below": each.below, "archive": each.archive} for each in prunings]
     if session.as_json:
         fields: dict[str, object] = {"entries": entries, "next": following, "pruned": pruned}
         print_json(document("log-query", fields, exit_code=0))
         return 0
-    for each in entries:
+    for each, bracket in zip(entries, brackets, strict=True):
         say(
             f"{each['index']:>8}  {each['claimed_at']}  {each['event']:<13}  "
             f"{each['object'] or '-':<24}  {each['role']}: {plain(each['actor'])}"
             + (f"  {plain(each['verdict'])}" if each["verdict"] else "")
         )
+        if worth_saying(bracket):
+            say(f"          {bracket_line(bracket)}")
     if following is None:
         say(f"{len(entries)} entries")
     else:

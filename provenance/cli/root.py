@@ -24,6 +24,7 @@ VERBS: Mapping[str, str] = {
     "restore": "restore",
     "watermark": "watermark",
     "log": "log",
+    "outbox": "outbox",
     "witness": "witness",
     "tamper": "tamper",
     "explain": "explain",

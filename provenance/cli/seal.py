@@ -23,7 +23,9 @@ from provenance.walk import Skip, Walk, mirror, refuse_inside, walk
 
 if TYPE_CHECKING:
     from provenance.batch import Sealing
+    from provenance.device import Device
     from provenance.seal import Sealed
+    from provenance.site import Site
 
 WEAK_WHY = "the image is nearly too flat, too small or too saturated to carry a mark"
 WEAK_DO = (
@@ -57,6 +59,12 @@ WEAK_DO = (
     metavar="URL",
     help="Where radseal log serve serves the site's log. Default: the log in the site's folder.",
 )
+@click.option(
+    "--outbox",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Keep the seals in this outbox (radseal outbox init), and ask no log.",
+)
 @click.option("--resume", is_flag=True, help="Skip outputs that are there and carry a seal.")
 @force_option
 @common
@@ -68,6 +76,7 @@ def seal(
     profile: str | None,
     site: Path | None,
     url: str | None,
+    outbox: Path | None,
     resume: bool,
     force: bool,
 ) -> int:
@@ -83,8 +92,12 @@ def seal(
       radseal seal /acquired/today -o /sealed/today --resume
       radseal seal ct/ -o sealed --watermark none
       radseal seal chest.dcm -o sealed --log https://log.hospital.example
+      radseal seal chest.dcm -o sealed --outbox /var/lib/radseal/outbox
     """
     from provenance.batch import Done, Sealing, seal_file
+
+    if url is not None and outbox is not None:
+        raise click.UsageError("give --log or --outbox, not both")
 
     opened = open_site(site)
     _check_profile(profile)
@@ -97,7 +110,7 @@ def seal(
     stopped = False
     quiet = session.as_json or len(found.files) < 2
     with (
-        opened.device() if url is None else opened.remote_device(url) as device,
+        _device(opened, url, outbox) as device,
         stderr_progress(len(found.files), "seal", quiet=quiet, clock=session.monotonic) as progress,
     ):
         for file, target in zip(found.files, outputs, strict=True):
@@ -126,6 +139,12 @@ def seal(
     else:
         _print_summary(lines, found)
     return code
+
+
+def _device(site: "Site", url: str | None, outbox: Path | None) -> "Device":
+    if outbox is not None:
+        return site.outbox_device(outbox)
+    return site.device() if url is None else site.remote_device(url)
 
 
 def _check_profile(profile: str | None) -> None:
@@ -196,7 +215,10 @@ def _print(line: "Sealing") -> None:
     sealed = line.sealed
     if sealed is not None:
         mark = _mark_words(sealed)
-        say(f"sealed  {plain(line.output)}  seal {sealed.seal_id.hex()}, log {sealed.log_index}")
+        place = f"log {sealed.log_index}"
+        if sealed.outbox_seq is not None:
+            place = f"waits in the outbox as number {sealed.outbox_seq}"
+        say(f"sealed  {plain(line.output)}  seal {sealed.seal_id.hex()}, {place}")
         say(f"  {plain(mark)}")
         if sealed.weak is not None:
             say(f"  warning: {plain(sealed.weak)}")
@@ -257,6 +279,7 @@ def _object(line: "Sealing") -> dict[str, object]:
         "result": line.done.value,
         "seal_id": sealed.seal_id.hex() if sealed else None,
         "log_index": sealed.log_index if sealed else None,
+        "outbox_seq": sealed.outbox_seq if sealed else None,
         "mark": None,
         "volume": None,
         "unmarked": sealed.unmarked if sealed else None,

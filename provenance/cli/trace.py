@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from provenance.cli.bracket import bracket_fields, bracket_line, worth_saying
 from provenance.cli.failure import NOTHING_MATCHED, UNTRUSTED, CommandError, Failure
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.output import document, moment, print_json, say
@@ -67,6 +68,8 @@ def _print(found: "Trace") -> None:
             f"  {event.index:>6}  {moment(event.claimed_at)}  {event.event:<13}  "
             f"{event.role}: {plain(event.actor)}{gap}"
         )
+        if event.bracket is not None and worth_saying(event.bracket):
+            say(f"          {bracket_line(event.bracket)}")
 
 
 def _object(found: "Trace") -> dict[str, object]:
@@ -82,6 +85,7 @@ def _object(found: "Trace") -> dict[str, object]:
                 "role": e.role,
                 "actor": e.actor,
                 "linked": e.linked,
+                "bracket": None if e.bracket is None else bracket_fields(e.bracket),
             }
             for e in found.events
         ],

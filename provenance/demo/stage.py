@@ -69,6 +69,7 @@ class Stage:
             geometry = pixel_geometry(original)
             assert geometry is not None
             panels.append(self.gallery.mark(view, read_frame(original, geometry)))
+        assert sealed.log_index is not None  # it was sealed at the log
         kept = SealedImage(
             name=image.name,
             shows=image.shows,

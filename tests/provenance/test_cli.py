@@ -66,6 +66,7 @@ def test_there_are_all_commands() -> None:
             "log audit",
             "log export",
             "log upgrade",
+            "log alarms",
             "log add-keys",
             "log retire-keys",
             "log erase",
@@ -77,6 +78,7 @@ def test_there_are_all_commands() -> None:
             "log timestamps",
             "log prune",
         ),
+        *("outbox init", "outbox status", "outbox sync"),
         *("witness init", "witness serve"),
         *("tamper", "explain", "doctor", "demo"),
     ] == NAMES

@@ -56,7 +56,7 @@ def test_every_endpoint_of_a_log_server(tmp_path: Path, log_server: Callable[[Pa
     server = log_server(Site.init(tmp_path / "site", name="here").folder)
     names = every_endpoint_conforms(server)
     assert {"GET /checkpoint", "GET /annex/{object}", "POST /submissions", "GET /live"} <= names
-    assert len(names) == 20
+    assert len(names) == 21
     assert json.loads(server.ask("GET", "/health")[2])["accepts"] is True
     assert server.stop() == 0
 
@@ -87,4 +87,4 @@ def test_the_description_is_that_of_the_routes(tmp_path: Path) -> None:
         sequencer.close()
     paths = {getattr(route, "path", "") for route in app.routes}
     assert "/tile/{path:path}" in paths
-    assert len(paths) == 15
+    assert len(paths) == 16
