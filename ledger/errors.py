@@ -65,6 +65,10 @@ class BusyError(LedgerError):
     """Another process holds the database: nothing was changed, try again."""
 
 
+class RacedError(BusyError):
+    """Another writer was quicker: nothing was changed, and the same work may be done again."""
+
+
 class OverloadedError(BusyError):
     """More is waiting to be logged than may wait: nothing was changed, try again."""
 

@@ -15,19 +15,19 @@ from sqlalchemy import Connection
 
 from ledger import persist, rules, schema, store
 from ledger.annexes import check_site_key
-from ledger.database import Database
+from ledger.database import Database, create_database, open_database, transact
 from ledger.draft import Arrival, Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
 from ledger.errors import BusyError, StoreError, UsageError, WitnessError
 from ledger.instants import to_milliseconds
 from ledger.keyring import Keyring
 from ledger.log_keys import LogKeys
+from ledger.migration import bring_up_to_date
 from ledger.publication import Publication
 from ledger.roles import Event
 from ledger.statement import parse_statement
 from ledger.tiles import TreeBuilder, root_at
 from ledger.trusted_logs import open_checkpoint
-from ledger.upgrade import bring_up_to_date
 from ledger.view import LogView
 from ledger.witnesses import Witnesses
 
@@ -97,13 +97,9 @@ class Log(LogView):
             raise UsageError("the log was opened without its keys, for reading only")
         milliseconds = to_milliseconds(at)
         with self._lock:
-            with self._database.write() as connection:
-                draft = Draft(
-                    connection, load_tail(connection, self._tail), site_key=self._site_key
-                )
-                draft.look_up(arrivals)
-                entries = [draft.admit(each) for each in arrivals]
-                tail = draft.write(at=milliseconds)
+            draft, entries, tail = transact(
+                self._database, lambda connection: self._draft(connection, arrivals, milliseconds)
+            )
             self._tail = tail
             if any(each.parsed.event is Event.ERASED for each in arrivals):
                 self._finish_erasures(draft.erased.values(), draft.destroyed)
@@ -112,6 +108,15 @@ class Log(LogView):
             self._signed = tail.head.size  # without witnesses not tried again at the next append
             self._checkpoint_if_witnessed()
         return entries
+
+    def _draft(
+        self, connection: Connection, arrivals: Sequence[Arrival], at: int
+    ) -> tuple[Draft, list[Entry], Tail]:
+        tail = load_tail(connection, self._tail)
+        draft = Draft(connection, tail, site_key=self._site_key)
+        draft.look_up(arrivals)
+        entries = [draft.admit(each) for each in arrivals]
+        return draft, entries, draft.write(at=at)
 
     def erase(self, statement: bytes, *, at: datetime) -> Entry:
         """Log ``erased``, and destroy annex key, annex and pseudonyms of its object.
@@ -132,8 +137,7 @@ class Log(LogView):
             return
         known = set(pending) <= set(fresh)
         self._database.scrub(destroyed if known else None)
-        with self._database.write() as connection:
-            persist.write_scrubbed(connection, pending)
+        transact(self._database, lambda connection: persist.write_scrubbed(connection, pending))
 
     def checkpoint(self) -> bytes:
         """Return the newest signed checkpoint; with keys, one over all that is committed.
@@ -223,26 +227,29 @@ class Log(LogView):
             raise StoreError("the log does not go on from its last checkpoint: nothing is signed")
 
     def _store(self, size: int, note: bytes) -> bytes:
-        with self._database.write() as connection:
+        def work(connection: Connection) -> bytes:
             stored = store.read_checkpoint(connection, size)
             if stored is not None:  # another process was quicker
                 return stored
             persist.write_checkpoint(connection, size, note)
-        return note
+            return note
+
+        return transact(self._database, work)
 
 
 def create_log(
-    path: Path | str, *, keys: LogKeys, genesis: bytes, annex_key: bytes, at: datetime
+    place: Path | str, *, keys: LogKeys, genesis: bytes, annex_key: bytes, at: datetime
 ) -> Log:
     """Make a new log whose first statement is ``genesis``, and open it.
 
-    UsageError if the file exists, RefusedError if the genesis is not an archivist's key that
-    adds itself.
+    ``place`` is the path of a file (SQLite) or a URL ``postgresql+psycopg://...``.
+    UsageError if the file or a log exists there, RefusedError if the genesis is not an
+    archivist's key that adds itself.
     """
     created_at = to_milliseconds(at)
     statement, keyring = rules.open_genesis(parse_statement(genesis))
     row = store.LogRow(keys.origin, statement.kid, keys.vkeys, check_site_key(annex_key))
-    database = Database.create(Path(path))
+    database = create_database(place)
     try:
         with database.write() as connection:
             schema.metadata.create_all(connection)
@@ -262,7 +269,7 @@ def create_log(
 
 
 def open_log(
-    path: Path | str,
+    place: Path | str,
     *,
     keys: LogKeys | None,
     annex_key: bytes | None,
@@ -277,7 +284,7 @@ def open_log(
     nothing is signed. An append that would leave ``checkpoint_every`` entries without a checkpoint
     asks for one; with None somebody else sees to that.
     """
-    database = Database.open(Path(path), writable=keys is not None)
+    database = open_database(place, writable=keys is not None)
     try:
         if keys is not None:
             bring_up_to_date(database)

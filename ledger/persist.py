@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, insert, select, up
 
 from ledger import schema
 from ledger.annexes import SealedAnnex
-from ledger.errors import StoreError
+from ledger.errors import RacedError
 from ledger.keyring import Keyring
 from ledger.store import HeadRow, LogRow
 from ledger.tiles import TILE_HEIGHT, TILE_WIDTH
@@ -64,7 +64,7 @@ def write_first_head(connection: Connection, head: HeadRow) -> None:
 
 
 def move_head(connection: Connection, old: HeadRow, new: HeadRow) -> None:
-    """Compare and set: nobody else can have moved it, and if somebody has, nothing is written."""
+    """Compare and set; RacedError if somebody else has moved it: then nothing is written."""
     moved = connection.execute(
         _MOVE_HEAD,
         {
@@ -76,7 +76,7 @@ def move_head(connection: Connection, old: HeadRow, new: HeadRow) -> None:
         },
     )
     if moved.rowcount != 1:
-        raise StoreError("the head moved under the write lock")
+        raise RacedError("another writer moved the head")
 
 
 def write_keys(connection: Connection, before: Keyring, after: Keyring) -> None:

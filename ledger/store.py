@@ -18,7 +18,7 @@ from ledger.links import FIRST, Link
 from ledger.roles import Role
 from ledger.tiles import TileReader
 
-EARLIER_FORMATS = frozenset({1})  # that ``upgrade`` reads
+EARLIER_FORMATS = frozenset(range(1, schema.FORMAT))  # that can be brought up to this one
 IN_LIMIT = 500  # values in one IN (...); SQLite binds at most 32,766
 
 _S = schema.statement.c

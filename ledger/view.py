@@ -198,6 +198,7 @@ class LogView:
         """
         with self._database.read() as connection:
             return audit_log(
+                self._database,
                 connection,
                 self._row,
                 trusted=self._trusted,

@@ -35,8 +35,8 @@ from ledger import (
     parse_statement,
     verify_consistency,
 )
-from ledger.database import Database
 from ledger.log import CHECKPOINT_EVERY
+from ledger.sqlite import SqliteDatabase
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "log"
 HISTORIES = [json.loads(p.read_text(encoding="utf-8")) for p in VECTORS.glob("history*.json")]
@@ -330,7 +330,7 @@ def test_what_cannot_be_opened(site: Any, tmp_path: Path) -> None:
 
 
 def test_a_file_whose_creation_was_interrupted_is_no_log(tmp_path: Path) -> None:
-    Database.create(tmp_path / "half.db").close()
+    SqliteDatabase.create(tmp_path / "half.db").close()
     with pytest.raises(StoreError):
         open_log(tmp_path / "half.db", keys=None, annex_key=None)
 

@@ -131,6 +131,8 @@ def test_a_question_that_makes_no_sense(site: Any) -> None:
 
 def _make_first_format(path: Any) -> None:
     raw = sqlite3.connect(path)
+    for name in ("inbox", "lease"):
+        raw.execute(f"drop table radseal_{name}")
     for name in ("event", "time"):
         raw.execute(f"drop index radseal_statement_by_{name}")
     for name in ("event", "claimed_at"):
@@ -149,7 +151,7 @@ def test_a_log_of_the_first_format_is_brought_up_in_place(eventful: Any) -> None
     fresh = sorted(raw.execute("select name, sql from sqlite_master where type='index'"))
     raw.close()
     _make_first_format(site.path)
-    with pytest.raises(StoreError, match="format 1; this release reads 2: open it once"):
+    with pytest.raises(StoreError, match="format 1; this release reads 3: open it once"):
         open_log(site.path, keys=None, annex_key=None)
     site.log = open_log(site.path, keys=site.keys, annex_key=site.annex_key)
     assert [entry.index for entry in site.log.query(Query(verdict="ALTERED"))] == before
@@ -164,9 +166,9 @@ def test_a_log_of_the_first_format_is_brought_up_in_place(eventful: Any) -> None
 
 def test_a_log_of_a_later_format_is_refused(site: Any) -> None:
     raw = sqlite3.connect(site.path)
-    raw.execute("update radseal_log set format=3")
+    raw.execute("update radseal_log set format=4")
     raw.commit()
     raw.close()
     for keys in (None, site.keys):
-        with pytest.raises(StoreError, match="format 3; this release knows 2"):
+        with pytest.raises(StoreError, match="format 4; this release knows 3"):
             open_log(site.path, keys=keys, annex_key=None)
