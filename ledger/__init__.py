@@ -69,9 +69,11 @@ from ledger.registration import (
     parse_problem,
     parse_registered,
     parse_submissions,
+    problem_of,
 )
 from ledger.roles import MAY_SIGN, Event, Role
 from ledger.sequencer import Sequencer
+from ledger.shared_sequencer import SharedSequencer, open_sequencer
 from ledger.statement import (
     Statement,
     UnverifiedStatement,
@@ -137,6 +139,7 @@ __all__ = [
     "Role",
     "RolledBackError",
     "Sequencer",
+    "SharedSequencer",
     "SignatureError",
     "Signer",
     "Statement",
@@ -174,6 +177,7 @@ __all__ = [
     "open_cose_receipt",
     "open_log",
     "open_receipt",
+    "open_sequencer",
     "open_witness",
     "origin_hash",
     "parse_add_checkpoint",
@@ -187,6 +191,7 @@ __all__ = [
     "parse_registered",
     "parse_statement",
     "parse_submissions",
+    "problem_of",
     "read_key_added",
     "read_key_revoked",
     "sign_statement",

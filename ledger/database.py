@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -27,6 +27,7 @@ class Database(Protocol):
     """A database that was opened, for reading or for both."""
 
     writable: bool
+    shared: ClassVar[bool]  # whether many processes write through an inbox
 
     def read(self) -> AbstractContextManager[Connection]:
         """Hold one snapshot; our errors for whatever the driver raises."""

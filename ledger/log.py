@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from ledger.database import Database, create_database, open_database, transact
 from ledger.draft import Arrival, Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
 from ledger.errors import BusyError, StoreError, UsageError, WitnessError
+from ledger.inbox import Inbox
 from ledger.instants import to_milliseconds
 from ledger.keyring import Keyring
 from ledger.log_keys import LogKeys
@@ -32,6 +33,8 @@ from ledger.view import LogView
 from ledger.witnesses import Witnesses
 
 CHECKPOINT_EVERY = 256  # entries an append may leave without a signed checkpoint
+
+Beside = Callable[[Connection], None]
 
 _logger = logging.getLogger(__name__)
 
@@ -87,18 +90,28 @@ class Log(LogView):
         """
         if self._keys is None:
             raise UsageError("the log was opened without its keys, for reading only")
+        return self.append_received(self.receive(submissions), at=at)
+
+    def receive(self, submissions: Sequence[Submission]) -> list[Arrival]:
+        """Parse submissions, and check signatures of the keys that the last append has seen."""
         tail = self._tail
         keyring = Keyring() if tail is None else tail.keyring
-        return self.append_received([receive(each, keyring) for each in submissions], at=at)
+        return [receive(each, keyring) for each in submissions]
 
-    def append_received(self, arrivals: Sequence[Arrival], *, at: datetime) -> list[Entry]:
-        """The same for submissions that a ``Gate`` has looked at: no signature is checked twice."""
+    def append_received(
+        self, arrivals: Sequence[Arrival], *, at: datetime, beside: Beside | None = None
+    ) -> list[Entry]:
+        """The same for submissions that a ``Gate`` has looked at: no signature is checked twice.
+
+        ``beside`` is done in the same transaction, before anything is judged.
+        """
         if self._keys is None:
             raise UsageError("the log was opened without its keys, for reading only")
         milliseconds = to_milliseconds(at)
         with self._lock:
             draft, entries, tail = transact(
-                self._database, lambda connection: self._draft(connection, arrivals, milliseconds)
+                self._database,
+                lambda connection: self._draft(connection, arrivals, milliseconds, beside),
             )
             self._tail = tail
             if any(each.parsed.event is Event.ERASED for each in arrivals):
@@ -110,8 +123,10 @@ class Log(LogView):
         return entries
 
     def _draft(
-        self, connection: Connection, arrivals: Sequence[Arrival], at: int
+        self, connection: Connection, arrivals: Sequence[Arrival], at: int, beside: Beside | None
     ) -> tuple[Draft, list[Entry], Tail]:
+        if beside is not None:
+            beside(connection)
         tail = load_tail(connection, self._tail)
         draft = Draft(connection, tail, site_key=self._site_key)
         draft.look_up(arrivals)
@@ -128,6 +143,19 @@ class Log(LogView):
             raise UsageError("to erase takes a statement of the event erased")
         (entry,) = self.append([Submission(statement)], at=at)
         return entry
+
+    def finish_erasures(self) -> None:
+        """Clean the files of what erasures have left there; BusyError if that cannot be now."""
+        self._finish_erasures((), ())
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the log has an inbox, from which one of many processes takes."""
+        return self._database.shared
+
+    def inbox(self) -> Inbox:
+        """Return the inbox of a log on PostgreSQL; UsageError for any other."""
+        return Inbox(self._database, site_key=self._site_key)
 
     def _finish_erasures(self, fresh: Collection[int], destroyed: Sequence[bytes]) -> None:
         """Clean the files of what was erased; of the ``fresh`` entries it is known what that is."""
@@ -307,7 +335,7 @@ def open_log(
         if keys is not None:
             log._checkpoint_if_witnessed()
             with suppress(BusyError):  # a reader is in the way: an audit will still say so
-                log._finish_erasures((), ())
+                log.finish_erasures()
     except BaseException:
         database.close()
         raise

@@ -14,11 +14,7 @@ from ledger.errors import (
     BusyError,
     LedgerError,
     MalformedError,
-    NotFoundError,
-    OverloadedError,
     ProofError,
-    RefusedError,
-    StoreError,
     UnreachableError,
     UsageError,
 )
@@ -26,8 +22,8 @@ from ledger.links import Link
 from ledger.merkle import hash_leaf
 from ledger.receipt import open_receipt
 from ledger.registration import (
-    Problem,
     encode_submissions,
+    error_of,
     parse_link,
     parse_problem,
     parse_registered,
@@ -155,8 +151,7 @@ class LogClient:
 
     def _error(self, status: int, answer: bytes) -> LedgerError:
         try:
-            problem = parse_problem(status, answer)
-            return problem.conflict() if problem.kind == "stale-link" else _error_of(problem)
+            return error_of(parse_problem(status, answer))
         except MalformedError:
             if status == 503:  # the server has more connections than it may
                 return BusyError(f"{self.url} answered {status}")
@@ -167,21 +162,3 @@ class LogClient:
             return parse(body)
         except MalformedError as error:
             raise UnreachableError(f"{self.url}: {error}") from error
-
-
-def _error_of(problem: Problem) -> LedgerError:
-    match problem.kind:
-        case "refused":
-            return RefusedError(problem.detail)
-        case "malformed" | "too-large":
-            return MalformedError(problem.detail)
-        case "not-found":
-            return NotFoundError(problem.detail)
-        case "too-many":
-            return OverloadedError(problem.detail)
-        case "busy" | "not-published":
-            return BusyError(problem.detail)
-        case "failed":
-            return StoreError(problem.detail)
-        case _:
-            return UnreachableError(f"status {problem.status}: {problem.detail}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import ClassVar
 
 from sqlalchemy import (
     URL,
@@ -60,6 +61,8 @@ _NEXT_TRANSACTION = text("select pg_snapshot_xmax(pg_current_snapshot())::text::
 
 class PostgresqlDatabase:
     """The tables of one log in one database, opened for reading or for both."""
+
+    shared: ClassVar[bool] = True
 
     def __init__(self, url: URL, *, writable: bool) -> None:
         self.writable = writable

@@ -12,7 +12,19 @@ from dataclasses import dataclass
 from ledger.annexes import MAX_ANNEX
 from ledger.cose import MAX_SIZE
 from ledger.entries import MAX_PSEUDONYMS, PSEUDONYM_SIZE, Entry, Submission
-from ledger.errors import Chain, ConflictError, MalformedError, UsageError
+from ledger.errors import (
+    BusyError,
+    Chain,
+    ConflictError,
+    LedgerError,
+    MalformedError,
+    NotFoundError,
+    OverloadedError,
+    RefusedError,
+    StoreError,
+    UnreachableError,
+    UsageError,
+)
 from ledger.links import HASH_SIZE, Link
 
 MAX_SUBMISSIONS = 256
@@ -175,6 +187,42 @@ class Problem:
         if self.chain is None or self.link is None:
             raise MalformedError("a stale link without the current one")
         return ConflictError(self.detail, current=self.link, chain=self.chain)
+
+
+def problem_of(error: LedgerError) -> Problem:
+    """Return how a refusal is said to the one who submitted."""
+    match error:
+        case ConflictError():
+            return Problem(409, "stale-link", str(error), error.chain, error.current)
+        case RefusedError():
+            return Problem(403, "refused", str(error))
+        case TooLargeError():
+            return Problem(413, "too-large", str(error))
+        case MalformedError() | UsageError():
+            return Problem(400, "malformed", str(error))
+        case _:
+            return Problem(503, "failed", str(error))
+
+
+def error_of(problem: Problem) -> LedgerError:
+    """Return the error a problem says; MalformedError for a stale link that names none."""
+    match problem.kind:
+        case "stale-link":
+            return problem.conflict()
+        case "refused":
+            return RefusedError(problem.detail)
+        case "malformed" | "too-large":
+            return MalformedError(problem.detail)
+        case "not-found":
+            return NotFoundError(problem.detail)
+        case "too-many":
+            return OverloadedError(problem.detail)
+        case "busy" | "not-published":
+            return BusyError(problem.detail)
+        case "failed":
+            return StoreError(problem.detail)
+        case _:
+            return UnreachableError(f"status {problem.status}: {problem.detail}")
 
 
 def encode_problem(problem: Problem, *, title: str) -> bytes:

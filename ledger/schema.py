@@ -178,6 +178,7 @@ inbox = Table(
     Column("request", Bytes, primary_key=True),
     Column("arrived_at", Number, nullable=False),
     Column("place", Number, nullable=False),
+    Column("statements", Number, nullable=False),
     Column("body", Bytes, nullable=False),
     Column("nonce", Bytes),
     Column("wrapped", Bytes),

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -35,6 +36,8 @@ _PRAGMAS = (
 
 class SqliteDatabase:
     """One SQLite file, opened for reading or for both."""
+
+    shared: ClassVar[bool] = False
 
     def __init__(self, path: Path, engine: Engine, *, writable: bool) -> None:
         self.path = path

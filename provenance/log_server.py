@@ -29,12 +29,13 @@ from ledger import (
     RefusedError,
     Registered,
     Sequencer,
+    SharedSequencer,
     Submission,
-    TooLargeError,
     UsageError,
     encode_link,
     encode_problem,
     parse_submissions,
+    problem_of,
 )
 from provenance.http_server import BodyError, Budget, read_body
 
@@ -65,7 +66,7 @@ class Waits:
 @dataclass(slots=True)
 class _Service:
     reader: Log
-    sequencer: Sequencer
+    sequencer: Sequencer | SharedSequencer
     gate: Gate
     waits: Waits
     budget: Budget = field(default_factory=lambda: Budget(MAX_ON_THE_WAY))
@@ -164,7 +165,9 @@ class _Service:
         return Response(encode_problem(problem, title=title), problem.status, headers)
 
 
-def make_app(reader: Log, sequencer: Sequencer, *, waits: Waits = Waits()) -> Starlette:
+def make_app(
+    reader: Log, sequencer: Sequencer | SharedSequencer, *, waits: Waits = Waits()
+) -> Starlette:
     """Return the application over a log opened for reading, and the writer of the same log."""
     service = _Service(reader, sequencer, Gate(reader), waits)
     return Starlette(
@@ -188,14 +191,8 @@ def make_app(reader: Log, sequencer: Sequencer, *, waits: Waits = Waits()) -> St
 
 def _problem_of(error: Exception) -> Problem:
     match error:
-        case ConflictError():
-            return Problem(409, "stale-link", str(error), error.chain, error.current)
-        case RefusedError():
-            return Problem(403, "refused", str(error))
-        case TooLargeError():
-            return Problem(413, "too-large", str(error))
-        case MalformedError() | UsageError():
-            return Problem(400, "malformed", str(error))
+        case ConflictError() | RefusedError() | MalformedError() | UsageError():
+            return problem_of(error)
         case NotFoundError():
             return Problem(404, "not-found", str(error))
         case OverloadedError():

@@ -38,6 +38,7 @@ def _add_inbox() -> None:
         sa.Column("request", Bytes, primary_key=True),
         sa.Column("arrived_at", Number, nullable=False),
         sa.Column("place", Number, nullable=False),
+        sa.Column("statements", Number, nullable=False),
         sa.Column("body", Bytes, nullable=False),
         sa.Column("nonce", Bytes),
         sa.Column("wrapped", Bytes),
