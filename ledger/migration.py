@@ -45,6 +45,10 @@ def _bring_up(connection: Connection) -> None:
     found = _format(connection)
     if found is None or not 1 <= found < schema.FORMAT:
         return  # another process was quicker
+    if connection.dialect.name == "postgresql":
+        from ledger.postgresql import take_your_time
+
+        take_your_time(connection)
     migrate(connection, before=found, after=schema.FORMAT)
     connection.execute(update(schema.log).values(format=schema.FORMAT))
 

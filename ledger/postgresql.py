@@ -47,7 +47,7 @@ POOL_SIZE, POOL_OVERFLOW = 4, 28
 # Serialization failure, deadlock, a key or a table that another transaction has made.
 _RACED = frozenset({"40001", "40P01", "23505", "42P07", "42701"})
 _LOCKED = frozenset({"55P03"})
-_GONE_CLASSES = ("08", "57P", "25P03")  # the connection, not the statement, has failed
+_GONE_CLASSES = ("08", "57P", "25P03", "25P04")  # the connection, not the statement, has failed
 _SECRETS_OF = (schema.annex_key, schema.annex, schema.pseudonym, schema.inbox)
 _OTHERS_SNAPSHOTS = text(
     "select max(age) from ("
@@ -56,6 +56,7 @@ _OTHERS_SNAPSHOTS = text(
     " union all select age(transaction) from pg_prepared_xacts"
     " union all select age(xmin) from pg_replication_slots) as held"
 )
+_SET = text("select set_config(:name, :value, false)")
 _NEXT_TRANSACTION = text("select pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
 
 
@@ -68,13 +69,13 @@ class PostgresqlDatabase:
         self.writable = writable
         self._place = url.set(password=None, query={}).render_as_string()
         self._fresh = self._made = False
-        self._reader = _engine(url).execution_options(
+        plain, writing = _engine(url), _engine(url)
+        event.listen(writing, "connect", _prepare)
+        self._reader = plain.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
-        writing = _engine(url)
-        event.listen(writing, "connect", _prepare)
         self._writer = writing.execution_options(isolation_level="REPEATABLE READ")
-        self._cleaner = writing.execution_options(isolation_level="AUTOCOMMIT")
+        self._cleaner = plain.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
     def create(cls, url: str) -> PostgresqlDatabase:
@@ -175,8 +176,13 @@ class PostgresqlDatabase:
         connection = self._connect(self._cleaner)
         with self._translated(), connection:
             self._wait_for_others(connection)
-            for table in _SECRETS_OF:
-                connection.exec_driver_sql(f"VACUUM (FULL) {table.name}")
+            wait = f"{round(LOCK_SECONDS * 1000)}ms"
+            connection.execute(_SET, {"name": "lock_timeout", "value": wait})
+            try:
+                for table in _SECRETS_OF:
+                    connection.exec_driver_sql(f"VACUUM (FULL) {table.name}")
+            finally:
+                connection.invalidate()  # no other use of it shall have this setting
 
     def _wait_for_others(self, connection: Connection) -> None:
         """Return once every snapshot is newer than this moment."""
@@ -228,6 +234,13 @@ class PostgresqlDatabase:
             self.close()
 
 
+def take_your_time(connection: Connection) -> None:
+    """Let this one transaction last: an upgrade reads everything."""
+    connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+    if (connection.dialect.server_version_info or ()) >= (17,):
+        connection.exec_driver_sql("SET LOCAL transaction_timeout = 0")
+
+
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url).set(drivername="postgresql+psycopg")
@@ -255,10 +268,13 @@ def _engine(url: URL) -> Engine:
 
 def _prepare(connection: DBAPIConnection, _record: object) -> None:
     """Set what a writing session needs; it asks for durable commits whatever the default is."""
+    stalled = f"{round(STALLED_SECONDS * 1000)}ms"
     settings = {
-        "idle_in_transaction_session_timeout": f"{round(STALLED_SECONDS * 1000)}ms",
+        "idle_in_transaction_session_timeout": stalled,
         "lock_timeout": f"{round(LOCK_SECONDS * 1000)}ms",
     }
+    if connection.info.server_version >= 170000:  # before, who stops within a pipeline is not idle
+        settings["transaction_timeout"] = stalled
     cursor = connection.cursor()
     for name, value in settings.items():
         cursor.execute("select set_config(%s, %s, false)", (name, value))

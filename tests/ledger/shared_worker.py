@@ -7,6 +7,7 @@ once it is acknowledged. COUNT 0 only logs what others register. LEASE and STALL
 
 import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -16,11 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 import ledger.postgresql
 from ledger import (
     FIRST,
+    BusyError,
     Event,
     LogKeys,
     PrivateKeySigner,
     SharedSequencer,
     Submission,
+    UnreachableError,
     hash_leaf,
     open_log,
     sign_statement,
@@ -57,7 +60,11 @@ def main(url: str, keys_path: str, seed: str, count: int, batch: int, lease: flo
                     )
                     link = link.next(hash_leaf(statement))
                     arrivals.append(receive(Submission(statement), None))
-                for entry in sequencer.submit(arrivals).result(120):
+                entries = None
+                while entries is None:  # what was not acknowledged is sent again
+                    with suppress(BusyError, UnreachableError):
+                        entries = sequencer.submit(arrivals).result(120)
+                for entry in entries:
                     print(entry.index, entry.leaf_hash.hex(), flush=True)
                 count -= len(arrivals)
             while not told and count == 0:
