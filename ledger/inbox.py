@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -33,6 +33,7 @@ from ledger.database import Database, transact
 from ledger.entries import Entry, Submission
 from ledger.errors import LedgerError, MalformedError, StoreError, UsageError
 from ledger.lease import Lease
+from ledger.postgresql import PostgresqlDatabase
 from ledger.registration import (
     encode_problem,
     encode_submissions,
@@ -98,7 +99,7 @@ class Inbox:
     """Requests in, entries or refusals out. Threads may share it."""
 
     def __init__(self, database: Database, *, site_key: bytes | None) -> None:
-        if not database.shared:
+        if not isinstance(database, PostgresqlDatabase):
             raise UsageError("only a log on PostgreSQL has an inbox")
         self._database = database
         self._site_key = site_key
@@ -159,7 +160,7 @@ class Inbox:
         """
         if not letters:
             return {}
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             states = _pairs(connection.execute(_STATE, {"names": list(letters)}))
             gone = [letter for name, letter in letters.items() if name not in states]
             leaves = [leaf for letter in gone for leaf in letter.leaves]
@@ -178,27 +179,20 @@ class Inbox:
             found |= {name: _error(outcome) for name, outcome in refused.items()}
         return found
 
-    def waiting(self, *, statements: int) -> list[bytes]:
-        """Return the names of the requests to be taken next: at least one, if there is any.
+    def next(
+        self, *, statements: int, known: Collection[bytes]
+    ) -> dict[bytes, list[Submission] | LedgerError | None]:
+        """Return the requests to be taken next, in their order: at least one, if there is any.
 
-        As many as hold ``statements`` statements.
+        As many as hold ``statements`` statements, by their names: what they hold, or why that
+        cannot be read; None for a name that is ``known``.
         """
-        with self._database.read() as connection:
-            rows = connection.execute(_OPEN).all()
-        names: list[bytes] = []
-        count = size = 0
-        for name, number, length in rows:
-            count, size = count + number, size + length
-            if names and (count > statements or size > MOST_BYTES):
-                break
-            names.append(name)
-        return names
-
-    def read(self, names: Sequence[bytes]) -> dict[bytes, list[Submission] | LedgerError]:
-        """Return what requests hold; of one that cannot be read, why."""
-        with self._database.read() as connection:
-            rows = connection.execute(_BODIES, {"names": list(names)}).all()
-        return {row.request: self._open(*row) for row in rows}
+        with self._database.glance() as connection:
+            names = _as_many_as(connection.execute(_OPEN).all(), statements)
+            unknown = [name for name in names if name not in known]
+            rows = connection.execute(_BODIES, {"names": unknown}).all() if unknown else ()
+        found = {row.request: self._open(*row) for row in rows}
+        return {name: found.get(name) for name in names if name in found or name in known}
 
     def _open(
         self, name: bytes, body: bytes, nonce: bytes | None, wrapped: bytes | None
@@ -216,6 +210,15 @@ class Inbox:
     def take(self, connection: Connection, names: Sequence[bytes]) -> None:
         """Remove requests, in the transaction that logs them."""
         _execute(connection, _TAKE, names)
+
+    def drop(self, name: bytes, *, lease: Lease) -> None:
+        """Remove a request whose submitter is told by the lease holder itself."""
+
+        def work(connection: Connection) -> None:
+            lease.hold(connection)
+            self.take(connection, [name])
+
+        transact(self._database, work)
 
     def refuse(self, name: bytes, error: LedgerError, *, lease: Lease) -> None:
         """Note why a request is not logged, for its submitter to read."""
@@ -246,6 +249,17 @@ class Inbox:
             connection.execute(swept)
 
         transact(self._database, work)
+
+
+def _as_many_as(rows: Sequence[Row[bytes, int, int]], statements: int) -> list[bytes]:
+    names: list[bytes] = []
+    count = size = 0
+    for name, number, length in rows:
+        count, size = count + number, size + length
+        if names and (count > statements or size > MOST_BYTES):
+            break
+        names.append(name)
+    return names
 
 
 def _pairs(rows: Iterable[Row[bytes, _Value]]) -> dict[bytes, _Value]:

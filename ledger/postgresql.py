@@ -26,7 +26,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ledger import schema
 from ledger.errors import (
@@ -42,6 +43,7 @@ CONNECT_SECONDS = 10
 # A writer that stops in the middle of a transaction holds up all others: the server ends it.
 STALLED_SECONDS = 10.0
 LOCK_SECONDS = 10.0
+FRESH_SECONDS = 0.5
 POOL_SIZE, POOL_OVERFLOW = 4, 28
 
 # Serialization failure, deadlock, a key or a table that another transaction has made.
@@ -75,7 +77,7 @@ class PostgresqlDatabase:
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
         self._writer = writing.execution_options(isolation_level="REPEATABLE READ")
-        self._cleaner = plain.execution_options(isolation_level="AUTOCOMMIT")
+        self._glancer = plain.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
     def create(cls, url: str) -> PostgresqlDatabase:
@@ -116,6 +118,13 @@ class PostgresqlDatabase:
     def read(self) -> Iterator[Connection]:
         """Hold one snapshot (REPEATABLE READ READ ONLY)."""
         with self._transaction(self._reader) as connection:
+            yield connection
+
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """Hold no snapshot: each question is a transaction of its own, in one round trip."""
+        connection = self._connect(self._glancer)
+        with self._translated(), connection:
             yield connection
 
     @contextmanager
@@ -173,7 +182,7 @@ class PostgresqlDatabase:
         still open after ``LOCK_SECONDS``. WAL, replicas and backups are out of reach.
         """
         del secrets
-        connection = self._connect(self._cleaner)
+        connection = self._connect(self._glancer)
         with self._translated(), connection:
             self._wait_for_others(connection)
             wait = f"{round(LOCK_SECONDS * 1000)}ms"
@@ -253,17 +262,39 @@ def _parse(url: str) -> URL:
 def _engine(url: URL) -> Engine:
     arguments = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
     try:
-        return create_engine(
+        engine = create_engine(
             url,
             connect_args=arguments,
             hide_parameters=True,
-            pool_pre_ping=True,
             pool_size=POOL_SIZE,
             max_overflow=POOL_OVERFLOW,
         )
     except ModuleNotFoundError as error:
         words = "a log on PostgreSQL needs the driver psycopg"
         raise UsageError(f"{words}: pip install radseal[postgres]") from error
+    event.listen(engine, "checkin", _rest)
+    event.listen(engine, "checkout", _revive)
+    return engine
+
+
+def _rest(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info["rested"] = time.monotonic()
+
+
+def _revive(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+    """See whether the server still knows a connection that was not used for a while."""
+    rested = record.info.get("rested")
+    if rested is None or time.monotonic() - rested < FRESH_SECONDS:
+        return
+    from psycopg import Error
+
+    try:
+        cursor = connection.cursor()
+        cursor.execute("select 1")
+        cursor.close()
+        connection.rollback()
+    except Error as error:
+        raise DisconnectionError from error  # the pool makes another
 
 
 def _prepare(connection: DBAPIConnection, _record: object) -> None:

@@ -46,7 +46,6 @@ class Requests:
         self._queue: deque[Request] = deque()
         self._signers: Counter[bytes] = Counter()
         self._changed = Condition()
-        self._nudged = False
         self._closing = False
         self.failure: LedgerError | None = None
 
@@ -92,11 +91,10 @@ class Requests:
     def take(self, *, statements: int, timeout: float | None = None) -> list[Request]:
         """Wait for requests, and take as many as hold ``statements``, or one if it has more.
 
-        None at the end, after ``timeout`` seconds, and after a ``nudge``.
+        None at the end, and after ``timeout`` seconds.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._closing or self._nudged, timeout)
-            self._nudged = False
+            self._changed.wait_for(lambda: self._queue or self._closing, timeout)
             batch: list[Request] = []
             count = 0
             while self._queue:
@@ -113,12 +111,6 @@ class Requests:
             for request in requests:
                 self._signers.subtract(request.signers)
             self._signers += Counter()  # forgets those with nothing waiting
-
-    def nudge(self) -> None:
-        """Let whoever waits to take look again."""
-        with self._changed:
-            self._nudged = True
-            self._changed.notify()
 
     def close(self) -> None:
         """Take nothing more in."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,12 +41,13 @@ from ledger.sequencer import BATCH, PUBLISH_SECONDS, Sequencer
 
 LEASE_SECONDS = 5.0
 PATIENCE = 60.0  # seconds a request may wait in the inbox before its submitter is told "busy"
-FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.05
+FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.1
 RECOVERY_SECONDS = 1.0  # after the database failed
 SWEEP_SECONDS = 300.0
 
 _logger = logging.getLogger(__name__)
 _Taken = tuple[bytes, Sequence[Arrival]]
+_Found = Sequence[Arrival] | Sequence[Submission] | LedgerError
 
 
 @dataclass(slots=True)
@@ -80,6 +81,7 @@ class SharedSequencer:
         self._requests = Requests(max_waiting=max_waiting, max_waiting_of_one=max_waiting_of_one)
         self._posted: dict[bytes, _Posted] = {}
         self._lock = Lock()
+        self._holding = False
         self._arrived, self._stopped = Event(), Event()
         self._publisher = Publisher(log, seconds=publish_seconds, failed=self._requests.stop)
         self._courier = Thread(target=self._carry, name="radseal-courier")
@@ -119,19 +121,24 @@ class SharedSequencer:
     # The courier
 
     def _carry(self) -> None:
-        pause = FIRST_PAUSE
+        pause, look = FIRST_PAUSE, 0.0
         while True:
+            left = max(0.0, look - time.monotonic())
             requests = self._requests.take(
-                statements=4 * BATCH, timeout=pause if self._posted else None
+                statements=4 * BATCH, timeout=left if self._posted else None
             )
-            if not (requests or self._posted):
+            if requests:
+                self._post(requests)
+            elif not self._posted:
                 if self._requests.closing:
                     return
                 continue
-            if requests:
-                self._post(requests)
+            if time.monotonic() < look:
+                continue
             moved = self._collect()
-            pause = FIRST_PAUSE if requests or moved else min(1.5 * pause, LONGEST_PAUSE)
+            pause = max(0.7 * pause, FIRST_PAUSE) if moved else min(1.5 * pause, LONGEST_PAUSE)
+            # whoever holds the lease tells its own submitters
+            look = time.monotonic() + (LONGEST_PAUSE if self._holding else pause)
 
     def _post(self, requests: Sequence[Request]) -> None:
         until = time.monotonic() + self._patience
@@ -201,6 +208,7 @@ class SharedSequencer:
             try:
                 if self._inbox.try_lease(self._lease):
                     self._publisher.grew()  # who had it before may have signed nothing
+                    self._holding = True
                     self._take_while_held()
                 else:
                     self._stopped.wait(self._lease.seconds / 4)
@@ -212,6 +220,8 @@ class SharedSequencer:
             except Exception as error:
                 _logger.error("nothing is logged at present", exc_info=error)
                 self._stopped.wait(RECOVERY_SECONDS)
+            finally:
+                self._holding = False
         try:
             self._inbox.give_up_lease(self._lease)
         except LedgerError as error:  # it ends by itself
@@ -221,9 +231,11 @@ class SharedSequencer:
         pause = FIRST_PAUSE
         renewed, swept = time.monotonic(), 0.0
         while not self._stopped.is_set():
-            names = self._inbox.waiting(statements=BATCH)
-            if names:
-                self._log_these(names)
+            with self._lock:
+                own = {n: each.requests[0].arrivals for n, each in self._posted.items()}
+            found = self._inbox.next(statements=BATCH, known=own)
+            if found:
+                self._log_these({n: own[n] if e is None else e for n, e in found.items()})
                 pause, renewed = FIRST_PAUSE, time.monotonic()
                 continue
             self._arrived.wait(pause)
@@ -246,11 +258,13 @@ class SharedSequencer:
         except BusyError as error:
             _logger.warning("an erasure is not finished: %s", error)
 
-    def _log_these(self, names: Sequence[bytes]) -> None:
+    def _log_these(self, found: Mapping[bytes, _Found]) -> None:
+        """Log requests together, but those that erase: each of them alone."""
         batch: list[_Taken] = []
-        for name, arrivals in self._arrivals(names).items():
+        for name, each in found.items():
+            arrivals = self._received(each)
             if isinstance(arrivals, LedgerError):
-                self._inbox.refuse(name, arrivals, lease=self._lease)
+                self._refuse(name, arrivals)
                 continue
             alone = any(each.parsed.event is Custody.ERASED for each in arrivals)
             if alone and batch:
@@ -263,29 +277,23 @@ class SharedSequencer:
         if batch:
             self._append(batch)
 
-    def _arrivals(self, names: Sequence[bytes]) -> dict[bytes, Sequence[Arrival] | LedgerError]:
-        """Return the requests in their order; those of this process were looked at before."""
-        found: dict[bytes, Sequence[Arrival] | LedgerError] = {}
-        with self._lock:
-            own = {n: self._posted[n].requests[0].arrivals for n in names if n in self._posted}
-        others = [name for name in names if name not in own]
-        read = self._inbox.read(others) if others else {}
-        for name in names:
-            if name in own:
-                found[name] = own[name]
-            elif name in read:
-                found[name] = self._received(read[name])
-        return found
-
-    def _received(
-        self, read: Sequence[Submission] | LedgerError
-    ) -> Sequence[Arrival] | LedgerError:
-        if isinstance(read, LedgerError):
-            return read
+    def _received(self, found: _Found) -> Sequence[Arrival] | LedgerError:
+        """Look at what came from elsewhere; what was registered here was looked at before."""
+        if isinstance(found, LedgerError):
+            return found
+        arrivals = [each for each in found if isinstance(each, Arrival)]
         try:
-            return self._log.receive(read)
+            fresh = self._log.receive([e for e in found if isinstance(e, Submission)])
         except (MalformedError, RefusedError, UsageError) as error:
             return error
+        return arrivals or fresh
+
+    def _refuse(self, name: bytes, error: LedgerError) -> None:
+        if name in self._posted:
+            self._inbox.drop(name, lease=self._lease)
+            self._resolve(name, error)
+        else:
+            self._inbox.refuse(name, error, lease=self._lease)
 
     def _append(self, batch: Sequence[_Taken]) -> None:
         """Log a batch as one; if a request in it is refused, each request for itself."""
@@ -303,8 +311,7 @@ class SharedSequencer:
                 for each in batch:
                     self._append([each])
                 return
-            self._inbox.refuse(names[0], error, lease=self._lease)
-            self._requests.nudge()
+            self._refuse(names[0], error)
             return
         self._publisher.grew()
         for name, arrivals in batch:

@@ -135,7 +135,7 @@ def test_annexes_wait_encrypted(site: Any) -> None:
     assert text not in body
     assert seal not in body
     assert text not in b"".join(site.files().values())
-    assert inbox.read([letter.name]) == {letter.name: [arrival.submission]}
+    assert inbox.next(statements=1, known=()) == {letter.name: [arrival.submission]}
     with sharing(site) as made:
         assert send(made, seal).result(30)[0].index == 3
     object_id = receive(Submission(seal), None).parsed.object_id
