@@ -56,6 +56,7 @@ from ledger.monitor import Followed, LogSource, Monitor
 from ledger.note import Note, VerifiedNote, parse_note, verify_note
 from ledger.note_keys import NoteKey
 from ledger.policy import Policy, parse_policy
+from ledger.postgresql import database_url
 from ledger.query import Query
 from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
 from ledger.registration import (
@@ -162,6 +163,7 @@ __all__ = [
     "cosigned_by",
     "create_log",
     "create_witness",
+    "database_url",
     "decode_cbor",
     "encode_cbor",
     "encode_link",

@@ -120,13 +120,14 @@ class Inbox:
         return Letter(name, submissions, leaves, body, secret=True)
 
     def post(self, letters: Sequence[Letter]) -> None:
-        """Put requests in, in their order; returns once they are durable."""
+        """Put requests in, in their order.
+
+        They are not durable yet, and need not be: nothing is acknowledged before it is logged,
+        and ``collect`` posts again what is lost.
+        """
         rows = [self._row(letter, place) for place, letter in enumerate(letters)]
-
-        def work(connection: Connection) -> None:
+        with self._database.glance() as connection:
             connection.execute(_POST_ONCE, rows)
-
-        transact(self._database, work)
 
     def _row(self, letter: Letter, place: int) -> dict[str, object]:
         row: dict[str, object] = {
@@ -173,9 +174,8 @@ class Inbox:
         }
         refused = {name: outcome for name, outcome in states.items() if outcome is not None}
         if refused:
-            transact(
-                self._database, lambda connection: _execute(connection, _COLLECT, list(refused))
-            )
+            with self._database.glance() as connection:
+                _execute(connection, _COLLECT, list(refused))
             found |= {name: _error(outcome) for name, outcome in refused.items()}
         return found
 
@@ -234,21 +234,20 @@ class Inbox:
 
     def try_lease(self, lease: Lease) -> bool:
         """Take or renew the lease, if that can be."""
-        return transact(self._database, lease.take)
+        with self._database.glance() as connection:
+            return lease.take(connection)
 
     def give_up_lease(self, lease: Lease) -> None:
         """Let another process take over at once."""
-        transact(self._database, lease.give_up)
+        with self._database.glance() as connection:
+            lease.give_up(connection)
 
     def sweep(self) -> None:
         """Remove outcomes that nobody has collected."""
         old = _NOW - UNCOLLECTED_SECONDS * 1_000_000
         swept = delete(schema.inbox).where(_I.outcome.is_not(None), _I.arrived_at < old)
-
-        def work(connection: Connection) -> None:
+        with self._database.glance() as connection:
             connection.execute(swept)
-
-        transact(self._database, work)
 
 
 def _as_many_as(rows: Sequence[Row[bytes, int, int]], statements: int) -> list[bytes]:

@@ -72,6 +72,7 @@ class PostgresqlDatabase:
         self._place = url.set(password=None, query={}).render_as_string()
         self._fresh = self._made = False
         plain, writing = _engine(url), _engine(url)
+        event.listen(plain, "connect", _promise_nothing)
         event.listen(writing, "connect", _prepare)
         self._reader = plain.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -122,7 +123,10 @@ class PostgresqlDatabase:
 
     @contextmanager
     def glance(self) -> Iterator[Connection]:
-        """Hold no snapshot: each question is a transaction of its own, in one round trip."""
+        """Hold no snapshot: each statement is a transaction of its own, in one round trip.
+
+        What it changes may be lost if the server fails: for what nobody was promised.
+        """
         connection = self._connect(self._glancer)
         with self._translated(), connection:
             yield connection
@@ -243,6 +247,18 @@ class PostgresqlDatabase:
             self.close()
 
 
+def database_url(text: str) -> str:
+    """Return the URL of a database as it may be written down; UsageError if it holds a password.
+
+    libpq finds the password in PGPASSWORD or in ~/.pgpass (PGPASSFILE), when it is needed.
+    """
+    url = _parse(text)
+    if url.password is not None or {"password", "sslpassword"} & url.query.keys():
+        words = "the URL of the database holds a password, and would be kept as a file"
+        raise UsageError(f"{words}: put it into PGPASSWORD or ~/.pgpass, and leave it out here")
+    return url.render_as_string()
+
+
 def take_your_time(connection: Connection) -> None:
     """Let this one transaction last: an upgrade reads everything."""
     connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
@@ -252,11 +268,13 @@ def take_your_time(connection: Connection) -> None:
 
 def _parse(url: str) -> URL:
     try:
-        parsed = make_url(url).set(drivername="postgresql+psycopg")
+        parsed = make_url(url)
     except (ArgumentError, ValueError):  # whose words may hold the password
+        parsed = None
+    if parsed is None or parsed.drivername not in ("postgresql", "postgresql+psycopg"):
         form = "postgresql+psycopg://user@host:5432/database"
-        raise UsageError(f"not the URL of a database; it looks like {form}") from None
-    return parsed
+        raise UsageError(f"not the URL of a database; it looks like {form}")
+    return parsed.set(drivername="postgresql+psycopg")
 
 
 def _engine(url: URL) -> Engine:
@@ -295,6 +313,13 @@ def _revive(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object)
         connection.rollback()
     except Error as error:
         raise DisconnectionError from error  # the pool makes another
+
+
+def _promise_nothing(connection: DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("select set_config('synchronous_commit', 'off', false)")
+    connection.commit()
+    cursor.close()
 
 
 def _prepare(connection: DBAPIConnection, _record: object) -> None:

@@ -82,7 +82,12 @@ def monitor(session: Session, source: Path, copy: Path, trust: Path) -> int:
 @contextmanager
 def _opened(source: Path) -> Iterator["LogSource"]:
     from ledger import TileFolder, open_log
+    from provenance.site import Site
 
+    if (source / "site.json").is_file():
+        with Site.open(source).reading_log() as log:
+            yield log
+        return
     database = source / _LEDGER if (source / _LEDGER).is_file() else source
     if database.is_file():
         with open_log(database, keys=None, annex_key=None) as log:
