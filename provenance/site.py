@@ -134,9 +134,7 @@ class Site:
         if schema != SCHEMA:
             raise UsageError(f"{path} is a site of schema {schema}; this radseal knows {SCHEMA}")
         if not isinstance(ledger, str | None):
-            raise UsageError(
-                f"{path / 'site.json'}: the ledger must be the URL of a database"
-            )
+            raise UsageError(f"{path / 'site.json'}: the ledger must be the URL of a database")
         return cls(path, name, origin, None if ledger is None else database_url(ledger))
 
     @property
