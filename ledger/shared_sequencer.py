@@ -1,8 +1,8 @@
 """Many processes that register, one of them at a time that writes: inbox and lease (PostgreSQL).
 
 Three threads in each process. The courier puts what is registered here into the inbox and collects
-what became of it. The taker tries to hold the lease, and while it does, logs what is in the inbox,
-whoever put it there. The publisher asks for checkpoints of what was logged here.
+what became of it. The taker tries to hold the lease, and while it does, logs what is in the inbox.
+The publisher asks for checkpoints of what was logged here.
 """
 
 from __future__ import annotations
@@ -10,25 +10,18 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Event, Lock, Thread
-
-from sqlalchemy import Connection
+from threading import Lock, Thread
 
 from ledger.draft import Arrival
-from ledger.entries import Entry, Submission
+from ledger.entries import Entry
 from ledger.errors import (
     BusyError,
-    ConflictError,
-    LeaseLostError,
     LedgerError,
-    MalformedError,
-    RefusedError,
     StoreError,
-    UnreachableError,
     UsageError,
 )
 from ledger.inbox import Inbox, Letter
@@ -36,18 +29,13 @@ from ledger.lease import Lease
 from ledger.log import Log
 from ledger.publisher import Publisher
 from ledger.requests import MAX_WAITING, MAX_WAITING_OF_ONE, Request, Requests
-from ledger.roles import Event as Custody
 from ledger.sequencer import BATCH, PUBLISH_SECONDS, Sequencer
+from ledger.taker import FIRST_PAUSE, LONGEST_PAUSE, Taker
 
 LEASE_SECONDS = 5.0
 PATIENCE = 60.0  # seconds a request may wait in the inbox before its submitter is told "busy"
-FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.1
-RECOVERY_SECONDS = 1.0  # after the database failed
-SWEEP_SECONDS = 300.0
 
 _logger = logging.getLogger(__name__)
-_Taken = tuple[bytes, Sequence[Arrival]]
-_Found = Sequence[Arrival] | Sequence[Submission] | LedgerError
 
 
 @dataclass(slots=True)
@@ -73,21 +61,24 @@ class SharedSequencer:
         lease_seconds: float = LEASE_SECONDS,
         patience: float = PATIENCE,
     ) -> None:
-        self._log = log
-        self._clock = clock
         self._inbox: Inbox = log.inbox()
-        self._lease = Lease(secrets.token_bytes(16), lease_seconds)
         self._patience = patience
+        self._max_waiting = max_waiting
         self._requests = Requests(max_waiting=max_waiting, max_waiting_of_one=max_waiting_of_one)
         self._posted: dict[bytes, _Posted] = {}
         self._lock = Lock()
-        self._holding = False
-        self._arrived, self._stopped = Event(), Event()
         self._publisher = Publisher(log, seconds=publish_seconds, failed=self._requests.stop)
+        self._taker = Taker(
+            log,
+            self._inbox,
+            Lease(secrets.token_bytes(16), lease_seconds),
+            clock,
+            own=self._own,
+            tell=self._resolve,
+            grew=self._publisher.grew,
+        )
         self._courier = Thread(target=self._carry, name="radseal-courier")
-        self._taker = Thread(target=self._take, name="radseal-taker")
         self._courier.start()
-        self._taker.start()
 
     @property
     def waiting(self) -> int:
@@ -105,7 +96,7 @@ class SharedSequencer:
         OverloadedError and BusyError as ``Sequencer.submit``. BusyError in the future if nobody
         has logged them in time, UnreachableError if the database was lost: they may be logged.
         """
-        if len(self._posted) > MAX_WAITING:
+        if len(self._posted) >= self._max_waiting:
             raise BusyError(f"{len(self._posted)} requests are waiting")
         return self._requests.submit(arrivals)
 
@@ -113,12 +104,8 @@ class SharedSequencer:
         """Wait for what this process has registered, publish, and give up the lease."""
         self._requests.close()
         self._courier.join()
-        self._stopped.set()
-        self._arrived.set()
-        self._taker.join()
+        self._taker.close()
         self._publisher.close()
-
-    # The courier
 
     def _carry(self) -> None:
         pause, look = FIRST_PAUSE, 0.0
@@ -138,7 +125,7 @@ class SharedSequencer:
             moved = self._collect()
             pause = max(0.7 * pause, FIRST_PAUSE) if moved else min(1.5 * pause, LONGEST_PAUSE)
             # whoever holds the lease tells its own submitters
-            look = time.monotonic() + (LONGEST_PAUSE if self._holding else pause)
+            look = time.monotonic() + (LONGEST_PAUSE if self._taker.holding else pause)
 
     def _post(self, requests: Sequence[Request]) -> None:
         until = time.monotonic() + self._patience
@@ -167,7 +154,7 @@ class SharedSequencer:
             _logger.error("the inbox failed", exc_info=error)
             for name in letters:
                 self._resolve(name, StoreError("the inbox failed"))
-        self._arrived.set()
+        self._taker.wake()
 
     def _collect(self) -> bool:
         """Tell those whose requests were judged; return whether there were any."""
@@ -182,12 +169,18 @@ class SharedSequencer:
             _logger.error("the inbox failed", exc_info=error)
             found = {}
         now = time.monotonic()
-        for name, posted in list(self._posted.items()):
+        with self._lock:
+            still = list(self._posted.items())
+        for name, posted in still:
             if name in found:
                 self._resolve(name, found[name])
             elif posted.until < now:
                 self._resolve(name, BusyError("the statements wait to be logged; ask again"))
         return bool(found)
+
+    def _own(self) -> dict[bytes, Sequence[Arrival]]:
+        with self._lock:
+            return {name: each.requests[0].arrivals for name, each in self._posted.items()}
 
     def _resolve(self, name: bytes, outcome: list[Entry] | LedgerError) -> None:
         with self._lock:
@@ -200,123 +193,6 @@ class SharedSequencer:
                 request.fail(outcome)
             else:
                 request.succeed(outcome)
-
-    # The taker
-
-    def _take(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                if self._inbox.try_lease(self._lease):
-                    self._publisher.grew()  # who had it before may have signed nothing
-                    self._holding = True
-                    self._take_while_held()
-                else:
-                    self._stopped.wait(self._lease.seconds / 4)
-            except LeaseLostError as error:
-                _logger.warning("%s", error)
-            except (BusyError, UnreachableError) as error:
-                _logger.warning("nothing is logged at present: %s", error)
-                self._stopped.wait(RECOVERY_SECONDS)
-            except Exception as error:
-                _logger.error("nothing is logged at present", exc_info=error)
-                self._stopped.wait(RECOVERY_SECONDS)
-            finally:
-                self._holding = False
-        try:
-            self._inbox.give_up_lease(self._lease)
-        except LedgerError as error:  # it ends by itself
-            _logger.warning("the lease was not given up: %s", error)
-
-    def _take_while_held(self) -> None:
-        pause = FIRST_PAUSE
-        renewed, swept = time.monotonic(), 0.0
-        while not self._stopped.is_set():
-            with self._lock:
-                own = {n: each.requests[0].arrivals for n, each in self._posted.items()}
-            found = self._inbox.next(statements=BATCH, known=own)
-            if found:
-                self._log_these({n: own[n] if e is None else e for n, e in found.items()})
-                pause, renewed = FIRST_PAUSE, time.monotonic()
-                continue
-            self._arrived.wait(pause)
-            self._arrived.clear()
-            pause = min(1.5 * pause, LONGEST_PAUSE)
-            now = time.monotonic()
-            if now - renewed > self._lease.seconds / 3:
-                if not self._inbox.try_lease(self._lease):
-                    return
-                renewed = now
-            if now - swept > SWEEP_SECONDS or not swept:
-                self._tidy()
-                swept = now
-
-    def _tidy(self) -> None:
-        """Do what can wait; a reader in the way of an erasure is met again."""
-        self._inbox.sweep()
-        try:
-            self._log.finish_erasures()
-        except BusyError as error:
-            _logger.warning("an erasure is not finished: %s", error)
-
-    def _log_these(self, found: Mapping[bytes, _Found]) -> None:
-        """Log requests together, but those that erase: each of them alone."""
-        batch: list[_Taken] = []
-        for name, each in found.items():
-            arrivals = self._received(each)
-            if isinstance(arrivals, LedgerError):
-                self._refuse(name, arrivals)
-                continue
-            alone = any(each.parsed.event is Custody.ERASED for each in arrivals)
-            if alone and batch:
-                self._append(batch)
-                batch = []
-            batch.append((name, arrivals))
-            if alone:
-                self._append(batch)
-                batch = []
-        if batch:
-            self._append(batch)
-
-    def _received(self, found: _Found) -> Sequence[Arrival] | LedgerError:
-        """Look at what came from elsewhere; what was registered here was looked at before."""
-        if isinstance(found, LedgerError):
-            return found
-        arrivals = [each for each in found if isinstance(each, Arrival)]
-        try:
-            fresh = self._log.receive([e for e in found if isinstance(e, Submission)])
-        except (MalformedError, RefusedError, UsageError) as error:
-            return error
-        return arrivals or fresh
-
-    def _refuse(self, name: bytes, error: LedgerError) -> None:
-        if name in self._posted:
-            self._inbox.drop(name, lease=self._lease)
-            self._resolve(name, error)
-        else:
-            self._inbox.refuse(name, error, lease=self._lease)
-
-    def _append(self, batch: Sequence[_Taken]) -> None:
-        """Log a batch as one; if a request in it is refused, each request for itself."""
-        names = [name for name, _ in batch]
-
-        def beside(connection: Connection) -> None:
-            self._lease.hold(connection)
-            self._inbox.take(connection, names)
-
-        together = [each for _, arrivals in batch for each in arrivals]
-        try:
-            entries = self._log.append_received(together, at=self._clock(), beside=beside)
-        except (ConflictError, MalformedError, RefusedError, UsageError) as error:
-            if len(batch) > 1:
-                for each in batch:
-                    self._append([each])
-                return
-            self._refuse(names[0], error)
-            return
-        self._publisher.grew()
-        for name, arrivals in batch:
-            self._resolve(name, entries[: len(arrivals)])
-            entries = entries[len(arrivals) :]
 
 
 def open_sequencer(log: Log, clock: Callable[[], datetime]) -> Sequencer | SharedSequencer:

@@ -7,6 +7,7 @@ once it is acknowledged. COUNT 0 only logs what others register. LEASE and STALL
 
 import os
 import sys
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +43,7 @@ def main(url: str, keys_path: str, seed: str, count: int, batch: int, lease: flo
     Thread(target=lambda: told.append(not sys.stdin.read()), daemon=True).start()
     with open_log(url, keys=keys, annex_key=None, checkpoint_every=None) as log:
         sequencer = SharedSequencer(log, lambda: NOON, lease_seconds=lease)
-        print("ready", sequencer._lease.holder.hex(), flush=True)
+        print("ready", sequencer._taker.lease.holder.hex(), flush=True)
         try:
             link = log.actor_link(signer.kid)
             while count > 0 and not told:
@@ -68,7 +69,7 @@ def main(url: str, keys_path: str, seed: str, count: int, batch: int, lease: flo
                     print(entry.index, entry.leaf_hash.hex(), flush=True)
                 count -= len(arrivals)
             while not told and count == 0:
-                sequencer._stopped.wait(0.05)
+                time.sleep(0.05)
         finally:
             sequencer.close()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import ledger.draft
 from ledger import (
     BusyError,
     ConflictError,
@@ -78,8 +79,8 @@ def test_what_one_registers_the_other_logs(site: Any) -> None:
         indices = sorted(future.result(30)[0].index for future in futures)
         holders = site.ask("select holder from radseal_lease")
         assert [holder for (holder,) in holders] in (
-            [first._lease.holder],
-            [second._lease.holder],
+            [first._taker.lease.holder],
+            [second._taker.lease.holder],
         )
     assert indices == list(range(5, 65))
     assert site.log.audit().ok
@@ -171,6 +172,28 @@ def test_damage_in_the_inbox_is_told_and_stops_nobody(site: Any) -> None:
         wait_for(lambda: bool(found.update(inbox.collect({letter.name: letter})) or found))
         assert isinstance(found[letter.name], StoreError)
         assert send(made, seals[0]).result(30)[0].index == 3
+
+
+def test_a_defect_met_by_one_request_stops_no_other(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = site.seals(2)
+    other = site.signer("other")
+    site.add_key(other, Role.GATEWAY)
+    said = site.statement(Event.INGESTED, other, site.new_object())
+    real = ledger.draft.Draft.admit
+
+    def admit(self: Any, arrival: Any) -> Any:
+        if arrival.submission.statement == said:
+            raise ZeroDivisionError
+        return real(self, arrival)
+
+    monkeypatch.setattr("ledger.draft.Draft.admit", admit)
+    with sharing(site) as made:
+        good, bad, last = send(made, first), send(made, said), send(made, second)
+        assert [future.result(30)[0].index for future in (good, last)] == [4, 5]
+        with pytest.raises(StoreError, match="the append failed"):
+            bad.result(30)
 
 
 def test_erasure_through_the_inbox(site: Any) -> None:
