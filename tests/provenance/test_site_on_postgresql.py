@@ -84,7 +84,8 @@ def test_two_servers_on_one_database_register_together(
         addresses = []
         for each in servers:
             assert each.stdout is not None
-            addresses.append(json.loads(each.stdout.readline())["url"])
+            lines = iter(each.stdout.readline, "}\n")
+            addresses.append(json.loads("".join(lines) + "}")["listening"])
         entries = []
         roles = (Role.DEVICE, Role.GATEWAY)
         for address, role in zip(addresses, roles, strict=True):
