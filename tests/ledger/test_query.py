@@ -9,8 +9,6 @@ import pytest
 
 from ledger import Event, Query, Role, StoreError, UsageError, open_log, parse_statement
 
-pytestmark = pytest.mark.both_databases
-
 
 @pytest.fixture
 def eventful(site: Any) -> Any:
@@ -166,7 +164,6 @@ def test_a_log_of_the_first_format_is_brought_up_in_place(eventful: Any) -> None
     raw.close()
 
 
-@pytest.mark.sqlite_alone
 def test_a_log_of_a_later_format_is_refused(site: Any) -> None:
     raw = sqlite3.connect(site.path)
     raw.execute("update radseal_log set format=4")
