@@ -81,7 +81,9 @@ from ledger.outbox_sync import (
     sync_outbox,
 )
 from ledger.policy import Policy, parse_policy
+from ledger.postgresql import database_url
 from ledger.pruning import Pruned, Pruning
+from ledger.publisher import Publishing
 from ledger.query import Query
 from ledger.read_request import ReadRequest, parse_read_request, sign_read_request
 from ledger.readers import Readers
@@ -110,7 +112,8 @@ from ledger.registration import (
     parse_submissions,
 )
 from ledger.roles import MAY_READ_ASIDE, MAY_SIGN, Event, Role
-from ledger.sequencer import Publishing, Sequencer
+from ledger.sequencer import Sequencer
+from ledger.shared_sequencer import SharedSequencer, open_sequencer
 from ledger.stamped import Stamped, TimestampSource, request_for
 from ledger.statement import (
     Statement,
@@ -219,6 +222,7 @@ __all__ = [
     "Role",
     "RolledBackError",
     "Sequencer",
+    "SharedSequencer",
     "SignatureError",
     "Signer",
     "StampHash",
@@ -255,6 +259,7 @@ __all__ = [
     "create_log",
     "create_outbox",
     "create_witness",
+    "database_url",
     "decode_cbor",
     "encode_cbor",
     "encode_history",
@@ -278,6 +283,7 @@ __all__ = [
     "open_log",
     "open_outbox",
     "open_receipt",
+    "open_sequencer",
     "open_witness",
     "origin_hash",
     "parse_add_checkpoint",

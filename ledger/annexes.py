@@ -39,20 +39,35 @@ def seal_annex(
     """Encrypt ``annex`` under the random key of its object; ``nonce`` is fresh each time."""
     if len(annex) > MAX_ANNEX:
         raise UsageError(f"an annex of {len(annex)} bytes, where {MAX_ANNEX} are allowed")
-    return SealedAnnex(
-        wrapped_key=aes_key_wrap(site_key, data_key),
-        nonce=nonce,
-        ciphertext=AESGCM(data_key).encrypt(nonce, annex, _associated(object_id)),
-    )
+    return seal(annex, _associated(object_id), site_key=site_key, data_key=data_key, nonce=nonce)
 
 
 def open_annex(sealed: SealedAnnex, object_id: bytes, *, site_key: bytes) -> bytes:
     """Return the annex; StoreError if it is damaged or belongs to another object."""
+    try:
+        return open_sealed(sealed, _associated(object_id), site_key=site_key)
+    except StoreError as error:
+        raise StoreError(f"the annex of {object_id.hex()} is damaged") from error
+
+
+def seal(
+    text: bytes, associated: bytes, *, site_key: bytes, data_key: bytes, nonce: bytes
+) -> SealedAnnex:
+    """Encrypt ``text`` under ``data_key``, and that under the site's key."""
+    return SealedAnnex(
+        wrapped_key=aes_key_wrap(site_key, data_key),
+        nonce=nonce,
+        ciphertext=AESGCM(data_key).encrypt(nonce, text, associated),
+    )
+
+
+def open_sealed(sealed: SealedAnnex, associated: bytes, *, site_key: bytes) -> bytes:
+    """Return what was sealed; StoreError if it is damaged or was sealed as something else."""
     data_key = unwrap_key(sealed.wrapped_key, site_key=site_key)
     try:
-        return AESGCM(data_key).decrypt(sealed.nonce, sealed.ciphertext, _associated(object_id))
+        return AESGCM(data_key).decrypt(sealed.nonce, sealed.ciphertext, associated)
     except (InvalidTag, ValueError) as error:
-        raise StoreError(f"the annex of {object_id.hex()} is damaged") from error
+        raise StoreError("what was sealed is damaged") from error
 
 
 def unwrap_key(wrapped: bytes, *, site_key: bytes) -> bytes:

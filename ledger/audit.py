@@ -15,6 +15,7 @@ from ledger.audit_stamps import check_timestamps
 from ledger.audit_start import check_earlier, grown_from, replay_keys
 from ledger.audit_state import AuditState
 from ledger.audit_tree import TreeAudit
+from ledger.database import Database
 from ledger.errors import StoreError, UsageError
 from ledger.findings import AuditReport, FindingCode, Findings
 from ledger.links import HASH_SIZE
@@ -30,6 +31,7 @@ _PAGE = 512
 
 
 def audit_log(
+    database: Database,
     connection: Connection,
     row: store.LogRow,
     *,
@@ -47,7 +49,7 @@ def audit_log(
     if findings.all():  # what is not of its type cannot be read, let alone judged
         return AuditReport(0, EMPTY_ROOT, 0, findings.all())
     head = store.read_head(connection)
-    check_database(connection, findings)
+    check_database(database, connection, findings)
     chains = ChainAudit(connection, findings, row)
     tree = TreeAudit(connection, findings, trusted, roots, TreeBuilder())
     source = Source(connection, Archives(archives))

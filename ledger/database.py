@@ -1,183 +1,105 @@
-"""SQLite as a log needs it: durable commits, explicit transactions, nothing left of deleted rows.
+"""What a log needs of a database, whichever it is: one snapshot to read, one transaction to write.
 
-The driver would open transactions late and on its own; here it never does. Readers BEGIN (one
-snapshot), writers BEGIN IMMEDIATE (the lock first, then the look at the head).
+A place is a path (SQLite) or a URL (PostgreSQL); each database has a module of its own.
 """
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from urllib.parse import quote
+from typing import ClassVar, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection
 
-from ledger.errors import BusyError, NotFoundError, StoreError, UsageError
+from ledger.errors import RacedError, UsageError
+from ledger.sqlite import SqliteDatabase
 
-BUSY_SECONDS = 10.0
-APPLICATION_ID = 0x5253_4C31  # "RSL1", in the header of the file: a log
-WITNESS_ID = 0x5253_4C57  # "RSLW": what a witness remembers
-OUTBOX_ID = 0x5253_4C4F  # "RSLO": what a device could not log yet
+AGAIN_SECONDS = 10.0  # how long a transaction that lost a race is tried again
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1
 
-_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_PART = 12  # bytes of a secret that count as a part of it
-_BLOCK = 1 << 24
-_PRAGMAS = (
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA secure_delete = ON",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA wal_autocheckpoint = 4000",
-)
+_Result = TypeVar("_Result")
 
 
-class Database:
-    """One SQLite file, opened for reading or for both."""
+class Database(Protocol):
+    """A database that was opened, for reading or for both."""
 
-    def __init__(self, path: Path, engine: Engine, *, writable: bool) -> None:
-        self.path = path
-        self.writable = writable
-        self._engine = engine
+    writable: bool
+    shared: ClassVar[bool]  # whether many processes write through an inbox
 
-    @classmethod
-    def create(cls, path: Path, *, application_id: int = APPLICATION_ID) -> Database:
-        """Make a new file that only its owner can read; UsageError if the name is taken."""
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        except FileExistsError as error:
-            raise UsageError(f"there is already a file {path}") from error
-        except OSError as error:
-            raise StoreError(f"cannot create {path}: {error.strerror}") from error
-        database = cls(path, _engine(path, "rw"), writable=True)
-        try:
-            database._prepare(application_id)
-        except BaseException:
-            database.discard()
-            raise
-        return database
+    @property
+    def place(self) -> Path | str:
+        """From where another process opens it; of a server with its password."""
 
-    def _prepare(self, application_id: int) -> None:
-        with _translated(), self._engine.connect() as connection:
-            mode = connection.exec_driver_sql("PRAGMA journal_mode = WAL").scalar_one()
-            if mode != "wal":
-                raise StoreError(f"{self.path} is on a file system without write-ahead logging")
-            connection.exec_driver_sql(f"PRAGMA application_id = {application_id}")
-
-    @classmethod
-    def open(cls, path: Path, *, writable: bool, application_id: int = APPLICATION_ID) -> Database:
-        """Open an existing file; StoreError if it is not one of ours."""
-        if not path.is_file():
-            raise NotFoundError(f"there is no file {path}")
-        mode = "rw" if writable else "ro"
-        if not writable and not _shared_memory_possible(path):
-            mode = "ro&immutable=1"  # a copy on a medium nobody can write to
-        database = cls(path, _engine(path, mode), writable=writable)
-        with database.read() as connection:
-            found = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
-        if found != application_id:
-            database.close()
-            raise StoreError(f"{path} is a database, but not the one of radseal that is wanted")
-        return database
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
         """Hold one snapshot; our errors for whatever the driver raises."""
-        with _translated(), self._engine.connect() as connection, connection.begin():
-            connection.exec_driver_sql("BEGIN")
-            yield connection
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Hold the write lock; commit at the end, or nothing. BusyError if it is taken."""
-        if not self.writable:
-            raise UsageError("the log was opened for reading only")
-        with _translated(), self._engine.connect() as connection, connection.begin():
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
+    def write(self) -> AbstractContextManager[Connection]:
+        """Hold one transaction; commit at the end, or nothing.
+
+        BusyError if somebody else holds what it needs, RacedError if somebody else was quicker.
+        """
 
     def scrub(self, secrets: Sequence[bytes] | None) -> None:
-        """Return once none of ``secrets``, whose rows are deleted, is in any file of the database.
+        """Return once none of ``secrets``, whose rows are deleted, is in the database's files.
 
-        SQLite overwrites what it deletes, but not always what it has copied before to balance a
-        page: so the file is searched, and written anew if anything is found, or if nobody knows
-        any more what to search for (None). BusyError if a reader keeps old pages alive.
+        None if nobody knows any more what to search for. BusyError if that cannot be now.
         """
-        self._truncate_wal()
-        if secrets is not None and not self._contains(secrets):
-            return
-        with _translated(), self._engine.connect() as connection:
-            connection.exec_driver_sql("VACUUM")
-        self._truncate_wal()
 
-    def _truncate_wal(self) -> None:
-        with _translated(), self._engine.connect() as connection:
-            row = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-        if row[0]:
-            raise BusyError("a reader keeps the write-ahead log; what was erased is still in it")
-
-    def _contains(self, secrets: Sequence[bytes]) -> bool:
-        parts = {
-            secret[at : at + _PART]
-            for secret in secrets
-            for at in range(0, len(secret) - _PART + 1, _PART // 2)
-        }
-        overlap = b""
-        with self.path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                if any(part in overlap + block for part in parts):
-                    return True
-                overlap = block[1 - _PART :]
-        return False
+    def damage(self, connection: Connection) -> Iterable[str]:
+        """Yield what the database itself finds wrong with its tables."""
 
     def close(self) -> None:
-        """Give back all connections; the last one merges the write-ahead log."""
-        self._engine.dispose()
+        """Give back all connections."""
 
     def discard(self) -> None:
-        """Close, and remove the file: for one that was never finished."""
-        self.close()
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        """Close, and remove what ``create`` made: for a log that was never finished."""
 
 
-def _is_busy(error: DBAPIError) -> bool:
-    """Whether the driver's own error code says that somebody else holds a lock."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return isinstance(code, int) and code & 0xFF in _BUSY
+def create_database(place: Path | str) -> Database:
+    """Make a database for a new log; UsageError if there is a log already."""
+    url = _url(place)
+    if url is None:
+        return SqliteDatabase.create(Path(place))
+    from ledger.postgresql import PostgresqlDatabase
+
+    return PostgresqlDatabase.create(url)
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        if _is_busy(error):
-            raise BusyError("another process holds the log") from error
-        raise StoreError(f"the database failed: {error.orig}") from error
-    except SQLAlchemyError as error:
-        raise StoreError(f"the database failed: {error}") from error
+def open_database(place: Path | str, *, writable: bool) -> Database:
+    """Open the database of a log; NotFoundError, UnreachableError or StoreError if it cannot be."""
+    url = _url(place)
+    if url is None:
+        return SqliteDatabase.open(Path(place), writable=writable)
+    from ledger.postgresql import PostgresqlDatabase
+
+    return PostgresqlDatabase.open(url, writable=writable)
 
 
-def _engine(path: Path, mode: str) -> Engine:
-    uri = f"file:{quote(str(path.absolute()))}?mode={mode}&uri=true"
-    engine = create_engine(
-        f"sqlite:///{uri}",
-        connect_args={"timeout": BUSY_SECONDS},
-        pool_reset_on_return=None,  # every transaction was ended by ``read`` or ``write``
-    )
+def transact(database: Database, work: Callable[[Connection], _Result]) -> _Result:
+    """Do ``work`` in one transaction, and all of it again if another writer was quicker.
 
-    @event.listens_for(engine, "connect")
-    def connected(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # the driver begins nothing by itself
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
+    RacedError, which is a BusyError, if that goes on for ``AGAIN_SECONDS``.
+    """
+    until = time.monotonic() + AGAIN_SECONDS
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            with database.write() as connection:
+                return work(connection)
+        except RacedError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(pause * secrets.randbelow(1000) / 1000)
+        pause = min(2 * pause, _LONGEST_PAUSE)
 
-    return engine
 
-
-def _shared_memory_possible(path: Path) -> bool:
-    """A reader of a write-ahead log needs its index beside the file, or the right to make one."""
-    return Path(f"{path}-shm").exists() or os.access(path.absolute().parent, os.W_OK)
+def _url(place: Path | str) -> str | None:
+    if isinstance(place, Path) or "://" not in place:
+        return None
+    if place.startswith(("postgresql://", "postgresql+psycopg://")):
+        return place
+    scheme = place.partition("://")[0]
+    raise UsageError(f"a log lies in a file, or at postgresql+psycopg://..., not at {scheme}://")

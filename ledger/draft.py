@@ -60,7 +60,7 @@ class Arrival:
 
 
 def receive(
-    submissions: Sequence[Submission], keyring: Keyring, verifiers: Verifiers | None
+    submissions: Sequence[Submission], keyring: Keyring, verifiers: Verifiers | None = None
 ) -> list[Arrival]:
     """Do what needs no transaction: parse, and check the signatures whose keys are at hand."""
     if verifiers is None or len(submissions) < WORTH_SHARING:

@@ -85,6 +85,14 @@ class BusyError(LedgerError):
     """Another process holds the database: nothing was changed, try again."""
 
 
+class RacedError(BusyError):
+    """Another writer was quicker: nothing was changed, and the same work may be done again."""
+
+
+class LeaseLostError(BusyError):
+    """Another process took over the inbox: nothing was changed."""
+
+
 class OverloadedError(BusyError):
     """More is waiting to be logged than may wait: nothing was changed, try again."""
 

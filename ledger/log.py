@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from ledger import persist, rules, schema, store
 from ledger.alarm_store import note_refused
 from ledger.annexes import check_site_key
-from ledger.database import Database
+from ledger.database import Database, create_database, open_database, transact
 from ledger.draft import Arrival, Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
 from ledger.errors import (
@@ -31,11 +31,13 @@ from ledger.errors import (
     WitnessError,
 )
 from ledger.export import export_tiles
+from ledger.inbox import Inbox
 from ledger.instants import to_milliseconds
 from ledger.key_events import read_log_keys
 from ledger.key_sets import KeySuccession, key_lines
 from ledger.keyring import Keyring
 from ledger.log_keys import LogKeys
+from ledger.migration import bring_up_to_date
 from ledger.note import parse_note
 from ledger.pruning import Pruned, Pruning, check_archive, drop, whole_bundles
 from ledger.publication import Publication
@@ -47,13 +49,14 @@ from ledger.timestamp import Timestamp, TimestampAnchors, verify_timestamp
 from ledger.timestamp_request import TimestampRequest
 from ledger.timestamp_token import token_of
 from ledger.trusted_logs import TrustedHead, open_checkpoint
-from ledger.upgrade import bring_up_to_date
 from ledger.verifiers import Verifiers
 from ledger.view import LogView
 from ledger.witnesses import Witnesses
 
 CHECKPOINT_EVERY = 256  # entries an append may leave without a signed checkpoint
 SEARCHED = 64  # secrets that are searched for after an erasure; of more the file is written anew
+
+Beside = Callable[[Connection], None]
 
 _logger = logging.getLogger(__name__)
 
@@ -111,32 +114,40 @@ class Log(LogView):
         """
         if self._keys is None:
             raise UsageError("the log was opened without its keys, for reading only")
+        return self.append_received(self.receive(submissions), at=at)
+
+    def receive(self, submissions: Sequence[Submission]) -> list[Arrival]:
+        """Parse submissions, and check signatures of the keys that the last append has seen."""
         tail = self._tail
         keyring = Keyring() if tail is None else tail.keyring
-        return self.append_received(receive(submissions, keyring, self._verifiers), at=at)
+        return receive(submissions, keyring, self._verifiers)
 
-    def append_received(self, arrivals: Sequence[Arrival], *, at: datetime) -> list[Entry]:
-        """The same for submissions that a ``Gate`` has looked at: no signature is checked twice."""
+    def append_received(
+        self, arrivals: Sequence[Arrival], *, at: datetime, beside: Beside | None = None
+    ) -> list[Entry]:
+        """The same for submissions that a ``Gate`` has looked at: no signature is checked twice.
+
+        ``beside`` is done in the same transaction, before anything is judged.
+        """
         with self._lock:
-            entries, draft = self._append(arrivals, at=at)
+            entries, draft = self._append(arrivals, at=at, beside=beside)
             if any(each.parsed.event is Event.ERASED for each in arrivals):
                 self._finish_erasures(draft.erased.values(), draft.destroyed)
         self._checkpoint_if_due()
         return entries
 
-    def _append(self, arrivals: Sequence[Arrival], *, at: datetime) -> tuple[list[Entry], Draft]:
+    def _append(
+        self, arrivals: Sequence[Arrival], *, at: datetime, beside: Beside | None = None
+    ) -> tuple[list[Entry], Draft]:
         if self._keys is None:
             raise UsageError("the log was opened without its keys, for reading only")
         milliseconds = to_milliseconds(at)
         with self._lock:
             try:
-                with self._database.write() as connection:
-                    draft = Draft(
-                        connection, load_tail(connection, self._tail), site_key=self._site_key
-                    )
-                    draft.look_up(arrivals)
-                    entries = [draft.admit(each) for each in arrivals]
-                    tail = draft.write(at=milliseconds)
+                draft, entries, tail = transact(
+                    self._database,
+                    lambda connection: self._draft(connection, arrivals, milliseconds, beside),
+                )
             except ConflictError:
                 self._note_refused(arrivals, at)
                 raise
@@ -153,10 +164,20 @@ class Log(LogView):
     def _note_refused(self, arrivals: Sequence[Arrival], at: datetime) -> None:
         """Keep what refused statements show of their signers; the refusal stands in any case."""
         try:
-            with self._database.write() as connection:
-                note_refused(connection, arrivals, at=at)
+            transact(self._database, lambda connection: note_refused(connection, arrivals, at=at))
         except (BusyError, StoreError) as error:
             _logger.warning("what refused statements show was not kept: %s", error)
+
+    def _draft(
+        self, connection: Connection, arrivals: Sequence[Arrival], at: int, beside: Beside | None
+    ) -> tuple[Draft, list[Entry], Tail]:
+        if beside is not None:
+            beside(connection)
+        tail = load_tail(connection, self._tail)
+        draft = Draft(connection, tail, site_key=self._site_key)
+        draft.look_up(arrivals)
+        entries = [draft.admit(each) for each in arrivals]
+        return draft, entries, draft.write(at=at)
 
     def erase(self, statement: bytes, *, at: datetime) -> Entry:
         """Log ``erased``, and destroy annex key, annex and pseudonyms of its object.
@@ -180,9 +201,10 @@ class Log(LogView):
         parsed = parse_statement(statement)
         if parsed.event is not Event.LOG_KEYS or read_log_keys(parsed.body) != keys.sets:
             raise UsageError("the statement does not announce these keys")
-        (arrival,) = receive([Submission(statement)], Keyring(), None)
+        (arrival,) = receive([Submission(statement)], Keyring())
         with self._lock:
-            with self._database.write() as connection:
+
+            def change(connection: Connection) -> tuple[Entry, Tail, tuple[str, ...]]:
                 if store.read_vkeys(connection) != self._row.vkeys:
                     raise StoreError("another process changed the keys of the log: open it again")
                 draft = Draft(connection, load_tail(connection, self._tail), site_key=None)
@@ -192,7 +214,9 @@ class Log(LogView):
                 succession.follow(keys.sets, index=entry.index)
                 vkeys = key_lines(succession.sets)
                 persist.write_vkeys(connection, vkeys)
-                tail = draft.write(at=to_milliseconds(at))
+                return entry, draft.write(at=to_milliseconds(at)), vkeys
+
+            entry, tail, vkeys = transact(self._database, change)
             self._tail = tail
             self._keys = keys
             self._configure(replace(self._row, vkeys=vkeys))
@@ -211,13 +235,26 @@ class Log(LogView):
         for batch in batches:
             if any(parse_statement(each).event is not Event.ERASED for each in batch):
                 raise UsageError("to erase takes statements of the event erased")
-            arrivals = receive([Submission(each) for each in batch], Keyring(), None)
+            arrivals = receive([Submission(each) for each in batch], Keyring())
             entries, draft = self._append(arrivals, at=at)
             fresh += draft.erased.values()
             destroyed += draft.destroyed
             yield from entries
         self._finish_erasures(fresh, destroyed)
         self._checkpoint_if_due()
+
+    def finish_erasures(self) -> None:
+        """Clean the files of what erasures have left there; BusyError if that cannot be now."""
+        self._finish_erasures((), ())
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the log has an inbox, from which one of many processes takes."""
+        return self._database.shared
+
+    def inbox(self) -> Inbox:
+        """Return the inbox of a log on PostgreSQL; UsageError for any other."""
+        return Inbox(self._database, site_key=self._site_key)
 
     def _finish_erasures(self, fresh: Collection[int], destroyed: Sequence[bytes]) -> None:
         """Clean the files of what was erased; of the ``fresh`` entries it is known what that is."""
@@ -227,8 +264,7 @@ class Log(LogView):
             return
         known = set(pending) <= set(fresh) and len(destroyed) <= SEARCHED
         self._database.scrub(destroyed if known else None)
-        with self._database.write() as connection:
-            persist.write_scrubbed(connection, pending)
+        transact(self._database, lambda connection: persist.write_scrubbed(connection, pending))
 
     def checkpoint(self) -> bytes:
         """Return the newest signed checkpoint; with keys, one over all that is committed.
@@ -264,8 +300,7 @@ class Log(LogView):
         )
         if request.policy is not None and found.policy != request.policy:
             raise ProofError(f"a timestamp under the policy {found.policy}, not {request.policy}")
-        with self._database.write() as connection:
-            write_timestamp(connection, stamped, token)
+        transact(self._database, lambda connection: write_timestamp(connection, stamped, token))
         return stamped.size, found
 
     def prune(self, below: int, *, archive: Path | str, at: datetime) -> Pruned:
@@ -288,8 +323,11 @@ class Log(LogView):
             export_tiles(connection, self._stored(connection, head), head, place)
         check_archive(place, head, start=start, trusted=self._trusted)
         pruning = Pruning(start, minimum, str(place))
-        with self._lock, self._database.write() as connection:
-            dropped = drop(connection, pruning, at=to_milliseconds(at))
+        with self._lock:
+            dropped = transact(
+                self._database,
+                lambda connection: drop(connection, pruning, at=to_milliseconds(at)),
+            )
         with suppress(BusyError):  # a reader is in the way: the room is used again all the same
             self._database.scrub(None)
         return Pruned(pruning, dropped)
@@ -396,28 +434,31 @@ class Log(LogView):
             raise StoreError("the log does not go on from its last checkpoint: nothing is signed")
 
     def _store(self, size: int, note: bytes) -> bytes:
-        with self._database.write() as connection:
+        def work(connection: Connection) -> bytes:
             stored = store.read_checkpoint(connection, size)
             if stored is not None:  # another process was quicker
                 return stored
             persist.write_checkpoint(connection, size, note)
-        return note
+            return note
+
+        return transact(self._database, work)
 
 
 def create_log(
-    path: Path | str, *, keys: LogKeys, genesis: bytes, annex_key: bytes, at: datetime
+    place: Path | str, *, keys: LogKeys, genesis: bytes, annex_key: bytes, at: datetime
 ) -> Log:
     """Make a new log whose first statement is ``genesis``, and open it.
 
-    UsageError if the file exists, RefusedError if the genesis is not an archivist's key that
-    adds itself.
+    ``place`` is the path of a file (SQLite) or a URL ``postgresql+psycopg://...``.
+    UsageError if the file or a log exists there, RefusedError if the genesis is not an
+    archivist's key that adds itself.
     """
     created_at = to_milliseconds(at)
     statement, keyring = rules.open_genesis(parse_statement(genesis))
     if len(keys.sets) != 1:
         raise UsageError("a new log signs with one set of keys")
     row = store.LogRow(keys.origin, statement.kid, keys.vkeys, check_site_key(annex_key))
-    database = Database.create(Path(path))
+    database = create_database(place)
     try:
         with database.write() as connection:
             schema.metadata.create_all(connection)
@@ -437,7 +478,7 @@ def create_log(
 
 
 def open_log(
-    path: Path | str,
+    place: Path | str,
     *,
     keys: LogKeys | None,
     annex_key: bytes | None,
@@ -455,7 +496,7 @@ def open_log(
     somebody else sees to that. ``verifiers`` share the signatures of a
     batch; the caller closes them.
     """
-    database = Database.open(Path(path), writable=keys is not None)
+    database = open_database(place, writable=keys is not None)
     try:
         if keys is not None:
             bring_up_to_date(database)
@@ -480,7 +521,7 @@ def open_log(
             log._require_witnesses_as_before()
             log._checkpoint_if_witnessed()
             with suppress(BusyError):  # a reader is in the way: an audit will still say so
-                log._finish_erasures((), ())
+                log.finish_erasures()
     except BaseException:
         database.close()
         raise

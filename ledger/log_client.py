@@ -10,15 +10,9 @@ from typing import TypeVar
 from ledger.entries import Entry, Submission
 from ledger.errors import (
     BusyError,
-    ErasedError,
-    ForbiddenError,
     LedgerError,
     MalformedError,
-    NotFoundError,
-    OverloadedError,
     ProofError,
-    RefusedError,
-    StoreError,
     UnreachableError,
     UsageError,
 )
@@ -28,8 +22,8 @@ from ledger.merkle import hash_leaf
 from ledger.read_request import encode_authorization
 from ledger.receipt import open_receipt
 from ledger.registration import (
-    Problem,
     encode_submissions,
+    error_of,
     parse_link,
     parse_problem,
     parse_registered,
@@ -156,14 +150,7 @@ class LogClient:
 
     def _error(self, status: int, answer: bytes) -> LedgerError:
         try:
-            problem = parse_problem(status, answer)
-            match problem.kind:
-                case "stale-link":
-                    return problem.conflict()
-                case "not-signed":
-                    return problem.challenge()
-                case _:
-                    return _error_of(problem)
+            return error_of(parse_problem(status, answer))
         except MalformedError:
             if status == 503:  # the server has more connections than it may
                 return BusyError(f"{self.url} answered {status}")
@@ -174,25 +161,3 @@ class LogClient:
             return parse(body)
         except MalformedError as error:
             raise UnreachableError(f"{self.url}: {error}") from error
-
-
-def _error_of(problem: Problem) -> LedgerError:
-    match problem.kind:
-        case "refused":
-            return RefusedError(problem.detail)
-        case "malformed" | "too-large":
-            return MalformedError(problem.detail)
-        case "not-found":
-            return NotFoundError(problem.detail)
-        case "erased":
-            return ErasedError(problem.detail)
-        case "forbidden":
-            return ForbiddenError(problem.detail)
-        case "too-many":
-            return OverloadedError(problem.detail)
-        case "busy" | "not-published":
-            return BusyError(problem.detail)
-        case "failed":
-            return StoreError(problem.detail)
-        case _:
-            return UnreachableError(f"status {problem.status}: {problem.detail}")

@@ -24,7 +24,6 @@ from ledger.annexes import (
     open_annex,
     seal_annex,
 )
-from ledger.database import OUTBOX_ID, Database
 from ledger.entries import Entry, Submission
 from ledger.errors import (
     NotFoundError,
@@ -40,6 +39,7 @@ from ledger.links import FIRST, Link
 from ledger.outbox_store import Kept, OutboxRow
 from ledger.receipt import Inclusion, open_receipt
 from ledger.roles import ABOUT_THE_LOG, Event, Role
+from ledger.sqlite import OUTBOX_ID, SqliteDatabase
 from ledger.statement import Statement, parse_statement, verify_statement
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
 
@@ -88,7 +88,7 @@ class Outbox:
     """An open outbox. Processes may share the file: each append is judged under its lock."""
 
     def __init__(
-        self, database: Database, row: OutboxRow, *, key: bytes, trusted: TrustedLogs
+        self, database: SqliteDatabase, row: OutboxRow, *, key: bytes, trusted: TrustedLogs
     ) -> None:
         self._database = database
         self._key = key
@@ -365,7 +365,7 @@ def create_outbox(
         link.seq,
         checkpoint,
     )
-    database = Database.create(path, application_id=OUTBOX_ID)
+    database = SqliteDatabase.create(path, application_id=OUTBOX_ID)
     try:
         with database.write() as connection:
             store.metadata.create_all(connection)
@@ -378,7 +378,7 @@ def create_outbox(
 
 def open_outbox(path: Path, *, key: bytes, trusted: TrustedLogs) -> Outbox:
     """Open an outbox where it was left; StoreError unless it is whole, UsageError for the key."""
-    database = Database.open(path, writable=True, application_id=OUTBOX_ID)
+    database = SqliteDatabase.open(path, writable=True, application_id=OUTBOX_ID)
     try:
         with database.read() as connection:
             row = store.read_outbox(connection)

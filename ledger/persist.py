@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, insert, select, up
 
 from ledger import schema
 from ledger.annexes import SealedAnnex
-from ledger.errors import StoreError
+from ledger.errors import RacedError
 from ledger.keyring import Keyring
 from ledger.prepared import PreparedWrite
 from ledger.store import HeadRow, LogRow
@@ -70,7 +70,7 @@ def write_first_head(connection: Connection, head: HeadRow) -> None:
 
 
 def move_head(connection: Connection, old: HeadRow, new: HeadRow) -> None:
-    """Compare and set: nobody else can have moved it, and if somebody has, nothing is written."""
+    """Compare and set; RacedError if somebody else has moved it: then nothing is written."""
     values = {
         "old_size": old.size,
         "new_size": new.size,
@@ -80,7 +80,7 @@ def move_head(connection: Connection, old: HeadRow, new: HeadRow) -> None:
     }
     moved = _MOVE_HEAD.run(connection, [values])
     if moved.rowcount != 1:
-        raise StoreError("the head moved under the write lock")
+        raise RacedError("another writer moved the head")
 
 
 def write_keys(connection: Connection, before: Keyring, after: Keyring) -> None:

@@ -6,7 +6,7 @@ import logging
 from threading import Lock
 
 from ledger import persist, store
-from ledger.database import Database
+from ledger.database import Database, transact
 from ledger.errors import MalformedError, ProofError, RolledBackError
 from ledger.tiles import root_at
 from ledger.trusted_logs import TrustedLogs, open_checkpoint
@@ -45,8 +45,10 @@ class Publication:
     def publish(self, size: int, note: bytes, prove: Prover) -> bytes:
         """Have a signed checkpoint cosigned, store it, and return it; errors as ``compare``."""
         cosigned = self._witnesses.cosign(note, prove=prove, on_held=self._require_not_behind)
-        with self._database.write() as connection:
-            persist.replace_checkpoint(connection, size, cosigned)
+        transact(
+            self._database,
+            lambda connection: persist.replace_checkpoint(connection, size, cosigned),
+        )
         self._newest = cosigned
         return cosigned
 

@@ -9,18 +9,18 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from ledger import persist, store
-from ledger.database import Database
+from ledger.database import open_database, transact
 from ledger.draft import Draft, load_tail, receive
 from ledger.entries import Submission
 from ledger.errors import StoreError, UsageError
 from ledger.instants import to_milliseconds
 from ledger.key_events import read_log_keys
 from ledger.key_sets import KeySuccession, group_keys, key_lines, read_key_lines
+from ledger.migration import bring_up_to_date
 from ledger.monitor import LogSource
 from ledger.roles import Event
 from ledger.tiles import root_at
 from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
-from ledger.upgrade import bring_up_to_date
 
 _BATCH = 256
 
@@ -33,7 +33,7 @@ class Refilled:
     size: int
 
 
-def refill_log(path: Path | str, source: LogSource, *, logs: TrustedLogs) -> Refilled:
+def refill_log(place: Path | str, source: LogSource, *, logs: TrustedLogs) -> Refilled:
     """Take over the entries that ``source`` has and the log has not; all of them, or none.
 
     Nothing is signed: the checkpoint of the source is taken over as well. It counts only as
@@ -41,20 +41,22 @@ def refill_log(path: Path | str, source: LogSource, *, logs: TrustedLogs) -> Ref
     copy and stay lost. StoreError if the entries do not lead from the log to that checkpoint,
     UsageError for another log; errors of ``open_checkpoint``.
     """
-    database = Database.open(Path(path), writable=True)
+    database = open_database(place, writable=True)
     try:
         bring_up_to_date(database)
         note = source.checkpoint()
         head = open_checkpoint(note, logs)
-        with database.write() as connection:
+
+        def refill(connection: Connection) -> Refilled:
             own = store.read_log(connection)
             if own.origin != head.origin:
                 raise UsageError(f"the copy is of {head.origin}, the log is {own.origin}")
             before = store.read_head(connection).size
-            size = _take_over(connection, source, note, head)
+            return Refilled(before, _take_over(connection, source, note, head))
+
+        return transact(database, refill)
     finally:
         database.close()
-    return Refilled(before, size)
 
 
 def _take_over(connection: Connection, source: LogSource, note: bytes, head: TrustedHead) -> int:
@@ -70,7 +72,7 @@ def _take_over(connection: Connection, source: LogSource, note: bytes, head: Tru
     succession = KeySuccession(head.origin, sets)
     statements = iter(source.statements(size, head.size))
     while batch := list(islice(statements, _BATCH)):
-        arrivals = receive([Submission(each) for each in batch], tail.keyring, None)
+        arrivals = receive([Submission(each) for each in batch], tail.keyring)
         draft = Draft(connection, tail, site_key=None)
         draft.look_up(arrivals)
         for arrival in arrivals:

@@ -11,7 +11,22 @@ from dataclasses import dataclass
 from ledger.annexes import MAX_ANNEX
 from ledger.cose import MAX_SIZE
 from ledger.entries import MAX_PSEUDONYMS, PSEUDONYM_SIZE, Entry, Submission
-from ledger.errors import Chain, ConflictError, MalformedError, NotSignedError, UsageError
+from ledger.errors import (
+    BusyError,
+    Chain,
+    ConflictError,
+    ErasedError,
+    ForbiddenError,
+    LedgerError,
+    MalformedError,
+    NotFoundError,
+    NotSignedError,
+    OverloadedError,
+    RefusedError,
+    StoreError,
+    UnreachableError,
+    UsageError,
+)
 from ledger.json_text import decode_hex, decode_object, encode_object, is_number
 from ledger.links import HASH_SIZE, Link
 
@@ -185,6 +200,48 @@ class Problem:
         if self.nonce is None:
             raise MalformedError("a signature is asked for, without a nonce")
         return NotSignedError(self.detail, nonce=self.nonce)
+
+
+def problem_of(error: LedgerError) -> Problem:
+    """Return how a refusal is said to the one who submitted."""
+    match error:
+        case ConflictError():
+            return Problem(409, "stale-link", str(error), error.chain, error.current)
+        case RefusedError():
+            return Problem(403, "refused", str(error))
+        case TooLargeError():
+            return Problem(413, "too-large", str(error))
+        case MalformedError() | UsageError():
+            return Problem(400, "malformed", str(error))
+        case _:
+            return Problem(503, "failed", str(error))
+
+
+def error_of(problem: Problem) -> LedgerError:
+    """Return the error a problem says; MalformedError for one that lacks what belongs to it."""
+    match problem.kind:
+        case "stale-link":
+            return problem.conflict()
+        case "not-signed":
+            return problem.challenge()
+        case "erased":
+            return ErasedError(problem.detail)
+        case "forbidden":
+            return ForbiddenError(problem.detail)
+        case "refused":
+            return RefusedError(problem.detail)
+        case "malformed" | "too-large":
+            return MalformedError(problem.detail)
+        case "not-found":
+            return NotFoundError(problem.detail)
+        case "too-many":
+            return OverloadedError(problem.detail)
+        case "busy" | "not-published":
+            return BusyError(problem.detail)
+        case "failed":
+            return StoreError(problem.detail)
+        case _:
+            return UnreachableError(f"status {problem.status}: {problem.detail}")
 
 
 def encode_problem(problem: Problem, *, title: str) -> bytes:

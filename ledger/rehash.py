@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlalchemy import BLOB, Connection, bindparam, select, type_coerce
 
 from ledger import schema, store
-from ledger.database import Database
+from ledger.database import open_database
 from ledger.errors import StoreError, UsageError
 from ledger.findings import AuditReport, Finding, FindingCode, Findings
 from ledger.links import HASH_SIZE
@@ -38,7 +38,7 @@ _STATEMENTS = (
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    place: Path
+    place: Path | str
     start: int
     stop: int
     minimum: int  # entries below have no statement, if they were pruned
@@ -57,7 +57,7 @@ def rehash_log(
     trusted: TrustedLogs,
     held: Sequence[bytes],
     progress: Callable[[int, int], None] | None,
-    place: Path,
+    place: Path | str,
     jobs: int,
 ) -> AuditReport:
     """Return where the tree is not the one over the statements.
@@ -134,7 +134,7 @@ def _each(
 
 
 def _rehash_elsewhere(part: _Part) -> _Answer:
-    database = Database.open(part.place, writable=False)
+    database = open_database(part.place, writable=False)
     try:
         with database.read() as connection:
             return _rehash(connection, part)

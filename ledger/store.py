@@ -19,7 +19,7 @@ from ledger.prepared import PreparedQuestion
 from ledger.roles import Role
 from ledger.tiles import TILE_WIDTH, TileReader
 
-EARLIER_FORMATS = frozenset({1, 2})  # that ``upgrade`` reads
+EARLIER_FORMATS = frozenset(range(1, schema.FORMAT))  # that can be brought up to this one
 IN_LIMIT = 500  # values in one IN (...); SQLite binds at most 32,766
 
 _S = schema.statement.c

@@ -328,6 +328,7 @@ class LogView:
         """
         with _verifiers(jobs) as verifiers, self._database.read() as connection:
             return audit_log(
+                self._database,
                 connection,
                 self._row,
                 trusted=self._trusted,
@@ -382,7 +383,7 @@ class LogView:
                 trusted=self._trusted,
                 held=held,
                 progress=progress,
-                place=self._database.path,
+                place=self._database.place,
                 jobs=jobs,
             )
 

@@ -25,11 +25,11 @@ from sqlalchemy import (
 
 from ledger.base64text import decode_decimal
 from ledger.cosigner import Cosigner
-from ledger.database import WITNESS_ID, Database
 from ledger.errors import MalformedError, StoreError
 from ledger.instants import to_milliseconds
 from ledger.note import Note, signature_lines
 from ledger.schema import Bytes
+from ledger.sqlite import WITNESS_ID, SqliteDatabase
 from ledger.trusted_logs import TrustedLogs
 from ledger.witness_rules import (
     Answer,
@@ -58,7 +58,7 @@ seen_head = Table(
 class Witness:
     """An open witness. Threads may share it; each process opens it for itself."""
 
-    def __init__(self, database: Database, cosigner: Cosigner, logs: TrustedLogs) -> None:
+    def __init__(self, database: SqliteDatabase, cosigner: Cosigner, logs: TrustedLogs) -> None:
         self._database = database
         self._cosigner = cosigner
         self._logs = logs
@@ -104,7 +104,7 @@ class Witness:
 
 def create_witness(path: Path) -> None:
     """Make the file of a witness that remembers nothing yet; UsageError if there is one."""
-    database = Database.create(path, application_id=WITNESS_ID)
+    database = SqliteDatabase.create(path, application_id=WITNESS_ID)
     try:
         with database.write() as connection:
             metadata.create_all(connection)
@@ -120,7 +120,9 @@ def open_witness(path: Path, *, cosigner: Cosigner, vkeys: Iterable[str]) -> Wit
     A file that is lost is not made anew: a witness that forgot must not go on under its key.
     """
     logs = TrustedLogs.from_vkeys(vkeys)
-    return Witness(Database.open(path, writable=True, application_id=WITNESS_ID), cosigner, logs)
+    return Witness(
+        SqliteDatabase.open(path, writable=True, application_id=WITNESS_ID), cosigner, logs
+    )
 
 
 def origin_hash(origin: str) -> str:

@@ -29,6 +29,7 @@ from ledger import (
     Readers,
     Registered,
     Sequencer,
+    SharedSequencer,
     Submission,
     encode_history,
     encode_key,
@@ -77,7 +78,7 @@ class LogService:
     """What answers: one method for each endpoint (provenance/log_endpoints.py)."""
 
     reader: Log
-    sequencer: Sequencer
+    sequencer: Sequencer | SharedSequencer
     gate: Gate
     readers: Readers
     waits: Waits
@@ -265,7 +266,7 @@ class LogService:
 
 def make_app(
     reader: Log,
-    sequencer: Sequencer,
+    sequencer: Sequencer | SharedSequencer,
     *,
     waits: Waits = Waits(),
     monotonic: Callable[[], float] = time.monotonic,

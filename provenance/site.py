@@ -9,7 +9,7 @@ SITE/keys/log.keys          of the log; log.next.keys beside it while they chang
 SITE/keys/mark.key          of the marks made now; mark-until-TIME.key of those made before
 SITE/keys/outbox.key        of a device that has an outbox: under it annexes wait in there
 SITE/certificates/*.pem     one certificate for each role
-SITE/ledger.sqlite          the log
+SITE/ledger.sqlite          the log, unless site.json names a database on a server
 """
 
 import json
@@ -41,6 +41,7 @@ from ledger import (
     Witnesses,
     create_log,
     create_outbox,
+    database_url,
     key_added_body,
     make_genesis,
     open_log,
@@ -72,34 +73,56 @@ class Site:
     folder: Path
     name: str
     origin: str
+    ledger: str | None = None  # the URL of a database, without password; None: a file
 
     @classmethod
     def init(
-        cls, folder: Path, *, name: str | None = None, algorithm: Algorithm = Algorithm.ED25519
+        cls,
+        folder: Path,
+        *,
+        name: str | None = None,
+        algorithm: Algorithm = Algorithm.ED25519,
+        ledger: str | None = None,
     ) -> Self:
-        """Make a new site in ``folder``, with fresh keys; UsageError if something is there."""
+        """Make a new site in ``folder``, with fresh keys; UsageError if something is there.
+
+        The log lies in the folder, or in the PostgreSQL database of the URL ``ledger``.
+        """
         return cls.init_at_time(
-            folder, name=name or folder.resolve().name, algorithm=algorithm, at=datetime.now(UTC)
+            folder,
+            name=name or folder.resolve().name,
+            algorithm=algorithm,
+            ledger=ledger,
+            at=datetime.now(UTC),
         )
 
     @classmethod
-    def init_at_time(cls, folder: Path, *, name: str, algorithm: Algorithm, at: datetime) -> Self:
+    def init_at_time(
+        cls,
+        folder: Path,
+        *,
+        name: str,
+        algorithm: Algorithm,
+        at: datetime,
+        ledger: str | None = None,
+    ) -> Self:
         """The same, at the moment ``at``."""
         if folder.exists() and any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty: a site needs a folder of its own")
         _check_name(name)
+        place = None if ledger is None else database_url(ledger)
         origin = f"radseal.invalid/{name}-{secrets.token_hex(4)}"
         for part in ("trust/roots", "trust/logs", "certificates"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "keys").mkdir(mode=0o700)
-        site = cls(folder, name, origin)
+        site = cls(folder, name, origin, place)
         site._make_keys(algorithm, at)
         site._make_log(at)
+        fields = {"schema": SCHEMA, "name": name, "origin": origin, "created_at": at.isoformat()}
+        if place is not None:
+            fields["ledger"] = place
         # Written last: a folder with site.json is a whole site.
-        text = json.dumps(
-            {"schema": SCHEMA, "name": name, "origin": origin, "created_at": at.isoformat()},
-            indent=2,
-        )
+        text = json.dumps(fields, indent=2)
         (folder / "site.json").write_text(text + "\n", encoding="utf-8")
         return site
 
@@ -114,13 +137,15 @@ class Site:
         except ValueError as error:
             raise UsageError(f"{path / 'site.json'} is not JSON") from error
         match fields:
-            case {"schema": str(schema), "name": str(name), "origin": str(origin)}:
-                pass
+            case {"schema": str(schema), "name": str(name), "origin": str(origin), **rest}:
+                ledger = rest.get("ledger")
             case _:
                 raise UsageError(f"{path / 'site.json'} lacks schema, name or origin")
         if schema != SCHEMA:
             raise UsageError(f"{path} is a site of schema {schema}; this radseal knows {SCHEMA}")
-        return cls(path, name, origin)
+        if not isinstance(ledger, str | None):
+            raise UsageError(f"{path / 'site.json'}: the ledger must be the URL of a database")
+        return cls(path, name, origin, None if ledger is None else database_url(ledger))
 
     @property
     def trust(self) -> TrustStore:
@@ -202,6 +227,10 @@ class Site:
     def reading_log(self) -> Log:
         """Open the log to read, annexes too; it can neither append nor sign."""
         return open_log(self._ledger, keys=None, annex_key=self._secret("annex"))
+
+    def public_log(self) -> Log:
+        """Open the log as everybody may see it: without any key."""
+        return open_log(self._ledger, keys=None, annex_key=None)
 
     def device(self, role: Role = Role.DEVICE) -> Device:
         """Open the ledger to write, with the keys of the site's actor in ``role``."""
@@ -303,8 +332,8 @@ class Site:
             raise UsageError(f"{path}: {error}") from error
 
     @property
-    def _ledger(self) -> Path:
-        return self.folder / "ledger.sqlite"
+    def _ledger(self) -> Path | str:
+        return self.ledger or self.folder / "ledger.sqlite"
 
     def _key_file(self, role: Role) -> Path:
         return self.folder / "keys" / f"{role}.key.pem"

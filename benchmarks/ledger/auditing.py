@@ -9,7 +9,7 @@ from benchmarks.ledger.proofs import child
 from benchmarks.ledger.rows import Row
 from benchmarks.ledger.sealing import NOW, Sealer, make_log, opened
 from benchmarks.ledger.synthetic import ASKED, HISTORY, statement_log
-from ledger.database import Database
+from ledger.sqlite import SqliteDatabase
 
 _UNSIGNED = "statements signed by nobody"
 
@@ -81,7 +81,7 @@ def storage(plan: Plan) -> list[Row]:
     path = plan.path(f"signed-{plan.signed}")
     if not path.exists():
         _sign(plan)
-    database = Database.open(path, writable=False)
+    database = SqliteDatabase.open(path, writable=False)
     with database.read() as connection:
         count, signed = connection.exec_driver_sql(
             "SELECT count(*), sum(length(encoded)) FROM radseal_statement"

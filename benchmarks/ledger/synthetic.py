@@ -15,8 +15,8 @@ from benchmarks.ledger.progress import Progress
 from benchmarks.ledger.sealing import DEVICE, NOW, make_log, opened
 from ledger import FIRST, Event, Link, hash_leaf, parse_statement, schema, store
 from ledger.cose import encode_sign1
-from ledger.database import Database
 from ledger.instants import to_milliseconds
+from ledger.sqlite import SqliteDatabase
 from ledger.statement_header import protected_header
 from ledger.tiles import TILE_BYTES, TILE_WIDTH, TreeBuilder, perfect_root, root_at
 
@@ -38,7 +38,7 @@ def tile_log(path: Path, tiles: int) -> int:
 
 def _fill_tiles(path: Path, tiles: int) -> None:
     progress = Progress(f"tiles of {tiles * TILE_WIDTH:,} entries", tiles)
-    database = Database.open(path, writable=True)
+    database = SqliteDatabase.open(path, writable=True)
     edges: list[bytearray] = []
     with database.write() as connection:
         connection.execute(delete(schema.tile))
@@ -93,7 +93,7 @@ def statement_log(path: Path, entries: int) -> None:
 
 def _fill_statements(path: Path, entries: int) -> None:
     progress = Progress(f"{entries:,} statements", entries - _FIRST_ENTRIES)
-    database = Database.open(path, writable=True)
+    database = SqliteDatabase.open(path, writable=True)
     with opened(path, writable=False) as log:
         tree = TreeBuilder()
         tree.extend(entry.leaf_hash for entry in log.entries())

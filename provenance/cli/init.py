@@ -25,17 +25,27 @@ _ALGORITHMS = ("ed25519", "esp256")
     show_default=True,
     help="Of the keys that sign statements: Ed25519, or ECDSA on P-256 (for HSMs and FIPS).",
 )
+@click.option(
+    "--ledger",
+    metavar="URL",
+    help="Keep the log in this PostgreSQL database, not in SITE. No password in the URL.",
+)
 @common
 @click.pass_obj
-def init(session: Session, site: Path, name: str | None, algorithm: str) -> int:
+def init(session: Session, site: Path, name: str | None, algorithm: str, ledger: str | None) -> int:
     """Make a site in the empty folder SITE: a CA, keys for each role, a log.
 
     The private keys lie in SITE/keys, readable by their owner alone. SITE/trust is for those who
     verify: it holds no secret.
 
+    With --ledger the log is made in a PostgreSQL database, which must exist and hold none yet;
+    the URL is kept in site.json, and its password is looked for where libpq does: PGPASSWORD,
+    ~/.pgpass. It needs radseal[postgres].
+
     \b
-    Example
+    Examples
       radseal init /srv/radseal --name radiology
+      radseal init /srv/radseal --ledger postgresql+psycopg://radseal@db.example/radseal
     """
     from ledger import Algorithm
     from provenance.site import Site
@@ -44,6 +54,7 @@ def init(session: Session, site: Path, name: str | None, algorithm: str) -> int:
         site,
         name=name or site.resolve().name,
         algorithm=Algorithm[algorithm.upper()],
+        ledger=ledger,
         at=session.now(),
     )
     trust = made.folder / "trust"
@@ -53,13 +64,14 @@ def init(session: Session, site: Path, name: str | None, algorithm: str) -> int:
             "name": made.name,
             "origin": made.origin,
             "algorithm": algorithm,
+            "ledger": made.ledger,
             "trust": path_text(trust),
         }
         print_json(document("init", fields, exit_code=0))
         return 0
     say(f"made the site {plain(made.name)} in {plain(made.folder)}")
     pairs = [
-        ("log", made.origin),
+        ("log", made.origin if made.ledger is None else f"{made.origin} in {plain(made.ledger)}"),
         ("keys", f"{made.folder / 'keys'} (secret: back them up, and keep them here)"),
         ("trust", f"{trust} (give it to those who verify)"),
     ]

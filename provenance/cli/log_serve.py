@@ -42,7 +42,7 @@ def serve(session: Session, listen: str, site: Path | None) -> int:
         from provenance.log_server import make_app
     except ModuleNotFoundError as error:
         raise server_missing(error) from error
-    from ledger import Sequencer
+    from ledger import open_sequencer
 
     opened = open_site(site)
     with (
@@ -51,7 +51,7 @@ def serve(session: Session, listen: str, site: Path | None) -> int:
         opened.writing_log() as log,
         opened.reading_log() as reader,
     ):
-        sequencer = Sequencer(log, lambda: datetime.now(UTC))
+        sequencer = open_sequencer(log, lambda: datetime.now(UTC))
         try:
             ready = partial(announce, session, verb="log-serve", name=reader.origin, url=url)
             serve_app(make_app(reader, sequencer), listener, ready=ready)

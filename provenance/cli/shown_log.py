@@ -10,8 +10,6 @@ from provenance.cli.failure import USAGE, CommandError, Failure
 if TYPE_CHECKING:
     from ledger import Log, TileFolder, TileServer
 
-_LEDGER = "ledger.sqlite"
-
 
 @contextmanager
 def log_at(source: str) -> "Iterator[Log | TileFolder | TileServer]":
@@ -38,10 +36,13 @@ def log_at(source: str) -> "Iterator[Log | TileFolder | TileServer]":
 def log_in(source: Path) -> "Iterator[Log | TileFolder]":
     """Open a folder or a file to read."""
     from ledger import TileFolder, open_log
+    from provenance.site import Site
 
-    database = source / _LEDGER if (source / _LEDGER).is_file() else source
-    if database.is_file():
-        with open_log(database, keys=None, annex_key=None) as log:
+    if (source / "site.json").is_file():
+        with Site.open(source).public_log() as log:
+            yield log
+    elif source.is_file():
+        with open_log(source, keys=None, annex_key=None) as log:
             yield log
     else:
         yield TileFolder(source)

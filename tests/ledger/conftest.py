@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from postgres_server import PostgresServer
+from sqlalchemy import text
 
 import ledger
 from ledger import (
@@ -54,8 +57,10 @@ class Site:
     """A log and everyone who writes to it; links are read from the log unless given."""
 
     log: Log
-    path: Path
+    path: Path | str
     keys: LogKeys
+    folder: Path
+    server: PostgresServer | None = None
     annex_key: bytes = ANNEX_KEY
     archivist: PrivateKeySigner = field(default_factory=lambda: ed25519_signer("archivist"))
     device: PrivateKeySigner = field(default_factory=lambda: p256_signer("device"))
@@ -123,20 +128,65 @@ class Site:
             made.append(statement)
         return made
 
+    def ask(self, sql: str, **values: object) -> list[Any]:
+        """The rows of a question to the tables, on either database."""
+        with self.log._database.read() as connection:
+            return list(connection.execute(text(sql), values).all())
+
+    def change(self, sql: str, **values: object) -> None:
+        """Change tables behind the back of the log, on either database."""
+        with self.log._database.write() as connection:
+            connection.execute(text(sql), values)
+
+    def files(self) -> dict[str, bytes]:
+        """What lies in the database's files."""
+        if self.server is not None:
+            return {"base": self.server.files(str(self.path).rpartition("/")[2])}
+        assert isinstance(self.path, Path)
+        names = self.path.parent.iterdir()
+        return {p.name: p.read_bytes() for p in names if p.name.startswith(self.path.name)}
+
     def reopen(self) -> None:
         self.log.close()
         self.log = ledger.open_log(self.path, keys=self.keys, annex_key=self.annex_key)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test of ``both_databases`` on SQLite and on PostgreSQL."""
+    marked = metafunc.definition.get_closest_marker
+    if "bare_site" not in metafunc.fixturenames or marked("sqlite_alone"):
+        return
+    if marked("both_databases"):
+        metafunc.parametrize("bare_site", ["sqlite", "postgresql"], indirect=True)
+    elif marked("postgresql_alone"):
+        metafunc.parametrize("bare_site", ["postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One server for all tests of a session."""
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.remove()
+
+
 @pytest.fixture
-def bare_site(tmp_path: Path) -> Iterator[Site]:
+def bare_site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """A log that holds nothing but its genesis."""
-    path, keys = tmp_path / "custody.db", log_keys()
+    path: Path | str = tmp_path / "custody.db"
+    server: PostgresServer | None = None
+    if getattr(request, "param", "sqlite") == "postgresql":
+        server = request.getfixturevalue("postgres_server")
+        path = server.url(name := server.new_database())
+    keys = log_keys()
     genesis = make_genesis(ed25519_signer("archivist"), claimed_at=NOON)
     log = ledger.create_log(path, keys=keys, genesis=genesis, annex_key=ANNEX_KEY, at=NOON)
-    site = Site(log, path, keys)
+    site = Site(log, path, keys, tmp_path, server)
     yield site
     site.log.close()
+    if server is not None:
+        server.drop_database(name)
 
 
 @pytest.fixture

@@ -15,11 +15,12 @@ import pytest
 import ledger
 from ledger import BusyError, Event, Role, StoreError, Submission, open_log, persist
 
+pytestmark = pytest.mark.both_databases
 WORKER = Path(__file__).with_name("append_worker.py")
 
 
 def _start(site: Any, name: str, count: int, batch: int = 1) -> subprocess.Popen[str]:
-    keys_path = site.path.with_suffix(".keys")
+    keys_path = site.folder / "log.keys"
     keys_path.write_bytes(site.keys.to_bytes())
     seed = site.seed(name).hex()
     root = str(Path(ledger.__file__).parents[1])
@@ -95,8 +96,9 @@ def test_two_open_logs_see_each_other(site: Any) -> None:
     assert site.log.audit().ok
 
 
+@pytest.mark.sqlite_alone
 def test_a_lock_that_is_held_is_said_to_be(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.database.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("ledger.sqlite.BUSY_SECONDS", 0.05)
     site.reopen()
     statement = site.statement(Event.STUDY_CLOSED, site.archivist)
     holder = sqlite3.connect(site.path, isolation_level=None)
@@ -155,13 +157,15 @@ def test_a_crash_between_commit_and_signature_is_healed(
         with pytest.raises(KeyboardInterrupt):
             site.append(*site.seals(256))
         site.log._database.close()
-    report = open_log(site.path, keys=None, annex_key=None).audit()
+    with open_log(site.path, keys=None, annex_key=None) as reader:
+        report = reader.audit()
     assert (report.ok, report.size, report.covered) == (True, 259, 3)
     site.log = open_log(site.path, keys=site.keys, annex_key=site.annex_key)
     report = site.log.audit()
     assert (report.ok, report.size, report.covered) == (True, 259, 259)
 
 
+@pytest.mark.sqlite_alone
 def test_a_full_disk_loses_nothing_that_was_acknowledged(site: Any) -> None:
     statements = site.seals(200)
     limit = site.path.stat().st_size + 400_000

@@ -35,12 +35,14 @@ from ledger import (
     parse_statement,
     verify_consistency,
 )
-from ledger.database import Database
 from ledger.log import CHECKPOINT_EVERY
+from ledger.sqlite import SqliteDatabase
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "log"
 HISTORIES = [json.loads(p.read_text(encoding="utf-8")) for p in VECTORS.glob("history*.json")]
 OUTCOMES = {"refused": RefusedError, "conflict": ConflictError}
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_there_are_histories() -> None:
@@ -109,6 +111,7 @@ def test_old_receipts_stay_good_and_join_the_new_head(site: Any) -> None:
     assert len(list(site.log.entries())) == new.size == 704
 
 
+@pytest.mark.sqlite_alone
 def test_an_append_leaves_at_most_so_many_entries_unsigned(site: Any) -> None:
     site.log.checkpoint()
     site.append(*site.seals(CHECKPOINT_EVERY - 1))
@@ -226,6 +229,7 @@ def test_annexes_come_back_and_are_replaced(site: Any) -> None:
     assert site.log.audit().ok
 
 
+@pytest.mark.sqlite_alone
 def test_an_annex_belongs_to_its_object(site: Any) -> None:
     one, _ = site.seal(annex=b"one")
     two, _ = site.seal(annex=b"two")
@@ -271,6 +275,7 @@ def test_read_only(site: Any) -> None:
     assert site.log.prove(entry.index + 1)
 
 
+@pytest.mark.sqlite_alone
 def test_a_copy_on_a_medium_nobody_can_write_to(site: Any, tmp_path: Path) -> None:
     site.seal()
     site.log.close()
@@ -288,6 +293,7 @@ def test_a_copy_on_a_medium_nobody_can_write_to(site: Any, tmp_path: Path) -> No
     site.reopen()
 
 
+@pytest.mark.sqlite_alone
 def test_what_cannot_be_created(site: Any, tmp_path: Path) -> None:
     genesis = make_genesis(site.archivist, claimed_at=site.now)
     arguments: dict = {"keys": site.keys, "annex_key": site.annex_key, "at": site.now}
@@ -310,6 +316,7 @@ def test_what_cannot_be_created(site: Any, tmp_path: Path) -> None:
     assert mode == 0o600
 
 
+@pytest.mark.sqlite_alone
 def test_what_cannot_be_opened(site: Any, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
         open_log(tmp_path / "missing.db", keys=None, annex_key=None)
@@ -330,7 +337,7 @@ def test_what_cannot_be_opened(site: Any, tmp_path: Path) -> None:
 
 
 def test_a_file_whose_creation_was_interrupted_is_no_log(tmp_path: Path) -> None:
-    Database.create(tmp_path / "half.db").close()
+    SqliteDatabase.create(tmp_path / "half.db").close()
     with pytest.raises(StoreError):
         open_log(tmp_path / "half.db", keys=None, annex_key=None)
 
@@ -373,6 +380,7 @@ def test_the_clock_of_the_log_does_not_run_backwards(site: Any) -> None:
     assert site.log.head().cosigned_at == latest
 
 
+@pytest.mark.sqlite_alone
 def test_it_refuses_to_sign_what_does_not_go_on_from_its_last_checkpoint(site: Any) -> None:
     site.seal()
     site.log.checkpoint()

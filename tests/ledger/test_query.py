@@ -137,7 +137,7 @@ def _make_first_format(path: Any) -> None:
         raw.execute(f"drop index radseal_statement_by_{name}")
     for name in ("event", "claimed_at"):
         raw.execute(f"alter table radseal_statement drop column {name}")
-    for name in ("timestamp", "pruning", "alarm"):
+    for name in ("timestamp", "pruning", "alarm", "inbox", "lease"):
         raw.execute(f"drop table radseal_{name}")
     raw.execute("update radseal_log set format=1")
     raw.commit()
@@ -171,7 +171,7 @@ def test_a_log_of_the_second_format_is_brought_up_in_place(site: Any) -> None:
     site.log.close()
     raw = sqlite3.connect(site.path)
     tables = sorted(raw.execute("select name, sql from sqlite_master where type='table'"))
-    for name in ("timestamp", "pruning", "alarm"):
+    for name in ("timestamp", "pruning", "alarm", "inbox", "lease"):
         raw.execute(f"drop table radseal_{name}")
     raw.execute("update radseal_log set format=2")
     raw.commit()

@@ -43,7 +43,7 @@ def sequencer(site: Any, **limits: Any) -> Iterator[Sequencer]:
 
 
 def send(made: Sequencer, *statements: bytes) -> "Future[list[Entry]]":
-    return made.submit(receive([Submission(each) for each in statements], Keyring(), None))
+    return made.submit(receive([Submission(each) for each in statements], Keyring()))
 
 
 def test_requests_become_entries_in_their_order(site: Any) -> None:
@@ -208,15 +208,17 @@ def test_rolled_back_it_takes_nothing_more(site: Any, error: Exception) -> None:
 
 def test_a_checkpoint_that_cannot_be_stored_only_suspends(site: Any) -> None:
     """Registration goes on by itself; in between nothing is published that is not stored."""
-    log = Failing(site.log, StoreError("the disk is full"))
+    log = Failing(site.log, None)
     made = Sequencer(log, lambda: site.now, publish_seconds=0.01)  # type: ignore[arg-type]
     try:
+        wait_for(lambda: log.asked > 0)
+        log.error = StoreError("the disk is full")
         first, second = site.seals(2)
         index = send(made, first).result(10)[0].index
         wait_for(lambda: not made.accepts)
         with pytest.raises(BusyError, match="the disk is full"):
             send(made, second)
-        wait_for(lambda: log.asked > 3)
+        wait_for(lambda: log.asked > 4)
         with ledger.open_log(site.path, keys=None, annex_key=None) as reader:
             assert reader.head().size <= index
             log.error = None

@@ -38,9 +38,9 @@ from ledger import (
     parse_add_checkpoint,
     parse_note,
 )
-from ledger.database import WITNESS_ID, Database
 from ledger.merkle import EMPTY_ROOT
 from ledger.note import Note, parse_signature_lines
+from ledger.sqlite import WITNESS_ID, SqliteDatabase
 from ledger.tiles import TreeBuilder, consistency_path
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "witness"
@@ -257,13 +257,13 @@ def test_a_lost_file_is_not_made_anew(tmp_path: Path, file: Path) -> None:
         open_witness(tmp_path / "gone.db", cosigner=COSIGNER, vkeys=LOG.vkeys)
     with pytest.raises(UsageError):
         create_witness(file)
-    Database.create(tmp_path / "log.db").close()
+    SqliteDatabase.create(tmp_path / "log.db").close()
     with pytest.raises(StoreError):
         open_witness(tmp_path / "log.db", cosigner=COSIGNER, vkeys=LOG.vkeys)
 
 
 def test_commits_are_durable(file: Path) -> None:
-    database = Database.open(file, writable=True, application_id=WITNESS_ID)
+    database = SqliteDatabase.open(file, writable=True, application_id=WITNESS_ID)
     with database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2  # FULL
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
@@ -354,7 +354,9 @@ def test_published_transcripts(corpus_vectors: Path, tmp_path: Path) -> None:
         logs = TrustedLogs(
             (TrustedLog(transcript["origin"], (KeySet((NoteKey.parse(transcript["log_vkey"]),)),)),)
         )
-        database = Database.open(tmp_path / path.stem, writable=True, application_id=WITNESS_ID)
+        database = SqliteDatabase.open(
+            tmp_path / path.stem, writable=True, application_id=WITNESS_ID
+        )
         witness = Witness(database, COSIGNER, logs)
         for step in transcript["steps"]:
             body = step["request_body"].encode()
