@@ -251,8 +251,8 @@ def test_the_lease_is_one_and_ends(site: Any) -> None:
     wait_for(lambda: inbox.try_lease(second))
     assert not inbox.try_lease(first)
     (seal,) = site.seals(1)
+    arrivals = receive([Submission(seal)], Keyring())
     with pytest.raises(BusyError, match="another process takes"):
-        arrivals = receive([Submission(seal)], Keyring())
         site.log.append_received(arrivals, at=site.now, beside=first.hold)
     assert site.log.size == 3
     inbox.give_up_lease(second)
