@@ -44,6 +44,7 @@ from ledger.publication import Publication
 from ledger.roles import Event
 from ledger.stamped import find_asked, write_timestamp
 from ledger.statement import parse_statement
+from ledger.thinning import thin
 from ledger.tiles import TreeBuilder, root_at
 from ledger.timestamp import Timestamp, TimestampAnchors, verify_timestamp
 from ledger.timestamp_request import TimestampRequest
@@ -438,6 +439,7 @@ class Log(LogView):
             stored = store.read_checkpoint(connection, size)
             if stored is not None:  # another process was quicker
                 return stored
+            thin(connection, size=size)
             persist.write_checkpoint(connection, size, note)
             return note
 

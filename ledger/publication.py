@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 from threading import Lock
 
+from sqlalchemy import Connection
+
 from ledger import persist, store
 from ledger.database import Database, transact
 from ledger.errors import MalformedError, ProofError, RolledBackError
+from ledger.thinning import thin
 from ledger.tiles import root_at
 from ledger.trusted_logs import TrustedLogs, open_checkpoint
 from ledger.witness_client import Prover
@@ -45,10 +48,12 @@ class Publication:
     def publish(self, size: int, note: bytes, prove: Prover) -> bytes:
         """Have a signed checkpoint cosigned, store it, and return it; errors as ``compare``."""
         cosigned = self._witnesses.cosign(note, prove=prove, on_held=self._require_not_behind)
-        transact(
-            self._database,
-            lambda connection: persist.replace_checkpoint(connection, size, cosigned),
-        )
+
+        def store_it(connection: Connection) -> None:
+            thin(connection, size=size)
+            persist.replace_checkpoint(connection, size, cosigned)
+
+        transact(self._database, store_it)
         self._newest = cosigned
         return cosigned
 
