@@ -49,7 +49,13 @@ from ledger import (
     refill_log,
     sign_statement,
 )
-from provenance.certificates import NO_EXPIRY, certificate_der, issue_authority, issue_role
+from provenance.certificates import (
+    NO_EXPIRY,
+    certificate_der,
+    certificate_spki,
+    issue_authority,
+    issue_role,
+)
 from provenance.device import Device
 from provenance.errors import UsageError
 from provenance.log_key_files import LogKeyFiles
@@ -303,10 +309,20 @@ class Site:
         """The key of the site's actor in ``role``."""
         return load_signer(self._key_file(role))
 
+    def authority(self) -> x509.Certificate:
+        """The certificate of the site's own authority."""
+        return _read_certificate(self.folder / "trust" / "roots" / "site.pem")
+
     def _device(self, role: Role, log: WritableLog) -> Device:
+        signer, certificate = self.signer(role), self.certificate(role)
+        if certificate_spki(certificate) != signer.spki:
+            raise UsageError(
+                f"the certificate of the {role} is not of its key: a renewal was cut off, "
+                f"radseal key renew {role} ends it"
+            )
         return Device(
-            signer=self.signer(role),
-            certificates=(certificate_der(self.certificate(role)),),
+            signer=signer,
+            certificates=(certificate_der(certificate),),
             log=log,
             lookup_key=self._secret("lookup"),
             mark_key=self.mark_key,
@@ -314,11 +330,7 @@ class Site:
 
     def certificate(self, role: Role) -> x509.Certificate:
         """The certificate of the site's actor in ``role``."""
-        path = self.folder / "certificates" / f"{role}.pem"
-        try:
-            return x509.load_pem_x509_certificate(_read_file(path))
-        except ValueError as error:
-            raise UsageError(f"{path} is not a PEM certificate") from error
+        return _read_certificate(self.folder / "certificates" / f"{role}.pem")
 
     def _witnesses(self) -> Witnesses | None:
         """Whom the log asks: the witnesses that those who verify count."""
@@ -423,6 +435,13 @@ def _check_name(name: str) -> None:
             f"the site's name {name!r} must be 1 to 40 letters, digits, '-', '.' or '_' "
             "(give one with --name)"
         )
+
+
+def _read_certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(_read_file(path))
+    except ValueError as error:
+        raise UsageError(f"{path} is not a PEM certificate") from error
 
 
 def _write_certificate(path: Path, certificate: x509.Certificate) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.cli.bracket import bracket_fields, bracket_line, worth_saying
-from provenance.cli.failure import NOTHING_MATCHED, CommandError, Failure
+from provenance.cli.named_key import key_name, named_key
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.output import document, moment, print_json, say
 from provenance.cli.session import Session
@@ -73,8 +73,8 @@ def query(
         try:
             asked = Query(
                 object_id=None if object_id is None else _seal_id(object_id),
-                actor=None if actor is None else _key(actor, keys),
-                device=None if device is None else _key(device, keys),
+                actor=None if actor is None else named_key(actor, keys),
+                device=None if device is None else named_key(device, keys),
                 event=None if event is None else Event(event),
                 claimed_from=None if since is None else since.replace(tzinfo=UTC),
                 claimed_before=None if until is None else until.replace(tzinfo=UTC),
@@ -127,7 +127,7 @@ def _answer(entry: "Entry", keys: Sequence["LoggedKey"]) -> dict[str, object]:
         "object": statement.object_id.hex() if statement.object_id else None,
         "key": statement.kid.hex(),
         "role": str(signer.role),
-        "actor": _name(signer),
+        "actor": key_name(signer),
         "verdict": verdict if isinstance(verdict, str) else None,
         "head_seen": None if seen is None else seen.size,
         "leaf_hash": entry.leaf_hash.hex(),
@@ -138,31 +138,3 @@ def _seal_id(words: str) -> bytes:
     if not re.fullmatch("[0-9a-fA-F]{24}", words):
         raise click.UsageError(f"{words!r} is no seal id of 24 hexadecimal digits")
     return bytes.fromhex(words)
-
-
-def _key(words: str, keys: Sequence["LoggedKey"]) -> bytes:
-    """Return the one key that a user means: by id or its first 4 digits and more, name or role."""
-    by_id = re.fullmatch("[0-9a-f]{4,64}", words.lower())
-    found = [
-        key
-        for key in keys
-        if (by_id and key.kid.hex().startswith(words.lower())) or words in (_name(key), key.role)
-    ]
-    if len(found) == 1:
-        return found[0].kid
-    raise CommandError(
-        Failure(
-            f"{len(found)} keys of the log are meant by {words!r}",
-            why="exactly one must be: by its id or at least 4 digits of it, its name or its role",
-            do="see radseal log query --event key-added, and give more digits of the id",
-            exit_code=NOTHING_MATCHED,
-        )
-    )
-
-
-def _name(key: "LoggedKey") -> str:
-    from provenance.certificates import certificate_name, load_certificate
-
-    if key.certificate is None:
-        return key.kid.hex()[:16]
-    return certificate_name(load_certificate(key.certificate))

@@ -23,6 +23,7 @@ VERBS: Mapping[str, str] = {
     "trace": "trace",
     "restore": "restore",
     "watermark": "watermark",
+    "key": "key",
     "log": "log",
     "outbox": "outbox",
     "witness": "witness",

@@ -60,6 +60,7 @@ def test_there_are_all_commands() -> None:
     assert [
         *("init", "seal", "verify", "inspect", "trace", "restore"),
         *("watermark quality", "watermark read", "watermark renew-key"),
+        *("key list", "key add", "key renew", "key revoke"),
         *(
             "log head",
             "log prove",

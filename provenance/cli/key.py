@@ -1,0 +1,171 @@
+"""`radseal key`: the keys that may sign in a site's log."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from provenance.cli.failure import USAGE, CommandError, Failure
+from provenance.cli.named_key import key_name, named_key
+from provenance.cli.options import common, open_site, site_option
+from provenance.cli.output import document, print_json, say
+from provenance.cli.session import Session
+from provenance.cli.terminal import plain
+
+if TYPE_CHECKING:
+    from ledger import LoggedKey
+
+ROLES = ("archivist", "device", "operator", "gateway", "deidentifier", "auditor")
+RENEWED = ("archivist", "device", "operator", "gateway", "auditor")
+
+
+@click.group(short_help="Keys that may sign in the log: list, add, renew, revoke.")
+def key() -> None:
+    """List the keys that may sign in the site's log; add, renew and revoke them.
+
+    \b
+    Example
+      radseal key list --site /srv/radseal
+    """
+
+
+@key.command("list", short_help="Show every key the log knows.")
+@site_option
+@common
+@click.pass_obj
+def list_keys(session: Session, site: Path | None) -> int:
+    """Show every key that was ever added: its role, its name, and where in the log it stood.
+
+    \b
+    Example
+      radseal key list --site /srv/radseal
+    """
+    with open_site(site).public_log() as log:
+        keys = log.keys()
+    if session.as_json:
+        print_json(document("key-list", {"keys": [_fields(each) for each in keys]}, exit_code=0))
+        return 0
+    for each in keys:
+        until = "in force" if each.revoked_index is None else f"revoked by {each.revoked_index}"
+        say(
+            f"{each.kid.hex()[:16]}  {each.role:<12}  added by {each.added_index}, {until:<14}  "
+            f"{plain(key_name(each))}"
+        )
+    return 0
+
+
+@key.command(short_help="Let the key of a certificate sign.")
+@click.argument("certificate", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--role", type=click.Choice(ROLES), required=True, help="What it may sign.")
+@site_option
+@common
+@click.pass_obj
+def add(session: Session, certificate: Path, role: str, site: Path | None) -> int:
+    """Let the key in CERTIFICATE sign in the log, in one role, from here on.
+
+    CERTIFICATE is a PEM file: the key's own certificate, then those between it and an authority of
+    the site's trust/roots, which must vouch for it in that role. A key is added once: one that was
+    revoked does not come again.
+
+    \b
+    Example
+      radseal key add ct-3.pem --role device --site /srv/radseal
+    """
+    from cryptography import x509
+
+    from ledger import Role
+    from provenance.actor_keys import add_key
+
+    try:
+        chain = x509.load_pem_x509_certificates(certificate.read_bytes())
+    except ValueError as error:
+        raise click.UsageError(f"{certificate} is no PEM file of certificates") from error
+    opened = open_site(site)
+    index = add_key(opened, chain, role=Role(role), at=session.now())
+    with opened.public_log() as log:
+        keys = log.keys()
+    added = next(each for each in keys if each.added_index == index)
+    return _told(session, added, "key-add", f"may sign as {role} after entry {index}")
+
+
+@key.command(short_help="Make a new key for an actor of the site.")
+@click.argument("role", type=click.Choice(RENEWED))
+@site_option
+@common
+@click.pass_obj
+def renew(session: Session, role: str, site: Path | None) -> int:
+    """Make a new key and certificate for the site's actor in ROLE, log it, and use it from now on.
+
+    The old key stays in force until radseal key revoke, so what it has signed and what still waits
+    in an outbox can be logged. Make a new outbox for the new key. A renewal that was cut off goes
+    on.
+
+    \b
+    Examples
+      radseal key renew device --site /srv/radseal
+      radseal key revoke fdc9106e --reason renewed --yes --site /srv/radseal
+    """
+    from ledger import Role
+    from provenance.actor_keys import renew_key
+
+    renewed = renew_key(open_site(site), Role(role), at=session.now())
+    return _told(session, renewed, "key-renew", f"is the key of the {role} from now on")
+
+
+@key.command(short_help="Let a key sign nothing more.")
+@click.argument("meant", metavar="KEY")
+@click.option("--reason", default="", help="Public, and kept for ever: name no person in it.")
+@click.option("--yes", is_flag=True, help="Do it. Without this, only say what would be done.")
+@site_option
+@common
+@click.pass_obj
+def revoke(session: Session, meant: str, reason: str, yes: bool, site: Path | None) -> int:
+    """Let a key sign nothing more from here on. What it has signed before stays as it is.
+
+    KEY is its id or the first digits of it, its name or its role. If it was stolen, what was signed
+    before this entry cannot be told from what its owner signed: revoke at once. It cannot be
+    undone.
+
+    \b
+    Example
+      radseal key revoke fdc9106e --reason stolen --yes --site /srv/radseal
+    """
+    from provenance.actor_keys import revoke_key
+
+    opened = open_site(site)
+    with opened.public_log() as log:
+        keys = log.keys()
+    kid = named_key(meant, keys)
+    found = next(each for each in keys if each.kid == kid)
+    if not yes:
+        raise CommandError(
+            Failure(
+                f"nothing was revoked: {plain(key_name(found))} ({found.role}) would be",
+                why="a key that was revoked never comes again",
+                do="check the key, then repeat with --yes",
+                exit_code=USAGE,
+            )
+        )
+    index = revoke_key(opened, kid, reason=reason, at=session.now())
+    with opened.public_log() as log:
+        found = log.key(kid)
+    return _told(session, found, "key-revoke", f"signs nothing more after entry {index}")
+
+
+def _told(session: Session, found: "LoggedKey", name: str, words: str) -> int:
+    if session.as_json:
+        print_json(document(name, _fields(found), exit_code=0))
+    else:
+        say(f"{found.kid.hex()[:16]}  {plain(key_name(found))}  {words}")
+    return 0
+
+
+def _fields(found: "LoggedKey") -> dict[str, object]:
+    return {
+        "key": found.kid.hex(),
+        "role": str(found.role),
+        "name": key_name(found),
+        "algorithm": found.algorithm.name,
+        "added": found.added_index,
+        "revoked": found.revoked_index,
+    }
