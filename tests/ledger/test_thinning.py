@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from ledger import NotFoundError, TrustedLogs, open_receipt, thinning
+from ledger import NotFoundError, TrustedLogs, open_receipt
+from ledger.storage import thinning
 
 
 @pytest.fixture
