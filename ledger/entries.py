@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ledger.annexes import MAX_ANNEX
 from ledger.cose.keys import Algorithm
 from ledger.errors import UsageError
 from ledger.roles import Role
-from ledger.storage.annexes import MAX_ANNEX
 
 PSEUDONYM_SIZE = 32
 MAX_PSEUDONYMS = 64

@@ -14,6 +14,7 @@ from types import TracebackType
 
 from sqlalchemy import Connection
 
+from ledger.annexes import check_site_key
 from ledger.appending.draft import Draft, Tail, load_tail, receive
 from ledger.appending.inbox import Inbox
 from ledger.checkpoints.key_sets import KeySuccession, key_lines
@@ -43,7 +44,6 @@ from ledger.statements.keyring import Keyring
 from ledger.statements.statement import parse_statement
 from ledger.statements.verifiers import Verifiers
 from ledger.storage import persist, schema, store
-from ledger.storage.annexes import check_site_key
 from ledger.storage.database import Database, create_database, open_database, transact
 from ledger.storage.migration import bring_up_to_date
 from ledger.storage.thinning import thin

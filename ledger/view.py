@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from ledger.annexes import open_annex
 from ledger.auditing.audit import audit_log, audit_since
 from ledger.auditing.audit_state import AuditState
 from ledger.auditing.findings import AuditReport
@@ -33,7 +34,6 @@ from ledger.receipts.receipt import Receipt
 from ledger.statements.keyring import KeyRecord
 from ledger.statements.verifiers import Verifiers
 from ledger.storage import store
-from ledger.storage.annexes import open_annex
 from ledger.storage.database import Database
 from ledger.timestamps.stamped import Stamped, read_stamped, stamped_sizes
 from ledger.tree.tiles import (

@@ -27,7 +27,7 @@ class TracedEvent:
     role: str
     actor: str
     linked: bool
-    bracket: Bracket | None
+    bracket: Bracket | None = None
 
 
 @dataclass(frozen=True, slots=True)

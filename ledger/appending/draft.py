@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from ledger.annexes import KEY_SIZE, NONCE_SIZE, SealedAnnex, seal_annex, unwrap_key
 from ledger.entries import Entry, Submission
 from ledger.errors import ConflictError, RefusedError, StoreError, UsageError
 from ledger.instants import to_milliseconds
@@ -19,7 +20,6 @@ from ledger.statements.keyring import Keyring
 from ledger.statements.statement import Statement, UnverifiedStatement, parse_statement
 from ledger.statements.verifiers import Checking, Verifiers
 from ledger.storage import persist, schema, store
-from ledger.storage.annexes import KEY_SIZE, NONCE_SIZE, SealedAnnex, seal_annex, unwrap_key
 from ledger.tree.tiles import TreeBuilder, builder_at
 
 WORTH_SHARING = 8  # statements; fewer are verified sooner than they are handed over

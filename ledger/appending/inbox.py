@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, insert
 
+from ledger.annexes import KEY_SIZE, NONCE_SIZE, SealedAnnex, open_sealed, seal
 from ledger.appending.lease import Lease
 from ledger.entries import Entry, Submission
 from ledger.errors import LedgerError, MalformedError, StoreError, UsageError
@@ -39,7 +40,6 @@ from ledger.remote.registration import (
     problem_of,
 )
 from ledger.storage import schema
-from ledger.storage.annexes import KEY_SIZE, NONCE_SIZE, SealedAnnex, open_sealed, seal
 from ledger.storage.database import Database, transact
 from ledger.storage.postgresql import PostgresqlDatabase
 

@@ -19,10 +19,10 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from ledger.annexes import open_annex
 from ledger.auditing.findings import FindingCode, Findings
 from ledger.errors import StoreError
 from ledger.storage import schema, store
-from ledger.storage.annexes import open_annex
 from ledger.storage.database import Database
 
 _STATEMENT, _ANNEX, _KEY = schema.statement.c, schema.annex.c, schema.annex_key.c

@@ -14,6 +14,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from ledger.annexes import (
+    KEY_SIZE,
+    NONCE_SIZE,
+    SealedAnnex,
+    check_site_key,
+    open_annex,
+    seal_annex,
+)
 from ledger.checkpoints.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
 from ledger.cose.keys import VerificationKey
 from ledger.entries import Entry, Submission
@@ -33,14 +41,6 @@ from ledger.receipts.receipt import Inclusion, open_receipt
 from ledger.roles import ABOUT_THE_LOG, Event, Role
 from ledger.statements import rules
 from ledger.statements.statement import Statement, parse_statement, verify_statement
-from ledger.storage.annexes import (
-    KEY_SIZE,
-    NONCE_SIZE,
-    SealedAnnex,
-    check_site_key,
-    open_annex,
-    seal_annex,
-)
 from ledger.storage.sqlite import OUTBOX_ID, SqliteDatabase
 
 _PAGE = 256

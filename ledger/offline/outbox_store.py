@@ -21,13 +21,13 @@ from sqlalchemy import (
     update,
 )
 
+from ledger.annexes import SealedAnnex
 from ledger.cose.keys import VerificationKey
 from ledger.entries import MAX_PSEUDONYMS, PSEUDONYM_SIZE
 from ledger.errors import MalformedError, ProofError, StoreError, UsageError
 from ledger.links import HASH_SIZE, Link
 from ledger.roles import Role
 from ledger.statements.statement import OBJECT_ID_SIZE, Statement, parse_statement, verify_statement
-from ledger.storage.annexes import SealedAnnex
 from ledger.storage.schema import Bytes
 
 FORMAT = 1

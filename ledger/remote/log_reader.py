@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from ledger.annexes import MAX_ANNEX
 from ledger.checkpoints.trusted_logs import TrustedLogs
 from ledger.cose.keys import Signer
 from ledger.entries import Entry, LoggedKey
@@ -19,7 +20,6 @@ from ledger.remote.reading import (
     parse_objects,
 )
 from ledger.statements.statement import parse_statement
-from ledger.storage.annexes import MAX_ANNEX
 
 READ_ATTEMPTS = 5  # in three seconds: nothing is lost by a read that was given up
 SIGNATURES = 3  # of one question: an answer may get lost, and a nonce is good once

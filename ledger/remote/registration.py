@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ledger.annexes import MAX_ANNEX
 from ledger.cose.sign1 import MAX_SIZE
 from ledger.entries import MAX_PSEUDONYMS, PSEUDONYM_SIZE, Entry, Submission
 from ledger.errors import (
@@ -28,7 +29,6 @@ from ledger.errors import (
 )
 from ledger.links import HASH_SIZE, Link
 from ledger.remote.json_text import decode_hex, decode_object, encode_object, is_number
-from ledger.storage.annexes import MAX_ANNEX
 
 MAX_SUBMISSIONS = 256
 MAX_BODY = MAX_ANNEX + (4 << 20)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
+from ledger.annexes import SealedAnnex
 from ledger.errors import RacedError
 from ledger.statements.keyring import Keyring
 from ledger.storage import schema
-from ledger.storage.annexes import SealedAnnex
 from ledger.storage.prepared import PreparedWrite
 from ledger.storage.store import HeadRow, LogRow
 from ledger.tree.tiles import TILE_HEIGHT, TILE_WIDTH

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
+from ledger.annexes import SealedAnnex
 from ledger.cose.keys import VerificationKey
 from ledger.entries import Entry
 from ledger.errors import MalformedError, StoreError
@@ -15,7 +16,6 @@ from ledger.links import FIRST, Link
 from ledger.roles import Role
 from ledger.statements.keyring import KeyRecord, Keyring
 from ledger.storage import schema
-from ledger.storage.annexes import SealedAnnex
 from ledger.storage.prepared import PreparedQuestion
 from ledger.tree.tiles import TILE_WIDTH, TileReader
 
