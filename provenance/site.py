@@ -14,6 +14,7 @@ SITE/ledger.sqlite          the log, unless site.json names a database on a serv
 
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,7 +50,13 @@ from ledger import (
     refill_log,
     sign_statement,
 )
-from provenance.certificates import NO_EXPIRY, certificate_der, issue_authority, issue_role
+from provenance.certificates import (
+    NO_EXPIRY,
+    certificate_der,
+    certificate_spki,
+    issue_authority,
+    issue_role,
+)
 from provenance.device import Device
 from provenance.errors import UsageError
 from provenance.log_key_files import LogKeyFiles
@@ -234,13 +241,15 @@ class Site:
 
     def device(self, role: Role = Role.DEVICE) -> Device:
         """Open the ledger to write, with the keys of the site's actor in ``role``."""
-        log = open_log(
-            self._ledger,
-            keys=self.log_keys(),
-            annex_key=self._secret("annex"),
-            witnesses=self._witnesses(),
+        return self._device(
+            role,
+            lambda: open_log(
+                self._ledger,
+                keys=self.log_keys(),
+                annex_key=self._secret("annex"),
+                witnesses=self._witnesses(),
+            ),
         )
-        return self._device(role, log)
 
     def remote_device(self, url: str, role: Role = Role.DEVICE) -> Device:
         """Write to the site's ledger where ``radseal log serve`` serves it.
@@ -248,7 +257,7 @@ class Site:
         Needs, of the site's folder, site.json, the trust folder, the certificate and the key of
         the actor, and the keys ``lookup`` and ``mark``: neither ledger nor keys of the log.
         """
-        return self._device(role, self.log_client(url))
+        return self._device(role, lambda: self.log_client(url))
 
     def log_client(self, url: str) -> LogClient:
         """The site's log where ``radseal log serve`` serves it."""
@@ -279,7 +288,7 @@ class Site:
 
     def outbox_device(self, path: Path, role: Role = Role.DEVICE) -> Device:
         """Write to an outbox: needs what ``remote_device`` does, the key ``outbox``, and no log."""
-        return self._device(role, self.outbox(path))
+        return self._device(role, lambda: self.outbox(path))
 
     def remote_records(self, url: str, role: Role = Role.GATEWAY) -> Records[LogReader]:
         """Ask the site's ledger where ``radseal log serve`` serves it, with the key of an actor.
@@ -303,13 +312,20 @@ class Site:
         """The key of the site's actor in ``role``."""
         return load_signer(self._key_file(role))
 
-    def _device(self, role: Role, log: WritableLog) -> Device:
+    def _device(self, role: Role, open_there: Callable[[], WritableLog]) -> Device:
+        signer, certificate = self.signer(role), self.certificate(role)
+        if certificate_spki(certificate) != signer.spki:
+            raise UsageError(
+                f"the certificate of the {role} in {self.folder / 'certificates'} is not that of "
+                f"its key in {self.folder / 'keys'}: what it seals would verify nowhere"
+            )
+        lookup_key, mark_key = self._secret("lookup"), self.mark_key
         return Device(
-            signer=self.signer(role),
-            certificates=(certificate_der(self.certificate(role)),),
-            log=log,
-            lookup_key=self._secret("lookup"),
-            mark_key=self.mark_key,
+            signer=signer,
+            certificates=(certificate_der(certificate),),
+            log=open_there(),
+            lookup_key=lookup_key,
+            mark_key=mark_key,
         )
 
     def certificate(self, role: Role) -> x509.Certificate:

@@ -183,14 +183,46 @@ def _of_ledger(error: Exception, what: str | None) -> Failure | None:
 
     if "ledger" not in sys.modules:
         return None
-    from ledger import ForbiddenError, NotSignedError, PrunedError, UnreachableError
+    from ledger import (
+        ForbiddenError,
+        NotSignedError,
+        PrunedError,
+        RefusedError,
+        RolledBackError,
+        UnreachableError,
+        WitnessError,
+    )
 
     match error:
         case UnreachableError():
             return Failure(
                 what or "the server of the log does not answer as it must",
                 str(error),
-                do="check the address, and that radseal log serve runs there; then try again",
+                do="check the address, and that radseal log serve, or the database, runs there; "
+                "then try again",
+                exit_code=NOT_CHECKED,
+            )
+        case RolledBackError():
+            return Failure(
+                what or "the log is older than what its witnesses hold, and signs nothing",
+                str(error),
+                do="put the newest database back, or take the entries back from a monitor's copy "
+                "with radseal log refill",
+                exit_code=NOT_CHECKED,
+            )
+        case WitnessError():
+            return Failure(
+                what or "no quorum of witnesses cosigns: entries are kept, nothing is published",
+                str(error),
+                do="see that the witnesses of trust/policy run and know the keys of the log in "
+                "trust/logs; then try again",
+                exit_code=NOT_CHECKED,
+            )
+        case RefusedError():
+            return Failure(
+                what or "the rules of the log do not admit this",
+                str(error),
+                do="sign with a key that is in force in the log and whose role may do this",
                 exit_code=NOT_CHECKED,
             )
         case PrunedError():

@@ -24,6 +24,7 @@ from provenance.cli.log_serve import serve
 from provenance.cli.log_timestamp import timestamp, timestamps
 from provenance.cli.options import common, force_option, open_site, site_option
 from provenance.cli.output import (
+    count_of,
     document,
     facts,
     moment,
@@ -89,7 +90,8 @@ def head(session: Session, site: Path | None) -> int:
         ]
     )
     if size > trusted.size:
-        say(f"  {size - trusted.size} newer entries are not under a checkpoint yet")
+        newer = count_of(size - trusted.size, "entry", "entries")
+        say(f"  beyond it  {newer} without a checkpoint yet")
     return 0
 
 

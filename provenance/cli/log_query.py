@@ -12,7 +12,7 @@ import click
 from provenance.cli.bracket import bracket_fields, bracket_line, worth_saying
 from provenance.cli.failure import NOTHING_MATCHED, CommandError, Failure
 from provenance.cli.options import common, open_site, site_option
-from provenance.cli.output import document, moment, print_json, say
+from provenance.cli.output import count_of, document, moment, print_json, say
 from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 
@@ -105,9 +105,10 @@ def query(
         if worth_saying(bracket):
             say(f"          {bracket_line(bracket)}")
     if following is None:
-        say(f"{len(entries)} entries")
+        say(count_of(len(entries), "entry", "entries"))
     else:
-        say(f"{len(entries)} entries; there are more: go on with --after {following}")
+        count = count_of(len(entries), "entry", "entries")
+        say(f"{count}; there are more: go on with --after {following}")
     for pruning in prunings:
         say(f"entries below {pruning.below} were pruned and not asked: {plain(pruning.archive)}")
     return 0
