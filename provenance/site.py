@@ -14,6 +14,7 @@ SITE/ledger.sqlite          the log, unless site.json names a database on a serv
 
 import json
 import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,6 +71,7 @@ SCHEMA = "radseal/site/1"
 ROLES = (Role.ARCHIVIST, Role.DEVICE, Role.OPERATOR, Role.GATEWAY, Role.AUDITOR)
 SECRETS = ("annex", "lookup", "mark")
 SECRET_SIZE = 32
+_PARTS = ("trust/roots", "trust/logs", "certificates")
 _FORMER = "mark-until-"
 
 
@@ -119,12 +121,19 @@ class Site:
         _check_name(name)
         place = None if ledger is None else database_url(ledger)
         origin = f"radseal.invalid/{name}-{secrets.token_hex(4)}"
-        for part in ("trust/roots", "trust/logs", "certificates"):
+        for part in _PARTS:
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "keys").mkdir(mode=0o700)
         site = cls(folder, name, origin, place)
         site._make_keys(algorithm, at)
-        site._make_log(at)
+        try:
+            log = site._make_log(at)
+        except LedgerError:
+            for part in ("keys", "trust", "certificates"):
+                shutil.rmtree(folder / part)
+            raise
+        with log:
+            site._add_keys(log, at)
         fields = {"schema": SCHEMA, "name": name, "origin": origin, "created_at": at.isoformat()}
         if place is not None:
             fields["ledger"] = place
@@ -388,7 +397,7 @@ class Site:
             )
             _write_certificate(self.folder / "certificates" / f"{role}.pem", certificate)
 
-    def _make_log(self, at: datetime) -> None:
+    def _make_log(self, at: datetime) -> Log:
         keys = LogKeys.generate(self.origin)
         self.log_key_files.write_first(keys)
         archivist = self.signer(Role.ARCHIVIST)
@@ -397,19 +406,21 @@ class Site:
             certificate=certificate_der(self.certificate(Role.ARCHIVIST)),
             claimed_at=at,
         )
-        log = create_log(
+        return create_log(
             self._ledger, keys=keys, genesis=genesis, annex_key=self._secret("annex"), at=at
         )
-        with log:
-            for role in ROLES[1:]:
-                _add_key(
-                    log,
-                    archivist,
-                    load_signer(self._key_file(role)),
-                    role=role,
-                    certificate=certificate_der(self.certificate(role)),
-                    at=at,
-                )
+
+    def _add_keys(self, log: Log, at: datetime) -> None:
+        archivist = self.signer(Role.ARCHIVIST)
+        for role in ROLES[1:]:
+            _add_key(
+                log,
+                archivist,
+                load_signer(self._key_file(role)),
+                role=role,
+                certificate=certificate_der(self.certificate(role)),
+                at=at,
+            )
 
 
 def _add_key(

@@ -165,7 +165,7 @@ def _of_sibling(error: Exception, what: str | None) -> Failure:
         return Failure(
             what or "the ledger has no such thing",
             str(error),
-            do="see radseal log head for what the log holds",
+            do="check the name; radseal log head shows what the log holds",
             exit_code=NOTHING_MATCHED,
         )
     if isinstance(error, ValueError):

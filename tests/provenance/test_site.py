@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger import Algorithm, Role, parse_statement
+from ledger import Algorithm, LedgerError, Role, parse_statement
 from provenance import Site, TrustStore, UsageError
 from provenance.certificates import certificate_spki
 from provenance.signers import load_signer
@@ -86,6 +86,14 @@ def test_a_short_secret_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s" / "keys" / "mark.key").write_bytes(b"short")
     with pytest.raises(UsageError, match="32 bytes"):
         _ = site.mark_key
+
+
+def test_without_its_log_nothing_of_a_site_is_left(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    with pytest.raises(LedgerError, match=r"cannot connect|psycopg"):
+        Site.init(folder, ledger="postgresql+psycopg://nobody@127.0.0.1:1/none")
+    assert list(folder.iterdir()) == []
+    Site.init(folder)
 
 
 def test_a_key_with_the_certificate_of_another_does_not_seal(tmp_path: Path) -> None:
