@@ -121,16 +121,16 @@ class Site:
         _check_name(name)
         place = None if ledger is None else database_url(ledger)
         origin = f"radseal.invalid/{name}-{secrets.token_hex(4)}"
-        for part in _PARTS:
-            (folder / part).mkdir(parents=True, exist_ok=True)
-        (folder / "keys").mkdir(mode=0o700)
         site = cls(folder, name, origin, place)
-        site._make_keys(algorithm, at)
         try:
+            for part in _PARTS:
+                (folder / part).mkdir(parents=True, exist_ok=True)
+            (folder / "keys").mkdir(mode=0o700)
+            site._make_keys(algorithm, at)
             log = site._make_log(at)
-        except LedgerError:
+        except (LedgerError, OSError):
             for part in ("keys", "trust", "certificates"):
-                shutil.rmtree(folder / part)
+                shutil.rmtree(folder / part, ignore_errors=True)
             raise
         with log:
             site._add_keys(log, at)

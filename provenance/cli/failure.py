@@ -173,7 +173,8 @@ def _of_sibling(error: Exception, what: str | None) -> Failure:
     return Failure(
         what or "the ledger cannot be used",
         str(error),
-        do="see that no other process holds it; then radseal doctor and radseal log audit",
+        do="see that the disk has room and no other process holds it; then radseal doctor and "
+        "radseal log audit",
         exit_code=NOT_CHECKED,
     )
 
