@@ -185,6 +185,7 @@ def _of_ledger(error: Exception, what: str | None) -> Failure | None:
     if "ledger" not in sys.modules:
         return None
     from ledger import (
+        BusyError,
         ForbiddenError,
         NotSignedError,
         PrunedError,
@@ -217,6 +218,14 @@ def _of_ledger(error: Exception, what: str | None) -> Failure | None:
                 str(error),
                 do="see that the witnesses of trust/policy run and know the keys of the log in "
                 "trust/logs; then try again",
+                exit_code=NOT_CHECKED,
+            )
+        case BusyError():
+            return Failure(
+                what or "the log is busy: nothing was changed, or it is not published yet",
+                str(error),
+                do="try again; if it stays so, see what else writes to the log, and /health of its "
+                "server",
                 exit_code=NOT_CHECKED,
             )
         case RefusedError():
