@@ -10,6 +10,7 @@ from provenance.cli.failure import (
     ALTERED,
     NOTHING_MATCHED,
     UNREADABLE,
+    USAGE,
     CommandError,
     Failure,
 )
@@ -435,7 +436,7 @@ def _read_note(path: Path) -> bytes:
 
 
 def _no_checkpoint(path: Path, what: str, error: Exception) -> CommandError:
-    return CommandError(Failure(f"{path} is {what}", str(error), "check the path", UNREADABLE))
+    return CommandError(Failure(f"{path} is {what}", str(error), "check the path", USAGE))
 
 
 log.add_command(alarms)

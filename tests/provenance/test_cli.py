@@ -228,8 +228,15 @@ def test_files_that_are_no_checkpoint_are_named(site: Path, tmp_path: Path) -> N
     (tmp_path / "letter").write_text("no checkpoint")
     for option in ("--held", "--state"):
         result = run("log", "audit", option, tmp_path / "letter", "--site", site)
-        assert result.exit_code == 14
+        assert result.exit_code == 2
         assert f"radseal: {tmp_path / 'letter'} is no" in result.output
+
+
+def test_expectations_that_are_none_are_named(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("expect nothing")
+    result = run("log", "alarms", "--expect", tmp_path / "letter", "--site", site)
+    assert result.exit_code == 2
+    assert f"radseal: {tmp_path / 'letter'} does not say whom to expect" in result.output
 
 
 def test_a_port_that_is_taken_is_named(site: Path) -> None:
