@@ -29,8 +29,8 @@ from ledger import (
     hash_leaf,
     key_added_body,
 )
-from ledger.draft import receive
-from ledger.keyring import Keyring
+from ledger.appending.draft import receive
+from ledger.statements.keyring import Keyring
 
 
 @contextmanager
@@ -295,7 +295,9 @@ def test_it_says_since_when_no_quorum_answers(site: Any, caplog: pytest.LogCaptu
         assert made.publishing.at > since
     finally:
         made.close()
-    said = [each.getMessage() for each in caplog.records if each.name == "ledger.publisher"]
+    said = [
+        each.getMessage() for each in caplog.records if each.name == "ledger.sequencing.publisher"
+    ]
     assert said == [
         "no checkpoint was published: no quorum",
         "a quorum of witnesses answers again",

@@ -42,11 +42,11 @@ from ledger import (
     parse_note,
     parse_policy,
 )
+from ledger.checkpoints.note import Note, signature_lines
 from ledger.exchange import exchange
 from ledger.log import CHECKPOINT_EVERY
-from ledger.note import Note, signature_lines
-from ledger.publication import Publication
-from ledger.witness_client import Held, WitnessClient
+from ledger.witnessing.publication import Publication
+from ledger.witnessing.witness_client import Held, WitnessClient
 
 SECONDS = 1.5  # the time-out of these tests
 
@@ -294,13 +294,17 @@ def test_a_witness_that_fails_is_said_once(
     for _ in range(3):
         with pytest.raises(WitnessError):
             log.checkpoint()
-    said = [each.getMessage() for each in caplog.records if each.name == "ledger.witnesses"]
+    said = [
+        each.getMessage() for each in caplog.records if each.name == "ledger.witnessing.witnesses"
+    ]
     assert len(said) == 2
     assert all(words.startswith("a witness failed") for words in said)
     stubs[0].trick = stubs[1].trick = None
     caplog.clear()
     log.checkpoint()
-    said = [each.getMessage() for each in caplog.records if each.name == "ledger.witnesses"]
+    said = [
+        each.getMessage() for each in caplog.records if each.name == "ledger.witnessing.witnesses"
+    ]
     assert said
     assert all(words.startswith("a witness answers again") for words in said)
 
@@ -471,7 +475,7 @@ def test_a_crash_between_witness_and_publication_loses_nothing(
 
     _, entry = site.seal()
     with monkeypatch.context() as patched:
-        patched.setattr("ledger.persist.replace_checkpoint", crash)
+        patched.setattr("ledger.storage.persist.replace_checkpoint", crash)
         with pytest.raises(CrashError):
             log.checkpoint()
     log._database.close()  # as if the process had ended here: nothing more is signed
