@@ -209,7 +209,9 @@ class Log(LogView):
 
             def change(connection: Connection) -> tuple[Entry, Tail, tuple[str, ...]]:
                 if store.read_vkeys(connection) != self._row.vkeys:
-                    raise StoreError("another process changed the keys of the log: open it again")
+                    raise StoreError(
+                        "another process changed the keys of the log: start this one again"
+                    )
                 draft = Draft(connection, load_tail(connection, self._tail), site_key=None)
                 draft.look_up([arrival])
                 entry = draft.admit(arrival, from_operator=True)
@@ -396,7 +398,9 @@ class Log(LogView):
             head = store.read_head(connection)
             newest = store.newest_checkpoint(connection)
             if store.read_vkeys(connection) != self._row.vkeys:
-                raise StoreError("another process changed the keys of the log: open it again")
+                raise StoreError(
+                    "another process changed the keys of the log: start this one again"
+                )
             if newest is not None and newest[0] >= head.size:
                 return *newest, False
             self._check_growth(connection, head, None if newest is None else newest[1])

@@ -108,7 +108,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "UNTRUSTED": Explanation(
         "The object is as it was sealed, but there is no reason to believe the one who sealed it.",
         "The signer's certificate leads to no trusted authority, was not valid, was revoked, or "
-        "its time cannot be shown.",
+        "its time cannot be shown; or the ledger that was asked does not hold the seal.",
         "Ask the site that sealed it for its trust folder over a channel you trust, or treat the "
         "object as unsealed.",
         "It does not mean that the image was changed.",

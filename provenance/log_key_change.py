@@ -36,8 +36,10 @@ def retire_log_keys(site: Site, *, at: datetime) -> LogKeys:
         return site.log_keys()
     if len(site.log_keys().sets) == 1:
         raise UsageError("no new keys sign yet: radseal log add-keys begins a change")
-    _announce(site, site.log_key_files.following(), at=at)
-    _finish(site)
+    try:
+        _announce(site, site.log_key_files.following(), at=at)
+    finally:
+        _finish(site)  # once it is logged the old keys go, whether witnesses cosign already or not
     return site.log_keys()
 
 

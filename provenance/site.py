@@ -14,6 +14,8 @@ SITE/ledger.sqlite          the log, unless site.json names a database on a serv
 
 import json
 import secrets
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,6 +71,7 @@ SCHEMA = "radseal/site/1"
 ROLES = (Role.ARCHIVIST, Role.DEVICE, Role.OPERATOR, Role.GATEWAY, Role.AUDITOR)
 SECRETS = ("annex", "lookup", "mark")
 SECRET_SIZE = 32
+_PARTS = ("trust/roots", "trust/logs", "certificates")
 _FORMER = "mark-until-"
 
 
@@ -118,12 +121,19 @@ class Site:
         _check_name(name)
         place = None if ledger is None else database_url(ledger)
         origin = f"radseal.invalid/{name}-{secrets.token_hex(4)}"
-        for part in ("trust/roots", "trust/logs", "certificates"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
-        (folder / "keys").mkdir(mode=0o700)
         site = cls(folder, name, origin, place)
-        site._make_keys(algorithm, at)
-        site._make_log(at)
+        try:
+            for part in _PARTS:
+                (folder / part).mkdir(parents=True, exist_ok=True)
+            (folder / "keys").mkdir(mode=0o700)
+            site._make_keys(algorithm, at)
+            log = site._make_log(at)
+        except (LedgerError, OSError):
+            for part in ("keys", "trust", "certificates"):
+                shutil.rmtree(folder / part, ignore_errors=True)
+            raise
+        with log:
+            site._add_keys(log, at)
         fields = {"schema": SCHEMA, "name": name, "origin": origin, "created_at": at.isoformat()}
         if place is not None:
             fields["ledger"] = place
@@ -240,13 +250,15 @@ class Site:
 
     def device(self, role: Role = Role.DEVICE) -> Device:
         """Open the ledger to write, with the keys of the site's actor in ``role``."""
-        log = open_log(
-            self._ledger,
-            keys=self.log_keys(),
-            annex_key=self._secret("annex"),
-            witnesses=self._witnesses(),
+        return self._device(
+            role,
+            lambda: open_log(
+                self._ledger,
+                keys=self.log_keys(),
+                annex_key=self._secret("annex"),
+                witnesses=self._witnesses(),
+            ),
         )
-        return self._device(role, log)
 
     def remote_device(self, url: str, role: Role = Role.DEVICE) -> Device:
         """Write to the site's ledger where ``radseal log serve`` serves it.
@@ -254,7 +266,7 @@ class Site:
         Needs, of the site's folder, site.json, the trust folder, the certificate and the key of
         the actor, and the keys ``lookup`` and ``mark``: neither ledger nor keys of the log.
         """
-        return self._device(role, self.log_client(url))
+        return self._device(role, lambda: self.log_client(url))
 
     def log_client(self, url: str) -> LogClient:
         """The site's log where ``radseal log serve`` serves it."""
@@ -285,7 +297,7 @@ class Site:
 
     def outbox_device(self, path: Path, role: Role = Role.DEVICE) -> Device:
         """Write to an outbox: needs what ``remote_device`` does, the key ``outbox``, and no log."""
-        return self._device(role, self.outbox(path))
+        return self._device(role, lambda: self.outbox(path))
 
     def remote_records(self, url: str, role: Role = Role.GATEWAY) -> Records[LogReader]:
         """Ask the site's ledger where ``radseal log serve`` serves it, with the key of an actor.
@@ -313,19 +325,21 @@ class Site:
         """The certificate of the site's own authority."""
         return _read_certificate(self.folder / "trust" / "roots" / "site.pem")
 
-    def _device(self, role: Role, log: WritableLog) -> Device:
+    def _device(self, role: Role, open_there: Callable[[], WritableLog]) -> Device:
         signer, certificate = self.signer(role), self.certificate(role)
         if certificate_spki(certificate) != signer.spki:
             raise UsageError(
-                f"the certificate of the {role} is not of its key: a renewal was cut off, "
-                f"radseal key renew {role} ends it"
+                f"the certificate of the {role} in {self.folder / 'certificates'} is not that of "
+                f"its key in {self.folder / 'keys'}: what it seals would verify nowhere "
+                f"(if a renewal was cut off, radseal key renew {role} ends it)"
             )
+        lookup_key, mark_key = self._secret("lookup"), self.mark_key
         return Device(
             signer=signer,
             certificates=(certificate_der(certificate),),
-            log=log,
-            lookup_key=self._secret("lookup"),
-            mark_key=self.mark_key,
+            log=open_there(),
+            lookup_key=lookup_key,
+            mark_key=mark_key,
         )
 
     def certificate(self, role: Role) -> x509.Certificate:
@@ -384,7 +398,7 @@ class Site:
             )
             _write_certificate(self.folder / "certificates" / f"{role}.pem", certificate)
 
-    def _make_log(self, at: datetime) -> None:
+    def _make_log(self, at: datetime) -> Log:
         keys = LogKeys.generate(self.origin)
         self.log_key_files.write_first(keys)
         archivist = self.signer(Role.ARCHIVIST)
@@ -393,19 +407,21 @@ class Site:
             certificate=certificate_der(self.certificate(Role.ARCHIVIST)),
             claimed_at=at,
         )
-        log = create_log(
+        return create_log(
             self._ledger, keys=keys, genesis=genesis, annex_key=self._secret("annex"), at=at
         )
-        with log:
-            for role in ROLES[1:]:
-                _add_key(
-                    log,
-                    archivist,
-                    load_signer(self._key_file(role)),
-                    role=role,
-                    certificate=certificate_der(self.certificate(role)),
-                    at=at,
-                )
+
+    def _add_keys(self, log: Log, at: datetime) -> None:
+        archivist = self.signer(Role.ARCHIVIST)
+        for role in ROLES[1:]:
+            _add_key(
+                log,
+                archivist,
+                load_signer(self._key_file(role)),
+                role=role,
+                certificate=certificate_der(self.certificate(role)),
+                at=at,
+            )
 
 
 def _add_key(

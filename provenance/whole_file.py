@@ -13,7 +13,7 @@ def write_whole(path: Path, content: bytes, *, overwrite: bool = False) -> None:
     A reader sees the old file or the new one, never a part.
     """
     if not overwrite and path.exists():
-        raise UsageError(f"{path} exists already")
+        raise UsageError(f"{path} exists already: give another name, or --force to overwrite it")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         with temporary.open("xb") as file:

@@ -32,10 +32,15 @@ class WitnessFolder:
             raise UsageError(f"{name} is the name of a log: it would never count as a witness")
         cosigner = Cosigner.generate(name)
         folder.mkdir(parents=True, exist_ok=True)
-        write_secret(folder / _KEYS, cosigner.to_bytes())
         text = "".join(f"{vkey.strip()}\n" for vkey in logs)
-        (folder / _LOGS).write_text(text, encoding="utf-8")
-        create_witness(folder / _MEMORY)
+        try:
+            write_secret(folder / _KEYS, cosigner.to_bytes())
+            (folder / _LOGS).write_text(text, encoding="utf-8")
+            create_witness(folder / _MEMORY)
+        except (LedgerError, OSError):
+            for part in (_KEYS, _LOGS, _MEMORY):  # keys without a memory are no witness
+                (folder / part).unlink(missing_ok=True)
+            raise
         return cls(folder, cosigner, tuple(logs))
 
     @classmethod

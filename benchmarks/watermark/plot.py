@@ -73,9 +73,14 @@ def curves(results: Results) -> str:
             y = top + high * (1 - level / 100)
             parts += [line(left, y, left + wide, y, "#ddd"), text(left - 5, y + 4, level, "end")]
         steps = [left + wide * (i + 0.5) / len(attacks) for i in range(len(attacks))]
-        for x, attack in zip(steps, attacks, strict=True):
-            short = attack.removeprefix(f"{name} ").removesuffix(" + JPEG 75")
-            parts.append(text(x, top + high + 14, short.removeprefix("photo "), "middle"))
+        labels = [
+            attack.removeprefix(f"{name} ").removesuffix(" + JPEG 75").removeprefix("photo ")
+            for attack in attacks
+        ]
+        crowded = max(map(len, labels)) * 6 > wide / len(labels)  # 6 px a letter, in the mean
+        for place, (x, label) in enumerate(zip(steps, labels, strict=True)):
+            lower = 12 if crowded and place % 2 else 0
+            parts.append(text(x, top + high + 14 + lower, label, "middle"))
         for method, colour in reversed(list(zip(methods, COLOURS, strict=False))):
             shares = [results.share(method, [attack], shared=shared) for attack in attacks]
             points = [

@@ -30,6 +30,8 @@ from ledger.tree.tiles import (
     tile_path,
 )
 
+_LEFT = frozenset({"tile", "checkpoints", "alarms", ".checkpoint.new"})
+
 Progress = Callable[[int, int], None]
 """How many new entries were looked at, and of how many."""
 
@@ -85,6 +87,7 @@ class Monitor:
             raise StoreError(f"{source} shows no checkpoint: {error}") from error
         known = self._known()
         if known is None:
+            self._check_own()
             return self._grow(source, note, head, TreeBuilder(), progress)
         if known.origin != head.origin:
             raise UsageError(f"the copy is of {known.origin}, not of {head.origin}")
@@ -138,6 +141,15 @@ class Monitor:
             return open_checkpoint(self._tiles.checkpoint(), self._logs)
         except NotFoundError:
             return None
+
+    def _check_own(self) -> None:
+        """Raise UsageError if the folder holds what no look at a log has left there."""
+        names = (path.name for path in self._folder.iterdir()) if self._folder.exists() else ()
+        if strange := sorted(set(names) - _LEFT):
+            raise UsageError(
+                f"{self._folder} is no copy of a log, and holds {strange[0]!r}: give a folder of "
+                "its own"
+            )
 
     def _root_at(self, size: int, of: int) -> bytes:
         return root_at(size, self._tiles.tile_reader(of))

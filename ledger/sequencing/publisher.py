@@ -77,6 +77,8 @@ class Publisher:
             pause = self._seconds
             try:
                 self._log.checkpoint()
+                if self._state.without_quorum_since is not None:
+                    _logger.warning("a quorum of witnesses answers again")
                 self._state = Publishing(self._clock())
                 self._go_on()
             except (WitnessError, BusyError, UnreachableError) as error:
@@ -109,7 +111,9 @@ class Publisher:
         self._requests.suspended = None
 
     def _not_published(self, error: LedgerError) -> None:
-        if isinstance(error, WitnessError) and self._state.without_quorum_since is None:
+        if isinstance(error, WitnessError):
+            if self._state.without_quorum_since is not None:
+                return  # said once, and /health says since when
             self._state = Publishing(self._state.at, self._clock())
         _logger.warning("no checkpoint was published: %s", error)
 

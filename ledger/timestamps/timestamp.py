@@ -235,7 +235,7 @@ def _path(
     try:
         return policy.build_client_verifier().verify(leaf, others).chain
     except verification.VerificationError as error:
-        words = f"no trusted authority vouches for the TSA at {at:%Y-%m-%d %H:%M:%SZ}"
+        words = f"no trusted authority vouches for the TSA at {at:%Y-%m-%d %H:%M:%SZ}: {error}"
         raise ProofError(words) from error
     except _BROKEN as error:
         raise MalformedError("a timestamp whose certificates cannot be read") from error

@@ -30,6 +30,7 @@ class Witnesses:
         """Take the witnesses that have a URL; UsageError if they cannot make a quorum."""
         self.policy = policy
         self._seconds = seconds
+        self._failing: set[str] = set()
         by_url: dict[str, list[NoteKey]] = {}
         for witness in policy.witnesses:
             if witness.url is not None:
@@ -50,7 +51,7 @@ class Witnesses:
         met = self.policy.is_met_by(answered)
         if met:
             return ()
-        asked = _Round(self._clients, lambda client: client.last_checkpoint(origin), self._seconds)
+        asked = self._ask(lambda client: client.last_checkpoint(origin))
         for client, checkpoint in asked.answers():
             answered.extend(client.keys)
             if checkpoint is not None:
@@ -83,7 +84,7 @@ class Witnesses:
 
         if met():
             return bytes(bare)
-        asked = _Round(self._clients, lambda client: client.cosign(bare, prove), self._seconds)
+        asked = self._ask(lambda client: client.cosign(bare, prove))
         for client, answer in asked.answers():
             if isinstance(answer, Held):
                 on_held(answer.checkpoint)
@@ -95,6 +96,9 @@ class Witnesses:
                 return bytes(Note(note.text, own + tuple(line for line in lines if line)))
         raise WitnessError(f"no quorum of witnesses cosigned: {asked.words}")
 
+    def _ask(self, ask: Callable[[WitnessClient], _Answer]) -> _Round[_Answer]:
+        return _Round(self._clients, ask, self._seconds, failing=self._failing)
+
 
 class _Round(Generic[_Answer]):
     """One question to every witness, each in a thread of its own that nobody waits for."""
@@ -104,7 +108,10 @@ class _Round(Generic[_Answer]):
         clients: tuple[WitnessClient, ...],
         ask: Callable[[WitnessClient], _Answer],
         seconds: float,
+        *,
+        failing: set[str],
     ) -> None:
+        self._failing = failing  # of the rounds before: what is known is not said again
         self.failed: list[str] = []
         self._open = {client.url for client in clients}
         self._until = monotonic() + seconds
@@ -130,9 +137,14 @@ class _Round(Generic[_Answer]):
                 return
             self._open.discard(client.url)
             if isinstance(result, LedgerError):
-                _logger.warning("a witness failed: %s", result)
+                if client.url not in self._failing:
+                    _logger.warning("a witness failed: %s", result)
+                self._failing.add(client.url)
                 self.failed.append(str(result))
                 continue
+            if client.url in self._failing:
+                _logger.warning("a witness answers again: %s", client.url)
+            self._failing.discard(client.url)
             yield client, result
 
     def _put(self, client: WitnessClient, ask: Callable[[WitnessClient], _Answer]) -> None:

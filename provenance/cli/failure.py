@@ -165,7 +165,7 @@ def _of_sibling(error: Exception, what: str | None) -> Failure:
         return Failure(
             what or "the ledger has no such thing",
             str(error),
-            do="see radseal log head for what the log holds",
+            do="check the name; radseal log head shows what the log holds",
             exit_code=NOTHING_MATCHED,
         )
     if isinstance(error, ValueError):
@@ -173,7 +173,8 @@ def _of_sibling(error: Exception, what: str | None) -> Failure:
     return Failure(
         what or "the ledger cannot be used",
         str(error),
-        do="see that no other process holds it; then radseal doctor and radseal log audit",
+        do="see that the disk has room and no other process holds it; then radseal doctor and "
+        "radseal log audit",
         exit_code=NOT_CHECKED,
     )
 
@@ -183,14 +184,55 @@ def _of_ledger(error: Exception, what: str | None) -> Failure | None:
 
     if "ledger" not in sys.modules:
         return None
-    from ledger import ForbiddenError, NotSignedError, PrunedError, UnreachableError
+    from ledger import (
+        BusyError,
+        ForbiddenError,
+        NotSignedError,
+        PrunedError,
+        RefusedError,
+        RolledBackError,
+        UnreachableError,
+        WitnessError,
+    )
 
     match error:
         case UnreachableError():
             return Failure(
                 what or "the server of the log does not answer as it must",
                 str(error),
-                do="check the address, and that radseal log serve runs there; then try again",
+                do="check the address, and that radseal log serve, or the database, runs there; "
+                "then try again",
+                exit_code=NOT_CHECKED,
+            )
+        case RolledBackError():
+            return Failure(
+                what or "the log is older than what its witnesses hold, and signs nothing",
+                str(error),
+                do="put the newest database back, or take the entries back from a monitor's copy "
+                "with radseal log refill",
+                exit_code=NOT_CHECKED,
+            )
+        case WitnessError():
+            return Failure(
+                what or "no quorum of witnesses cosigns: entries are kept, nothing is published",
+                str(error),
+                do="see that the witnesses of trust/policy run and know the keys of the log in "
+                "trust/logs; then try again",
+                exit_code=NOT_CHECKED,
+            )
+        case BusyError():
+            return Failure(
+                what or "the log is busy: nothing was changed, or it is not published yet",
+                str(error),
+                do="try again; if it stays so, see what else writes to the log, and /health of its "
+                "server",
+                exit_code=NOT_CHECKED,
+            )
+        case RefusedError():
+            return Failure(
+                what or "the rules of the log do not admit this",
+                str(error),
+                do="sign with a key that is in force in the log and whose role may do this",
                 exit_code=NOT_CHECKED,
             )
         case PrunedError():

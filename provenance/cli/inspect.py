@@ -120,9 +120,9 @@ def _print_annex(found: "Inspection") -> None:
     assert annex is not None
     assert carrier is not None
     say(f"annex ({size_text(len(carrier.annex))})")
-    facts([(name.replace("_", " "), value) for name, value in _annex_facts(annex).items()])
     restore = size_text(len(carrier.restore)) if carrier.restore else "none"
-    facts([("restore data", restore)])
+    shown = [(name.replace("_", " "), value) for name, value in _annex_facts(annex).items()]
+    facts([*shown, ("restore data", restore)])
 
 
 def _annex_facts(annex: "Annex") -> dict[str, object]:

@@ -15,7 +15,18 @@ def listening(listen: str) -> Iterator[tuple[socket.socket, str]]:
     """Hold a socket that listens at ADDRESS:PORT, and its address as a URL."""
     place = _place(listen)
     family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
-    with socket.create_server(place, family=family) as listener:
+    try:
+        listener = socket.create_server(place, family=family)
+    except OSError as error:
+        raise CommandError(
+            Failure(
+                f"nothing can listen at {listen}",
+                why=error.strerror or str(error),
+                do="stop what listens there, or give an address of this machine and a free port",
+                exit_code=USAGE,
+            )
+        ) from error
+    with listener:
         yield listener, f"http://{listen.rpartition(':')[0]}:{listener.getsockname()[1]}"
 
 

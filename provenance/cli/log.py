@@ -10,6 +10,7 @@ from provenance.cli.failure import (
     ALTERED,
     NOTHING_MATCHED,
     UNREADABLE,
+    USAGE,
     CommandError,
     Failure,
 )
@@ -24,6 +25,7 @@ from provenance.cli.log_serve import serve
 from provenance.cli.log_timestamp import timestamp, timestamps
 from provenance.cli.options import common, force_option, open_site, site_option
 from provenance.cli.output import (
+    count_of,
     document,
     facts,
     moment,
@@ -89,7 +91,8 @@ def head(session: Session, site: Path | None) -> int:
         ]
     )
     if size > trusted.size:
-        say(f"  {size - trusted.size} newer entries are not under a checkpoint yet")
+        newer = count_of(size - trusted.size, "entry", "entries")
+        say(f"  beyond it  {newer} without a checkpoint yet")
     return 0
 
 
@@ -248,15 +251,23 @@ def audit(
       radseal log audit --site /srv/radseal --held checkpoint-2026-06-01
       radseal log audit --site /srv/radseal --state ~/radseal.audit
     """
-    from ledger import parse_audit_state
+    from ledger import MalformedError, parse_audit_state, parse_note
 
     if hashes and state is not None:
         raise click.UsageError("--state remembers whole audits: --hashes is none")
     records = open_site(site).records()
     notes = [_read_note(path) for path in held]
+    for path, note in zip(held, notes, strict=True):
+        try:
+            parse_note(note)
+        except MalformedError as error:
+            raise _no_checkpoint(path, "no checkpoint", error) from error
     before = None
     if state is not None and state.exists():
-        before = parse_audit_state(_read_note(state))
+        try:
+            before = parse_audit_state(_read_note(state))
+        except MalformedError as error:
+            raise _no_checkpoint(state, "no state of an audit", error) from error
     with records.log as opened:
         total = opened.size
         with stderr_progress(
@@ -422,6 +433,10 @@ def _read_note(path: Path) -> bytes:
             Failure(f"{path} is no checkpoint", "it is too large", "check the path", UNREADABLE)
         )
     return note
+
+
+def _no_checkpoint(path: Path, what: str, error: Exception) -> CommandError:
+    return CommandError(Failure(f"{path} is {what}", str(error), "check the path", USAGE))
 
 
 log.add_command(alarms)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from provenance.cli.failure import ALTERED
+from provenance.cli.failure import ALTERED, USAGE, CommandError, Failure
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.output import document, moment, print_json, say
 from provenance.cli.session import Session
@@ -67,10 +67,15 @@ def alarms(session: Session, expect: Path | None, everything: bool, site: Path |
 
 
 def _expected(site: "Site", path: Path | None) -> "Sequence[Expectation]":
-    from ledger import parse_expectations
+    from ledger import MalformedError, parse_expectations
 
     path = path or site.folder / "expectations"
-    return parse_expectations(path.read_bytes()) if path.exists() else ()
+    try:
+        return parse_expectations(path.read_bytes()) if path.exists() else ()
+    except MalformedError as error:
+        words = f"{path} does not say whom to expect"
+        do = "see Expectations in docs/spec/log.md"
+        raise CommandError(Failure(words, str(error), do, USAGE)) from error
 
 
 def _print(alarm: "Alarm", answer: dict[str, object]) -> None:

@@ -7,7 +7,7 @@ import click
 
 from provenance.cli.failure import UNREADABLE, CommandError, Failure
 from provenance.cli.options import common, open_site, site_option
-from provenance.cli.output import document, print_json, say
+from provenance.cli.output import count_of, document, print_json, say
 from provenance.cli.session import Session
 from provenance.progress import stderr_progress
 
@@ -112,8 +112,9 @@ def _answer(session: Session, planned: int, already: int, *, erased: int) -> int
         print_json(document("log-erase", fields, exit_code=code))
         return code
     if code:
-        say(f"nothing was erased: {planned} objects would be, {already} were before")
+        objects = count_of(planned, "object", "objects")
+        say(f"nothing was erased: {objects} would be, {already} erased before")
         say("  do: check the list, then repeat with --yes; it cannot be undone")
     else:
-        say(f"erased {erased} objects; {already} were before")
+        say(f"erased {count_of(erased, 'object', 'objects')}; {already} erased before")
     return code

@@ -12,7 +12,7 @@ import click
 from provenance.cli.bracket import bracket_fields, bracket_line, worth_saying
 from provenance.cli.named_key import key_name, named_key
 from provenance.cli.options import common, open_site, site_option
-from provenance.cli.output import document, moment, print_json, say
+from provenance.cli.output import count_of, document, moment, print_json, say
 from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _EVENTS = (
     *("sealed", "attested", "sent", "ingested", "verified", "viewed", "exported", "derived"),
     *("deidentified", "corrected", "quarantined", "released", "study-closed"),
-    *("key-added", "key-revoked", "erased"),
+    *("key-added", "key-revoked", "erased", "log-keys"),
 )
 _TIMES = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 
@@ -105,9 +105,10 @@ def query(
         if worth_saying(bracket):
             say(f"          {bracket_line(bracket)}")
     if following is None:
-        say(f"{len(entries)} entries")
+        say(count_of(len(entries), "entry", "entries"))
     else:
-        say(f"{len(entries)} entries; there are more: go on with --after {following}")
+        count = count_of(len(entries), "entry", "entries")
+        say(f"{count}; there are more: go on with --after {following}")
     for pruning in prunings:
         say(f"entries below {pruning.below} were pruned and not asked: {plain(pruning.archive)}")
     return 0

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from provenance.cli.options import common, open_site, site_option
-from provenance.cli.output import document, print_json, say
+from provenance.cli.output import count_of, document, print_json, say
 from provenance.cli.session import Session
 
 
@@ -38,5 +38,6 @@ def refill(session: Session, copy: Path, site: Path | None) -> int:
         }
         print_json(document("log-refill", fields, exit_code=0))
     else:
-        say(f"took {taken} entries from the copy: {refilled.before} before, {refilled.size} now")
+        entries = count_of(taken, "entry", "entries")
+        say(f"took {entries} from the copy: {refilled.before} before, {refilled.size} now")
     return 0

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from provenance.cli.failure import NOTHING_MATCHED, UNTRUSTED, USAGE, CommandError, Failure
+from provenance.cli.failure import (
+    NOT_CHECKED,
+    NOTHING_MATCHED,
+    UNTRUSTED,
+    USAGE,
+    CommandError,
+    Failure,
+)
 from provenance.cli.options import common, force_option, open_site, site_option
 from provenance.cli.output import document, facts, moment, path_text, print_json, say
 from provenance.cli.session import Session
@@ -76,7 +83,7 @@ def timestamp(
       radseal log timestamp --query head.tsq --site /srv/radseal
       radseal log timestamp --query head.tsq --reply head.tsr --site /srv/radseal
     """
-    from ledger import MalformedError, ProofError, ask_tsa, parse_timestamp_request
+    from ledger import MalformedError, ProofError, parse_timestamp_request
 
     if (url is None) == (query is None) or (reply is not None and query is None):
         raise click.UsageError("give --url, or --query FILE, or --query FILE and --reply FILE")
@@ -103,7 +110,7 @@ def timestamp(
                 write_whole(query, bytes(request), overwrite=force)
                 return _written(session, stamped, query)
             assert url is not None
-            answer = ask_tsa(url, request)
+            answer = _ask(url, request)
         try:
             stamped_size, found = log.add_timestamp(
                 request, answer, anchors=anchors, at=session.now()
@@ -186,6 +193,22 @@ def timestamps(session: Session, source: Path | None, trust: Path | None, site: 
     if session.as_json:
         print_json(document("log-timestamps", {"checkpoints": answers}, exit_code=code))
     return code
+
+
+def _ask(url: str, request: "TimestampRequest") -> bytes:
+    from ledger import UnreachableError, ask_tsa
+
+    try:
+        return ask_tsa(url, request)
+    except UnreachableError as error:
+        raise CommandError(
+            Failure(
+                "the TSA does not answer as it must",
+                why=str(error),
+                do="check the address; then try again, or ask another TSA",
+                exit_code=NOT_CHECKED,
+            )
+        ) from error
 
 
 def _asked(log: "Log", size: int | None) -> "Stamped":

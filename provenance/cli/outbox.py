@@ -9,7 +9,7 @@ import click
 
 from provenance.cli.failure import ALTERED, CommandError, Failure
 from provenance.cli.options import common, open_site, require_files, site_option
-from provenance.cli.output import document, facts, moment, path_text, print_json, say
+from provenance.cli.output import count_of, document, facts, moment, path_text, print_json, say
 from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 from provenance.progress import Progress, stderr_progress
@@ -290,7 +290,9 @@ def _print_sync(
 ) -> None:
     from provenance.receipts import Filing
 
-    say(f"logged {done.registered} statements, fetched {done.received} receipts")
+    statements = count_of(done.registered, "statement", "statements")
+    receipts = count_of(done.received, "receipt", "receipts")
+    say(f"logged {statements}, fetched {receipts}")
     for each in filed:
         if each.filing in (Filing.DONE, Filing.WAITS, Filing.FAILED):
             say(f"  {each.filing}  {plain(each.path)}")
@@ -299,4 +301,5 @@ def _print_sync(
     for seal_id in missing:
         say(f"  no file of seal {seal_id.hex()} there: moved? Its receipt is in the outbox")
     if pruned:
-        say(f"removed {pruned} statements that receipts prove to be in the log")
+        removed = count_of(pruned, "statement", "statements")
+        say(f"removed {removed} proven by receipt to be in the log")

@@ -35,6 +35,11 @@ def say(text: str = "") -> None:
     click.echo(text)
 
 
+def count_of(count: int, singular: str, plural: str) -> str:
+    """Return a count and its noun."""
+    return f"{count} {singular if count == 1 else plural}"
+
+
 def words(explanation: "Explanation") -> None:
     """Print why, what to do, and what it does not mean, each where there is something to say."""
     prefix = "It does not mean "

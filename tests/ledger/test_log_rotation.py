@@ -172,9 +172,9 @@ def test_a_client_cannot_change_the_keys_of_the_log(site: Any) -> None:
 def test_a_process_that_does_not_know_of_the_change_signs_nothing(site: Any) -> None:
     late = ledger.open_log(site.path, keys=site.keys, annex_key=None)
     change(site, site.keys.joined_by(SECOND))
-    with pytest.raises(StoreError, match="open it again"):
+    with pytest.raises(StoreError, match="start this one again"):
         late.checkpoint()
-    with pytest.raises(StoreError, match="open it again"):
+    with pytest.raises(StoreError, match="start this one again"):
         late.change_keys(announce(site, SECOND), SECOND, at=site.now)
     late._keys = None  # else closing it would try to sign
     late.close()

@@ -148,6 +148,18 @@ def test_only_what_the_log_has_signed_counts(tmp_path: Path) -> None:
         Monitor(tmp_path, logs=both).follow(Shown(other, ENTRIES[:9]))
 
 
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letters").write_text("not a log")
+    with pytest.raises(UsageError, match="folder of its own"):
+        Monitor(tmp_path, logs=LOGS).follow(Shown(KEYS, ENTRIES))
+    assert _files(tmp_path) == {"letters"}
+    copy = tmp_path / "copy"
+    with suppress(StoreError):  # cut off: full bundles are there, and no checkpoint
+        Monitor(copy, logs=LOGS).follow(Shown(KEYS, ENTRIES[:600], signed=700))
+    assert not (copy / "checkpoint").exists()
+    assert Monitor(copy, logs=LOGS).follow(Shown(KEYS, ENTRIES)).alarm is None
+
+
 def test_a_damaged_copy_is_not_gone_on_with(tmp_path: Path) -> None:
     follow = Monitor(tmp_path, logs=LOGS).follow
     follow(Shown(KEYS, ENTRIES[:300]))

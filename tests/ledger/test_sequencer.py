@@ -268,7 +268,7 @@ def test_the_gate_lets_keys_of_the_log_in(site: Any, spare_signer: Any) -> None:
     assert gate.check([Submission(said)])
 
 
-def test_it_says_since_when_no_quorum_answers(site: Any) -> None:
+def test_it_says_since_when_no_quorum_answers(site: Any, caplog: pytest.LogCaptureFixture) -> None:
     class Unwitnessed(Gated):
         answers = True
 
@@ -295,3 +295,10 @@ def test_it_says_since_when_no_quorum_answers(site: Any) -> None:
         assert made.publishing.at > since
     finally:
         made.close()
+    said = [
+        each.getMessage() for each in caplog.records if each.name == "ledger.sequencing.publisher"
+    ]
+    assert said == [
+        "no checkpoint was published: no quorum",
+        "a quorum of witnesses answers again",
+    ]

@@ -285,6 +285,30 @@ def test_without_a_quorum_nothing_is_published_and_nothing_is_lost(
     assert open_receipt(new.statement, log.prove(new.index), logs=logs).index == new.index
 
 
+def test_a_witness_that_fails_is_said_once(
+    site: Any, stubs: list[Stub], caplog: pytest.LogCaptureFixture
+) -> None:
+    log = under(site, stubs)
+    stubs[0].trick = stubs[1].trick = _endless
+    site.seal()
+    for _ in range(3):
+        with pytest.raises(WitnessError):
+            log.checkpoint()
+    said = [
+        each.getMessage() for each in caplog.records if each.name == "ledger.witnessing.witnesses"
+    ]
+    assert len(said) == 2
+    assert all(words.startswith("a witness failed") for words in said)
+    stubs[0].trick = stubs[1].trick = None
+    caplog.clear()
+    log.checkpoint()
+    said = [
+        each.getMessage() for each in caplog.records if each.name == "ledger.witnessing.witnesses"
+    ]
+    assert said
+    assert all(words.startswith("a witness answers again") for words in said)
+
+
 def test_a_log_opens_and_appends_while_no_witness_can_be_reached(
     site: Any, stubs: list[Stub]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pydicom.data
 import pytest
 from click.testing import CliRunner, Result
 
+from ledger import Event
 from provenance.cli.root import VERBS, cli
 from provenance.cli.terminal import plain
 from provenance.tamper import KINDS
@@ -221,6 +223,34 @@ def test_errors_have_words_and_codes(
         assert all(answer["error"][key] for key in ("what", "why", "do"))
     assert "Traceback" not in result.output
     assert "\x1b" not in result.output
+
+
+def test_files_that_are_no_checkpoint_are_named(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("no checkpoint")
+    for option in ("--held", "--state"):
+        result = run("log", "audit", option, tmp_path / "letter", "--site", site)
+        assert result.exit_code == 2
+        assert f"radseal: {tmp_path / 'letter'} is no" in result.output
+
+
+def test_expectations_that_are_none_are_named(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("expect nothing")
+    result = run("log", "alarms", "--expect", tmp_path / "letter", "--site", site)
+    assert result.exit_code == 2
+    assert f"radseal: {tmp_path / 'letter'} does not say whom to expect" in result.output
+
+
+def test_a_port_that_is_taken_is_named(site: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = run("log", "serve", "--listen", place, "--site", site)
+    assert result.exit_code == 2
+    assert f"nothing can listen at {place}" in result.output
+
+
+def test_every_event_can_be_asked_for(site: Path) -> None:
+    for event in Event:
+        assert run("log", "query", "--event", event, "--site", site).exit_code == 0, event
 
 
 def test_debug_shows_the_error(tmp_path: Path) -> None:

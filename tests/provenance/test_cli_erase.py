@@ -39,7 +39,7 @@ def test_it_is_asked_for_twice(here: Site, make_dicom: Callable[..., bytes]) -> 
     (seal_id,) = sealed(here, make_dicom, 1)
     result = run(here, seal_id.hex())
     assert result.exit_code == 2
-    assert "nothing was erased: 1 objects would be" in result.output
+    assert "nothing was erased: 1 object would be" in result.output
     assert events(here, seal_id) == 1
     result = run(here, seal_id.hex(), seal_id.hex(), "--yes", "--json")
     assert result.exit_code == 0, result.output
@@ -47,7 +47,7 @@ def test_it_is_asked_for_twice(here: Site, make_dicom: Callable[..., bytes]) -> 
     assert answer["schema"] == "radseal/log-erase/1"
     assert (answer["erased"], answer["already"]) == (1, 0)
     again = run(here, seal_id.hex(), "--yes")
-    assert (again.exit_code, again.output) == (0, "erased 0 objects; 1 were before\n")
+    assert (again.exit_code, again.output) == (0, "erased 0 objects; 1 erased before\n")
     records = here.records()
     with records.log as log:
         assert log.annex(seal_id) is None
@@ -75,7 +75,7 @@ def test_a_list_that_was_interrupted_is_given_again(
         assert run(here, "--from", str(path), "--yes").exit_code == 130
     assert [events(here, each) for each in ids] == [2, 2, 1, 1]
     result = run(here, "--from", "-", "--yes", input=path.read_text("ascii"))
-    assert result.output == "erased 2 objects; 2 were before\n"
+    assert result.output == "erased 2 objects; 2 erased before\n"
     records = here.records()
     with records.log as log:
         assert log.audit().ok

@@ -278,12 +278,9 @@ def test_log_upgrade(site: Path, sealed: Path, tmp_path: Path) -> None:
     shutil.copytree(site, copy)
     database = sqlite3.connect(copy / "ledger.sqlite")
     for statement in (
-        *(
-            f"DROP TABLE radseal_{name}"
-            for name in ("timestamp", "pruning", "alarm", "inbox", "lease")
-        ),
         *(f"DROP INDEX radseal_statement_by_{name}" for name in ("event", "time")),
         *(f"ALTER TABLE radseal_statement DROP COLUMN {n}" for n in ("event", "claimed_at")),
+        *(f"DROP TABLE radseal_{n}" for n in ("timestamp", "pruning", "alarm", "inbox", "lease")),
         "UPDATE radseal_log SET format = 1",
     ):
         database.execute(statement)

@@ -101,3 +101,11 @@ def test_policies_that_count(site: Path, tsa: Any) -> None:
     broken = run(*words)
     assert broken.exit_code == 2
     assert "no policy number" in broken.output
+
+
+def test_a_tsa_that_is_not_there_is_named(site: Path, tsa: Any) -> None:
+    trust(site, tsa)
+    result = run("log", "timestamp", "--url", "http://127.0.0.1:1/", "--site", site)
+    assert result.exit_code == 15
+    assert "the TSA does not answer as it must" in result.output
+    assert "log serve" not in result.output

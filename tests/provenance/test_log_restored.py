@@ -45,7 +45,7 @@ def test_refused_and_refilled(
     assert verify(late, trust=site.trust, records=site.records()).word is Word.UNTRUSTED
 
     refilled = run("log", "refill", copy, "--site", site.folder)
-    assert refilled.output == "took 1 entries from the copy: 6 before, 7 now\n"
+    assert refilled.output == "took 1 entry from the copy: 6 before, 7 now\n"
     with site.device() as device:
         third = seal(make_dicom(), device=device).to_bytes()
     for image in (early, late, third):

@@ -119,7 +119,7 @@ def test_over_the_line(offline: Offline, log_server: Callable[..., Any]) -> None
     offline.run("outbox", "init", offline.outbox, "--log", server.url, site="modality")
     (path,) = offline.seal("a.dcm")
     words = ("outbox", "sync", offline.outbox, "--log", server.url, "--receipts", offline.sealed)
-    assert "logged 1 statements, fetched 1 receipts" in offline.run(*words, site="modality").output
+    assert "logged 1 statement, fetched 1 receipt" in offline.run(*words, site="modality").output
     assert offline.judge(path).word is Word.AUTHENTIC
 
 

@@ -45,6 +45,21 @@ def test_ten_lines_for_a_device(folder: Path) -> None:
     assert (folder / "sealed.dcm").is_file()
 
 
+def test_the_log_from_python(tmp_path: Path) -> None:
+    page = (CHECKOUT / "docs" / "log-python.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (output,) = re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+    )
+    assert (done.returncode, done.stdout) == (0, output), done.stderr
+
+
 def test_five_commands(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (block,) = _blocks("console")
     commands = [line.removeprefix("$ radseal ") for line in block.splitlines()]

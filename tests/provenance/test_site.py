@@ -2,11 +2,12 @@
 
 import json
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from ledger import Algorithm, Role, parse_statement
+from ledger import Algorithm, LedgerError, Role, parse_statement
 from provenance import Site, TrustStore, UsageError
 from provenance.certificates import certificate_spki
 from provenance.signers import load_signer
@@ -85,6 +86,29 @@ def test_a_short_secret_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s" / "keys" / "mark.key").write_bytes(b"short")
     with pytest.raises(UsageError, match="32 bytes"):
         _ = site.mark_key
+
+
+def test_without_its_log_nothing_of_a_site_is_left(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    with pytest.raises(LedgerError, match=r"cannot connect|psycopg"):
+        Site.init(folder, ledger="postgresql+psycopg://nobody@127.0.0.1:1/none")
+    assert list(folder.iterdir()) == []
+    Site.init(folder)
+
+
+def test_a_key_with_the_certificate_of_another_does_not_seal(tmp_path: Path) -> None:
+    site = Site.init(tmp_path / "s")
+    keys, outbox = tmp_path / "s" / "keys", tmp_path / "outbox"
+    with site.writing_log() as log:
+        site.make_outbox(outbox, log, at=datetime.now(UTC)).close()
+    (keys / "device.key.pem").write_bytes((keys / "operator.key.pem").read_bytes())
+    with pytest.raises(UsageError, match="not that of its key"):
+        site.device()
+    with pytest.raises(UsageError, match="not that of its key"):
+        site.remote_device("http://127.0.0.1:1")
+    with pytest.raises(UsageError, match="not that of its key"):
+        site.outbox_device(outbox)
+    site.device(Role.OPERATOR).close()
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"-----BEGIN PRIVATE KEY-----\nAAAA\n"])

@@ -31,6 +31,7 @@ from ledger import (
     parse_add_checkpoint,
     parse_note,
 )
+from provenance import witness_folder
 from provenance.cli import main  # noqa: F401 - the command is there
 from provenance.cli.root import cli
 from provenance.errors import UsageError
@@ -165,6 +166,18 @@ def test_a_lost_memory_is_503_not_500(start: Callable[[], Any]) -> None:
         Path(f"{server.folder / 'witness.db'}{suffix}").write_bytes(b"damage" * 1000)
     status, _, body = server.add(request(4, old=2))
     assert (status, body) == (503, b"the witness cannot answer now\n")
+
+
+def test_without_a_memory_no_keys_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(witness_folder, "create_witness", full)
+        with pytest.raises(OSError, match="No space"):
+            WitnessFolder.make(tmp_path / "w", name="w.example", logs=[])
+    assert list((tmp_path / "w").iterdir()) == []
+    WitnessFolder.make(tmp_path / "w", name="w.example", logs=[])
 
 
 def test_the_folder(tmp_path: Path) -> None:

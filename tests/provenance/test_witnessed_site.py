@@ -62,6 +62,7 @@ def test_a_site_restored_from_a_backup_does_not_seal(
     result = CliRunner().invoke(cli, [*words, "--site", str(site.folder)])
     assert result.exit_code == 15
     assert "the database is an old copy, nothing is signed" in result.output
+    assert "radseal log refill" in result.output
     assert not list(tmp_path.glob("out/*"))
 
 
@@ -77,3 +78,17 @@ def test_a_policy_that_is_none_is_a_mistake_of_the_folder(
     (folder / "policy").write_text(text)
     with pytest.raises(UsageError, match="not a policy"):
         TrustStore.load(folder)
+
+
+def test_keys_retired_before_the_witnesses_know_the_new_ones(
+    tmp_path: Path, witness_server: Callable[..., Any]
+) -> None:
+    site = Site.init(tmp_path / "site", name="here")
+    witnessed(site, tmp_path, witness_server)
+    words = ["--site", str(site.folder)]
+    assert CliRunner().invoke(cli, ["log", "add-keys", *words]).exit_code == 0
+    result = CliRunner().invoke(cli, ["log", "retire-keys", *words])
+    assert result.exit_code == 15
+    assert "know the keys of the log" in result.output
+    assert not (site.folder / "keys" / "log.next.keys").exists()
+    assert len(site.log_keys().sets) == 1
