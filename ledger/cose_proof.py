@@ -15,11 +15,12 @@ from typing import TypeVar
 from ledger.cbor import decode_cose_cbor, encode_cbor
 from ledger.cose import to_be_signed
 from ledger.errors import MalformedError, ProofError, UnknownLogError
-from ledger.keys import SIGNATURE_SIZE, Algorithm, VerificationKey
+from ledger.keys import Algorithm, VerificationKey
 from ledger.links import HASH_SIZE
 from ledger.log_keys import LogKeys
 from ledger.note_keys import KeyType
 from ledger.receipt import MAX_PATH
+from ledger.signatures import SIGNATURE_SIZE
 from ledger.trusted_logs import TrustedLogs
 
 MAX_COSE_RECEIPT = 8_192

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from ledger.cbor import decode_cbor, encode_cbor
 from ledger.cose import encode_sign1, parse_sign1, to_be_signed
 from ledger.errors import MalformedError, SignatureError, UsageError
-from ledger.keys import SIGNATURE_SIZE, Algorithm, Signer, VerificationKey
+from ledger.keys import Algorithm, Signer, VerificationKey
 from ledger.links import HASH_SIZE
+from ledger.signatures import SIGNATURE_SIZE
 
 VERSION = 1
 METHOD = "GET"

@@ -1,5 +1,7 @@
 """Signatures checked by other processes: no more is accepted, and the same is found."""
 
+import os
+import signal
 import sqlite3
 from collections.abc import Iterator
 from typing import Any
@@ -80,9 +82,8 @@ def test_processes_that_died_are_done_without(site: Any) -> None:
         log = ledger.open_log(site.path, keys=site.keys, annex_key=site.annex_key, verifiers=mortal)
         site.log = log
         site.append(*site.seals(COUNT))
-        for process in list(mortal._pool._processes.values()):
-            process.terminate()
-            process.join()
+        for process in mortal.processes:
+            os.kill(process, signal.SIGKILL)
         site.append(*site.seals(COUNT))
         site.append(*site.seals(COUNT))
     assert log.audit().ok
