@@ -23,6 +23,8 @@ from ledger.errors import UsageError
 from ledger.keys import VerificationKey
 from ledger.statement import Statement, UnverifiedStatement, as_verified
 
+WORTH_SHARING = 8  # statements; fewer are verified sooner than they are handed over
+
 _logger = logging.getLogger(__name__)
 
 
