@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 SIGNATURE_SIZE = 64
-LENGTH = 4  # bytes before each message between the processes, big endian
+LENGTH = 4  # bytes before each question, big endian: how long it is
+NUMBER = 8  # bytes with which a question and its answer begin
 
 PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
 Task = tuple[bytes, bytes, bytes]  # public key, signature, what is signed
@@ -67,8 +68,8 @@ def serve(asked: BinaryIO, answers: BinaryIO) -> None:
         data = asked.read(size)
         if len(data) != size:
             return
-        tasks = marshal.loads(data)  # noqa: S302 - from the process that started this one
-        answers.write(answer(tasks))
+        tasks = marshal.loads(data[NUMBER:])  # noqa: S302 - from who started this process
+        answers.write(data[:NUMBER] + answer(tasks))
         answers.flush()
 
 

@@ -108,6 +108,7 @@ class _Worker:
         self._asked, self._answers = self._process.stdin, self._process.stdout
         self._asking, self._reading = Lock(), Lock()
         self._waiting: deque[_Answer] = deque()
+        self._asked_count = 0
         self.gone = False
 
     @property
@@ -117,14 +118,19 @@ class _Worker:
     def ask(self, tasks: Sequence[signatures.Task]) -> _Answer:
         """Hand tasks over; while the process has others, this may wait until it takes them."""
         data = marshal.dumps(list(tasks))
-        answer = _Answer(self, len(tasks))
         with self._asking:
-            self._waiting.append(answer)
+            self._asked_count += 1
+            answer = _Answer(self, self._asked_count, len(tasks))
+            size = (signatures.NUMBER + len(data)).to_bytes(signatures.LENGTH, "big")
             try:
-                self._asked.write(len(data).to_bytes(signatures.LENGTH, "big") + data)
+                self._waiting.append(answer)
+                self._asked.write(size + answer.number + data)
                 self._asked.flush()
             except (OSError, ValueError):  # it was killed, or closed by another thread
                 self._lose()
+            except BaseException:
+                self._lose()  # a question that was cut short: no answer can be believed
+                raise
         return answer
 
     def read_until(self, answer: _Answer) -> bytes:
@@ -132,17 +138,23 @@ class _Worker:
         with self._reading:
             while answer.found is None:
                 next_one = self._waiting.popleft()
-                found = b"" if self.gone else self._read(next_one.count)
-                next_one.found = found if len(found) == next_one.count else bytes(next_one.count)
+                try:
+                    next_one.found = self._read(next_one)
+                except BaseException:
+                    next_one.found = bytes(next_one.count)
+                    self._lose()  # what comes next may be of another question
+                    raise
         return answer.found
 
-    def _read(self, count: int) -> bytes:
+    def _read(self, answer: _Answer) -> bytes:
         found = b""
-        with suppress(OSError, ValueError):
-            found = self._answers.read(count)
-        if len(found) < count:
+        if not self.gone:
+            with suppress(OSError, ValueError):
+                found = self._answers.read(signatures.NUMBER + answer.count)
+            if len(found) == signatures.NUMBER + answer.count and found.startswith(answer.number):
+                return found[signatures.NUMBER :]
             self._lose()
-        return found
+        return bytes(answer.count)
 
     def _lose(self) -> None:
         if not self.gone:
@@ -162,8 +174,9 @@ class _Worker:
 class _Answer:
     """A one for each signature that holds, once ``found``."""
 
-    def __init__(self, worker: _Worker, count: int) -> None:
+    def __init__(self, worker: _Worker, number: int, count: int) -> None:
         self._worker = worker
+        self.number = number.to_bytes(signatures.NUMBER, "big")
         self.count = count
         self.found: bytes | None = None
 

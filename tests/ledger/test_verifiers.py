@@ -156,12 +156,30 @@ def test_many_threads_share_them(site: Any, verifiers: Verifiers) -> None:
 
 
 def test_a_question_that_is_cut_short_ends_a_process() -> None:
-    question = marshal.dumps([(b"", b"", b"")])
+    question = bytes(signatures.NUMBER) + marshal.dumps([])
     whole = len(question).to_bytes(signatures.LENGTH, "big") + question
     for cut in range(len(whole)):
         answers = BytesIO()
         signatures.serve(BytesIO(whole[:cut]), answers)
         assert not answers.getvalue()
+    answers = BytesIO()
+    signatures.serve(BytesIO(whole), answers)
+    assert answers.getvalue() == bytes(signatures.NUMBER)
+
+
+def test_an_answer_to_another_question_is_not_believed(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = VerificationKey.from_spki(site.device.spki)
+    statements = [parse_statement(each) for each in site.seals(COUNT)]
+    with Verifiers(1) as mixed_up:
+        assert all(mixed_up.start(statements, [device] * COUNT).good())
+        (worker,) = mixed_up._running()
+        monkeypatch.setattr(worker, "_asked_count", 0)  # the number of before
+        mixed_up.start(statements, [device] * COUNT)
+        worker._waiting.clear()
+        assert not any(mixed_up.start(statements, [device] * COUNT).good())
+        assert not any(mixed_up.start(statements, [device] * COUNT).good())
 
 
 def test_none_at_all_is_a_mistake() -> None:
