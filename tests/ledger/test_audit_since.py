@@ -24,8 +24,8 @@ from ledger import (
     merkle_root,
     parse_audit_state,
 )
-from ledger.schema import EVENT_NUMBERS
-from ledger.tiles import TreeBuilder
+from ledger.storage.schema import EVENT_NUMBERS
+from ledger.tree.tiles import TreeBuilder
 
 Raw = sqlite3.Connection
 
@@ -90,7 +90,7 @@ def test_an_honest_log_goes_on_and_on(audited: Any) -> None:
 
 
 def test_it_does_not_read_old_statements(audited: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ledger import audit
+    from ledger.auditing import audit
 
     read: list[object] = []
     question = audit._ROWS

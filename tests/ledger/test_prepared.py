@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, select
 
-from ledger import StoreError, schema
-from ledger.prepared import PreparedQuestion
+from ledger import StoreError
+from ledger.storage import schema
+from ledger.storage.prepared import PreparedQuestion
 
 _BY_INDEX = (
     select(schema.statement.c.encoded)

@@ -23,8 +23,8 @@ from ledger import (
     parse_statement,
     signatures,
 )
-from ledger.keys import VerificationKey
-from ledger.verifiers import Verifiers
+from ledger.cose.keys import VerificationKey
+from ledger.statements.verifiers import Verifiers
 
 COUNT = 40
 
@@ -119,8 +119,8 @@ def test_the_first_that_is_bad_is_told_at_a_gate(site: Any, verifiers: Verifiers
 _PARENT = """
 import sys, time
 from ledger import parse_statement
-from ledger.keys import VerificationKey
-from ledger.verifiers import Verifiers
+from ledger.cose.keys import VerificationKey
+from ledger.statements.verifiers import Verifiers
 statements = [parse_statement(bytes.fromhex(line)) for line in sys.stdin.read().split()]
 key = VerificationKey.from_spki(bytes.fromhex(sys.argv[1]))
 verifiers = Verifiers(2)
