@@ -23,6 +23,11 @@ def to_milliseconds(instant: datetime) -> int:
 
 def from_milliseconds(milliseconds: int) -> datetime:
     """Return the instant, in UTC; MalformedError outside 1970 to 9999."""
-    if isinstance(milliseconds, bool) or not 0 <= milliseconds <= _MAX:
+    return _EPOCH + require_milliseconds(milliseconds) * _MILLISECOND
+
+
+def require_milliseconds(milliseconds: int) -> int:
+    """Return the same number; MalformedError unless it is of an instant from 1970 to 9999."""
+    if milliseconds is True or milliseconds is False or not 0 <= milliseconds <= _MAX:
         raise MalformedError("a time outside 1970 to 9999")
-    return _EPOCH + milliseconds * _MILLISECOND
+    return milliseconds

@@ -31,6 +31,7 @@ from ledger import (
     Sequencer,
     SharedSequencer,
     Submission,
+    Verifiers,
     encode_history,
     encode_key,
     encode_link,
@@ -107,8 +108,7 @@ class LogService:
         )
         size = len(body)
         try:
-            submissions = await run_in_threadpool(parse, body)
-            arrivals = await run_in_threadpool(self.gate.check, submissions)
+            arrivals = await run_in_threadpool(lambda: self.gate.check(parse(body)))
             waiting = self.sequencer.submit(arrivals)
         except BaseException:
             self.budget.give(size)
@@ -268,12 +268,16 @@ def make_app(
     reader: Log,
     sequencer: Sequencer | SharedSequencer,
     *,
+    verifiers: Verifiers | None = None,
     waits: Waits = Waits(),
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Starlette:
-    """Return the application over a log opened for reading, and the writer of the same log."""
+    """Return the application over a log opened for reading, and the writer of the same log.
+
+    ``verifiers`` share the signatures of a request; the caller closes them.
+    """
     readers = Readers(reader, Nonces(monotonic))
-    service = LogService(reader, sequencer, Gate(reader), readers, waits)
+    service = LogService(reader, sequencer, Gate(reader, verifiers), readers, waits)
     words = "A custody log: statements come in, the tree goes out as files."
     return application(
         described(log_endpoints(service), title="radseal log server", words=words),

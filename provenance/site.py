@@ -40,6 +40,7 @@ from ledger import (
     Signer,
     Submission,
     TrustedLogs,
+    Verifiers,
     Witnesses,
     create_log,
     create_outbox,
@@ -230,14 +231,18 @@ class Site:
         """Take over what a copy of the log has and the ledger, restored from a backup, has not."""
         return refill_log(self._ledger, copy, logs=self._own_logs)
 
-    def writing_log(self) -> Log:
-        """Open the log to append, and to publish when somebody says so: no append does."""
+    def writing_log(self, verifiers: Verifiers | None = None) -> Log:
+        """Open the log to append, and to publish when somebody says so: no append does.
+
+        ``verifiers`` share the signatures of a batch; the caller closes them.
+        """
         return open_log(
             self._ledger,
             keys=self.log_keys(),
             annex_key=self._secret("annex"),
             witnesses=self._witnesses(),
             checkpoint_every=None,
+            verifiers=verifiers,
         )
 
     def reading_log(self) -> Log:

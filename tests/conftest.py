@@ -149,11 +149,12 @@ class Server:
     folder: Path
     place: str = "127.0.0.1:0"
     verb: tuple[str, ...] = ("witness", "serve", "--dir")
+    options: tuple[str, ...] = ()
     process: subprocess.Popen[str] = field(init=False)
     port: int = field(init=False)
 
     def start(self) -> None:
-        words = [*self.verb, str(self.folder), "--listen", self.place]
+        words = [*self.verb, str(self.folder), "--listen", self.place, *self.options]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "provenance.cli", *words, "--json"],
             stdout=subprocess.PIPE,
@@ -209,8 +210,8 @@ def log_server() -> Iterator[Callable[..., Server]]:
 def _servers(**kind: tuple[str, ...]) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def started(folder: Path, place: str = "127.0.0.1:0") -> Server:
-        servers.append(Server(folder, place, **kind))
+    def started(folder: Path, place: str = "127.0.0.1:0", *options: str) -> Server:
+        servers.append(Server(folder, place, options=options, **kind))
         servers[-1].start()
         return servers[-1]
 

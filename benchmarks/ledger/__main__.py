@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.ledger import appends, auditing, peers, proofs, witnessed
+from benchmarks.ledger import appends, auditing, peers, proofs, registering, witnessed
 from benchmarks.ledger.plan import Plan, make_plan
 from benchmarks.ledger.plot import draw
 from benchmarks.ledger.rows import Results, Row, markdown
@@ -41,6 +41,7 @@ def limits(plan: Plan) -> list[Row]:
 SECTIONS: dict[str, Callable[[Plan], list[Row]]] = {
     "Limits of the machine": limits,
     **appends.SECTIONS,
+    **registering.SECTIONS,
     **proofs.SECTIONS,
     **auditing.SECTIONS,
     **witnessed.SECTIONS,

@@ -15,6 +15,7 @@ from ledger import (
     LogKeys,
     PrivateKeySigner,
     Role,
+    Signer,
     Submission,
     Verifiers,
     Witnesses,
@@ -41,10 +42,11 @@ KEYS = LogKeys.from_seeds(ORIGIN, ed25519_seed=bytes(32), mldsa44_seed=bytes(ran
 
 
 class Sealer:
-    """Makes the statements of the device, in its order."""
+    """Makes the statements of a device, in its order."""
 
-    def __init__(self, log: Log) -> None:
-        self._link = log.actor_link(DEVICE.kid)
+    def __init__(self, log: Log, signer: Signer = DEVICE) -> None:
+        self._signer = signer
+        self._link = log.actor_link(signer.kid)
 
     def seal(self, count: int = 1) -> list[Submission]:
         """Return seals of so many new images, each linked to the one before."""
@@ -58,7 +60,7 @@ class Sealer:
                 claimed_at=NOW,
                 head_seen=None,
                 body={1: secrets.token_bytes(32), 2: secrets.token_bytes(32)},
-                signer=DEVICE,
+                signer=self._signer,
             )
             self._link = self._link.next(hash_leaf(statement))
             made.append(Submission(statement))

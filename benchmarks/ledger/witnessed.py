@@ -1,15 +1,12 @@
 """From append to a cosigned tlog-proof in hand: three witness processes, one of them killed."""
 
-import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +14,7 @@ from benchmarks.ledger.limits import quantile
 from benchmarks.ledger.plan import Plan
 from benchmarks.ledger.rows import Row
 from benchmarks.ledger.sealing import KEYS, Sealer, make_log
+from benchmarks.ledger.servers import server
 from ledger import (
     Gate,
     Log,
@@ -90,44 +88,17 @@ def _sequencer(log: Log) -> Iterator[Sequencer]:
 @contextmanager
 def _witnesses(folder: Path) -> Iterator[bytes]:
     """Run witnesses on free ports, kill the last one, and give the policy that names them all."""
-    running: list[subprocess.Popen[str]] = []
-    lines = []
-    try:
+    lines, running = [], []
+    with ExitStack() as stack:
         for number in range(COUNT):
             place = folder / str(number)
             made = WitnessFolder.make(place, name=f"witness-{number}.example", logs=KEYS.vkeys)
-            process = _start(place)
+            process, url = stack.enter_context(server("witness", "serve", "--dir", str(place)))
             running.append(process)
-            lines.append(f"witness w{number} {made.cosigner.vkeys[0]} {_url(process)}")
+            lines.append(f"witness w{number} {made.cosigner.vkeys[0]} {url}")
         os.kill(running[-1].pid, signal.SIGKILL)
         names = " ".join(f"w{number}" for number in range(COUNT))
         yield "\n".join([*lines, f"group all {QUORUM} {names}", "quorum all", ""]).encode()
-    finally:
-        for process in running:
-            if process.poll() is None:
-                os.kill(process.pid, signal.SIGTERM)
-            process.wait(timeout=20)
-            if process.stdout is not None:
-                process.stdout.close()
-
-
-def _start(folder: Path) -> subprocess.Popen[str]:
-    words = ["witness", "serve", "--dir", str(folder), "--listen", "127.0.0.1:0", "--json"]
-    command = [sys.executable, "-m", "provenance.cli", *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-
-def _url(process: subprocess.Popen[str]) -> str:
-    """Read the address from what the server prints once it listens."""
-    assert process.stdout is not None
-    answer = ""
-    while line := process.stdout.readline():
-        answer += line
-        try:
-            return str(json.loads(answer)["listening"])
-        except ValueError:
-            continue
-    raise SystemExit("a witness did not start")
 
 
 SECTIONS: dict[str, Callable[[Plan], list[Row]]] = {"Witnesses": witnessed}

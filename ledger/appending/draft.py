@@ -11,18 +11,15 @@ from sqlalchemy import Connection
 from ledger.annexes import KEY_SIZE, NONCE_SIZE, SealedAnnex, seal_annex, unwrap_key
 from ledger.entries import Entry, Submission
 from ledger.errors import ConflictError, RefusedError, StoreError, UsageError
-from ledger.instants import to_milliseconds
 from ledger.links import FIRST, Link
 from ledger.roles import ABOUT_THE_LOG, Event
 from ledger.statements import rules
 from ledger.statements.arrival import Arrival
 from ledger.statements.keyring import Keyring
-from ledger.statements.statement import Statement, UnverifiedStatement, parse_statement
-from ledger.statements.verifiers import Checking, Verifiers
+from ledger.statements.statement import Statement, UnverifiedStatement, as_verified, parse_statement
+from ledger.statements.verifiers import WORTH_SHARING, Checking, Verifiers, check_here
 from ledger.storage import persist, schema, store
 from ledger.tree.tiles import TreeBuilder, builder_at
-
-WORTH_SHARING = 8  # statements; fewer are verified sooner than they are handed over
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +51,10 @@ def receive(
     """Do what needs no transaction: parse, and check the signatures whose keys are at hand."""
     if verifiers is None or len(submissions) < WORTH_SHARING:
         parsed = [_parse(each) for each in submissions]
+        good = check_here(parsed, [keyring.key(each.kid) for each in parsed])
         return [
-            Arrival(s, p, _verify(p, keyring)) for s, p in zip(submissions, parsed, strict=True)
+            Arrival(s, p, as_verified(p) if fine else _verify(p, keyring))
+            for s, p, fine in zip(submissions, parsed, good, strict=True)
         ]
     middle = len(submissions) // 2
     halves = submissions[:middle], submissions[middle:]
@@ -192,7 +191,7 @@ class Draft:
                 "object_seq": None if link is None else link.seq,
                 "annexed": int(submission.annex is not None),
                 "event": schema.EVENT_NUMBERS[statement.event],
-                "claimed_at": to_milliseconds(statement.claimed_at),
+                "claimed_at": statement.claimed_milliseconds,
             }
         )
         self._entries[entry.leaf_hash] = entry

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from ledger.auditing.audit_aside import check_aside, check_database, check_types, check_types_from
 from ledger.auditing.audit_chains import ChainAudit, Page, StatementRow
@@ -22,12 +22,31 @@ from ledger.links import HASH_SIZE
 from ledger.statements.verifiers import Verifiers
 from ledger.storage import schema, store
 from ledger.storage.database import Database
-from ledger.tree.merkle import EMPTY_ROOT
+from ledger.storage.prepared import PreparedQuestion
+from ledger.tree.merkle import EMPTY_ROOT, hash_leaf
 from ledger.tree.tiles import TILE_WIDTH, TreeBuilder
 
 Progress = Callable[[int, int], None]
 
 _PAGE = 512
+_S = schema.statement.c
+# the types of what is read were looked at before, on databases where a column may hold any
+_ROWS = PreparedQuestion(
+    select(
+        _S.idx,
+        _S.encoded,
+        _S.leaf_hash,
+        _S.actor,
+        _S.actor_seq,
+        _S.object_id,
+        _S.object_seq,
+        _S.event,
+        _S.claimed_at,
+    )
+    .where(_S.idx > bindparam("after"))
+    .order_by(_S.idx)
+    .limit(_PAGE)
+)
 
 
 def audit_log(
@@ -131,22 +150,23 @@ class Source:
     def pages(self, start: int) -> Iterator[list[StatementRow]]:
         """Yield all rows from ``start`` on, page by page."""
         for page in _pages(self.connection, start):
-            yield [self._found(row) if self._is_pruned(row) else row for row in page]
+            if page[0].idx < self.minimum:
+                page = [self._found(row) if self._is_pruned(row) else row for row in page]
+            yield page
 
-    def leaf(self, page: Page, place: int) -> bytes:
-        """Return the hash of a statement, or the stored one where there is none to hash."""
-        row = page.rows[place]
+    def leaf(self, row: StatementRow) -> bytes:
+        """Return the hash of what is no statement, or the stored one where nothing is to hash."""
         if not self._is_pruned(row):
-            return page.leaf_hash(place)
+            return hash_leaf(row.encoded)
         self.unread += 1
         return row.leaf_hash
 
     def _is_pruned(self, row: StatementRow) -> bool:
-        return not row.encoded and 0 <= row.index < self.minimum and len(row.leaf_hash) == HASH_SIZE
+        return not row.encoded and 0 <= row.idx < self.minimum and len(row.leaf_hash) == HASH_SIZE
 
     def _found(self, row: StatementRow) -> StatementRow:
-        encoded = self._archives.find(row.index, row.leaf_hash)
-        return row if encoded is None else replace(row, encoded=encoded)
+        encoded = self._archives.find(row.idx, row.leaf_hash)
+        return row if encoded is None else row._replace(encoded=encoded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,17 +201,17 @@ def _read(
     expected = start
     for page in reader.pages(start):
         leaves: list[bytes] = []
-        for place, each in enumerate(page.rows):
-            if each.index >= head.size:
+        for each, statement in zip(page.rows, page.parsed, strict=True):
+            if each.idx >= head.size:
                 words = f"a statement beyond the head, which ends at {head.size}"
-                findings.add(each.index, FindingCode.STATEMENT_EXTRA, words)
+                findings.add(each.idx, FindingCode.STATEMENT_EXTRA, words)
                 continue
-            if each.index > expected:
-                words = f"the statements up to {each.index - 1} are missing"
+            if each.idx > expected:
+                words = f"the statements up to {each.idx - 1} are missing"
                 findings.add(expected, FindingCode.STATEMENT_MISSING, words)
-                leaves.extend(_stored_leaves(source.connection, expected, each.index))
-            leaves.append(source.leaf(page, place))
-            expected = each.index + 1
+                leaves.extend(_stored_leaves(source.connection, expected, each.idx))
+            leaves.append(source.leaf(each) if statement is None else statement.leaf_hash)
+            expected = each.idx + 1
         chains.check(page, below=head.size, minimum=source.minimum)
         tree.extend(leaves)
         if progress is not None:
@@ -231,22 +251,10 @@ def _by_size(heads: Sequence[TrustedHead]) -> dict[int, list[bytes]]:
 
 
 def _pages(connection: Connection, start: int) -> Iterator[list[StatementRow]]:
-    columns = schema.statement.c
-    ordered = select(
-        columns.idx,
-        columns.encoded,
-        columns.leaf_hash,
-        columns.actor,
-        columns.actor_seq,
-        columns.object_id,
-        columns.object_seq,
-        columns.event,
-        columns.claimed_at,
-    ).order_by(columns.idx)
     after = start - 1 if start else -(2**63)
-    while page := connection.execute(ordered.where(columns.idx > after).limit(_PAGE)).all():
-        yield [StatementRow(*row) for row in page]
-        after = page[-1].idx
+    while rows := _ROWS.all(connection, {"after": after}):
+        yield [StatementRow._make(row) for row in rows]
+        after = rows[-1][0]
 
 
 def _stored_leaves(connection: Connection, start: int, stop: int) -> Iterator[bytes]:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
 from ledger.auditing.findings import FindingCode, Findings
 from ledger.checkpoints.key_sets import KeySuccession, key_lines
 from ledger.errors import LedgerError, MalformedError, RefusedError, StoreError
-from ledger.instants import to_milliseconds
-from ledger.links import FIRST, Link
+from ledger.links import FIRST
 from ledger.roles import ABOUT_THE_LOG, Event
 from ledger.statements import rules
 from ledger.statements.key_events import read_log_keys
 from ledger.statements.keyring import Keyring
-from ledger.statements.statement import Statement, UnverifiedStatement, parse_statement
-from ledger.statements.verifiers import Checking, Verifiers
+from ledger.statements.statement import UnverifiedStatement, parse_statement
+from ledger.statements.verifiers import Verifiers, check_here
 from ledger.storage import schema, store
-from ledger.tree.merkle import hash_leaf
 
 
-@dataclass(frozen=True, slots=True)
-class StatementRow:
+class StatementRow(NamedTuple):
     """A statement as it is stored, with the columns that index it."""
 
-    index: int
+    idx: int
     encoded: bytes
     leaf_hash: bytes
     actor: int
@@ -39,27 +37,30 @@ class StatementRow:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Statements that follow each other: as stored, as parsed, and those whose signature holds."""
+    """Statements that follow each other: as stored, as parsed, and whose signature holds.
+
+    ``good`` says for each statement that could be parsed whether its signature is known to hold.
+    """
 
     rows: Sequence[StatementRow]
     parsed: Sequence[UnverifiedStatement | None]
-    checking: Checking | None
+    good: Callable[[], Sequence[bool]]
 
-    def leaf_hash(self, place: int) -> bytes:
-        """Return the hash of a statement, whatever it says."""
-        statement = self.parsed[place]
-        return hash_leaf(self.rows[place].encoded) if statement is None else statement.leaf_hash
 
-    def verified(self) -> Iterator[Statement | None]:
-        """Yield for each statement that could be parsed the verified one, if that is known."""
-        return iter(() if self.checking is None else self.checking.verified())
+_ERASED, _LOG_KEYS = Event.ERASED, Event.LOG_KEYS  # the name of a member is slow to find
 
+# Signer, event, whether it names an object, whether it is a first one: with a good signature all
+# that the rules look at, as long as no key comes or goes.
+_Kind = tuple[bytes, Event, bool, bool]
+_Place = tuple[int, bytes | None]  # in a chain: number, and leaf hash of the statement before
+_FIRST: _Place = FIRST.seq, FIRST.previous
 
 _S = schema.statement.c
 _BY_LEAF = select(_S.leaf_hash, _S.idx, _S.object_id, _S.object_seq).where(
     _S.leaf_hash.in_(bindparam("leaves", expanding=True))
 )
 
+_EVENT_NUMBERS = schema.EVENT_NUMBERS
 _ABOUT_KEYS = frozenset(schema.EVENT_NUMBERS[event] for event in ABOUT_THE_LOG)
 _LAST_OF_ACTOR = select(_S.actor_seq, _S.leaf_hash).order_by(_S.actor_seq.desc()).limit(1)
 
@@ -80,12 +81,13 @@ class ChainAudit:
         self._keyring = Keyring()
         self._key_events: list[int] = []
         self._start = start
-        self._actors: dict[bytes, Link] = {}
+        self._actors: dict[bytes, _Place] = {}
+        self._admitted: set[_Kind] = set()
         self.erased: dict[int, bytes] = {}
 
     def replay(self, index: int, statement: UnverifiedStatement) -> None:
         """Take over a statement about keys from before the start."""
-        self._check_rules(index, statement, None)
+        self._check_rules(index, statement, good=False)
 
     def key_events_below(self, size: int) -> int:
         """Return how many of the first ``size`` entries change keys."""
@@ -94,16 +96,17 @@ class ChainAudit:
     def read(
         self, rows: Sequence[StatementRow], verifiers: Verifiers | None, *, minimum: int
     ) -> Page:
-        """Parse a page of statements, and let ``verifiers`` begin with what is to be checked.
+        """Parse a page of statements and check their signatures, or let ``verifiers`` begin.
 
         Those without bytes below the log's ``minimum`` index were pruned.
         """
-        parsed = [self._parse(row) if row.encoded or row.index >= minimum else None for row in rows]
-        if verifiers is None:
-            return Page(rows, parsed, None)
+        parsed = [self._parse(row) if row.encoded or row.idx >= minimum else None for row in rows]
         there = [statement for statement in parsed if statement is not None]
         keys = [self._keyring.key(statement.kid) for statement in there]
-        return Page(rows, parsed, verifiers.start(there, keys))
+        if verifiers is None:
+            good = check_here(there, keys)
+            return Page(rows, parsed, lambda: good)
+        return Page(rows, parsed, verifiers.start(there, keys).good)
 
     def check(self, page: Page, *, below: int, minimum: int) -> None:
         """Check a page of statements, in their order, as far as their numbers are of the log.
@@ -111,21 +114,22 @@ class ChainAudit:
         Of those that were pruned only the numbers are followed.
         """
         before = self._predecessors([each for each in page.parsed if each is not None])
-        verified = page.verified()
+        known = iter(page.good())
         for row, statement in zip(page.rows, page.parsed, strict=True):
+            index = row[0]
             if statement is None:
-                if not row.encoded and 0 <= row.index < minimum:
+                if not row.encoded and 0 <= index < minimum:
                     self._follow_pruned(row)
                 continue
-            good = next(verified, None)
-            if not 0 <= row.index < below:
+            good = next(known)
+            if not 0 <= index < below:
                 continue
-            self._check_rules(row.index, statement, good)
-            self._check_actor_link(row.index, statement)
-            self._check_object_link(row.index, statement, before)
+            self._check_rules(index, statement, good=good)
+            self._check_actor_link(index, statement)
+            self._check_object_link(index, statement, before)
             self._check_index(row, statement)
-            if statement.event is Event.ERASED and statement.object_id is not None:
-                self.erased[row.index] = statement.object_id
+            if statement.event is _ERASED and statement.object_id is not None:
+                self.erased[index] = statement.object_id
 
     def finish(self, head: store.HeadRow) -> None:
         """Compare the keys the statements add and revoke with the table of keys."""
@@ -158,7 +162,7 @@ class ChainAudit:
         try:
             return parse_statement(row.encoded)
         except MalformedError as error:
-            self._findings.add(row.index, FindingCode.STATEMENT_MALFORMED, str(error))
+            self._findings.add(row.idx, FindingCode.STATEMENT_MALFORMED, str(error))
             return None
 
     def _predecessors(
@@ -175,37 +179,49 @@ class ChainAudit:
                 found[leaf] = index, object_id, seq
         return found
 
-    def _check_rules(
-        self, index: int, statement: UnverifiedStatement, verified: Statement | None
-    ) -> None:
-        add = self._findings.add
+    def _check_rules(self, index: int, statement: UnverifiedStatement, *, good: bool) -> None:
+        event, link = statement.event, statement.object_link
+        kind = statement.kid, event, link is None, link is None or not link.seq
+        if good and kind in self._admitted:
+            return
         if index == 0:
             self._check_genesis(statement)
-            return
+        elif self._is_admitted(index, statement, good=good) and event not in ABOUT_THE_LOG:
+            self._admitted.add(kind)
+        if event in ABOUT_THE_LOG:
+            self._admitted.clear()
+
+    def _is_admitted(self, index: int, statement: UnverifiedStatement, *, good: bool) -> bool:
+        """Whether no rule is broken; a finding for each that is."""
+        add, event = self._findings.add, statement.event
         try:
             signer = self._keyring.signer(statement.kid, index=index)
         except RefusedError as error:
             add(index, FindingCode.KEY_RANGE, str(error))
-            return
+            return False
         try:
-            if verified is None:
+            if not good:
                 rules.require_signature(statement, signer)
         except RefusedError as error:
             add(index, FindingCode.SIGNATURE, str(error))
-            return
+            return False
+        fine = True
         try:
             rules.check_role(statement, signer.role)
         except RefusedError as error:
             add(index, FindingCode.ROLE, str(error))
+            fine = False
         try:
             rules.check_subject(statement)
             self._keyring = rules.follow_keys(statement, self._keyring, index=index)
-            if statement.event is Event.LOG_KEYS:
+            if event is _LOG_KEYS:
                 self._succession.follow(read_log_keys(statement.body), index=index)
         except RefusedError as error:
             add(index, FindingCode.EVENT, str(error))
-        if statement.event in ABOUT_THE_LOG:
+            fine = False
+        if event in ABOUT_THE_LOG:
             self._key_events.append(index)
+        return fine
 
     def _check_genesis(self, statement: UnverifiedStatement) -> None:
         try:
@@ -218,11 +234,12 @@ class ChainAudit:
             self._findings.add(0, FindingCode.GENESIS, words)
 
     def _check_actor_link(self, index: int, statement: UnverifiedStatement) -> None:
-        expected = self._actors.get(statement.kid) or self._actor_before(statement.kid)
-        if statement.actor_link != expected:
-            words = f"the signer's statement number {expected.seq} was due, not this one"
+        kid, link = statement.kid, statement.actor_link
+        seq, previous = self._actors.get(kid) or self._actor_before(kid)
+        if link.seq != seq or link.previous != previous:
+            words = f"the signer's statement number {seq} was due, not this one"
             self._findings.add(index, FindingCode.ACTOR_LINK, words)
-        self._actors[statement.kid] = statement.actor_link.next(statement.leaf_hash)
+        self._actors[kid] = link.seq + 1, statement.leaf_hash
 
     def _follow_pruned(self, row: StatementRow) -> None:
         """Take a row at its word: its number in the signer's chain has to be the next."""
@@ -231,27 +248,27 @@ class ChainAudit:
         )
         if kid is None:
             words = "a pruned entry of a key that no entry before added"
-            self._findings.add(row.index, FindingCode.KEY_RANGE, words)
+            self._findings.add(row.idx, FindingCode.KEY_RANGE, words)
             return
-        expected = self._actors.get(kid) or self._actor_before(kid)
-        if row.actor_seq != expected.seq:
-            words = f"the signer's statement number {expected.seq} was due, not this one"
-            self._findings.add(row.index, FindingCode.ACTOR_LINK, words)
-        self._actors[kid] = Link(row.actor_seq + 1, row.leaf_hash)
+        seq, _ = self._actors.get(kid) or self._actor_before(kid)
+        if row.actor_seq != seq:
+            words = f"the signer's statement number {seq} was due, not this one"
+            self._findings.add(row.idx, FindingCode.ACTOR_LINK, words)
+        self._actors[kid] = row.actor_seq + 1, row.leaf_hash
         if row.event == schema.EVENT_NUMBERS[Event.ERASED] and row.object_id is not None:
-            self.erased[row.index] = row.object_id
+            self.erased[row.idx] = row.object_id
         if row.event in _ABOUT_KEYS:
             words = "a statement about keys was pruned: those are kept"
-            self._findings.add(row.index, FindingCode.KEYS, words)
+            self._findings.add(row.idx, FindingCode.KEYS, words)
 
-    def _actor_before(self, kid: bytes) -> Link:
+    def _actor_before(self, kid: bytes) -> _Place:
         """Return the link a signer's first statement from the start on must have."""
         record = self._keyring.records.get(kid)
         if not self._start or record is None:
-            return FIRST
+            return _FIRST
         asked = _LAST_OF_ACTOR.where(_S.actor == record.number, _S.idx < self._start)
         row = self._connection.execute(asked).one_or_none()
-        return FIRST if row is None else Link(row.actor_seq + 1, row.leaf_hash)
+        return _FIRST if row is None else (row.actor_seq + 1, row.leaf_hash)
 
     def _check_object_link(
         self,
@@ -274,24 +291,17 @@ class ChainAudit:
     def _check_index(self, row: StatementRow, statement: UnverifiedStatement) -> None:
         record = self._keyring.records.get(statement.kid)
         link = statement.object_link
-        indexed = (
-            row.leaf_hash,
-            row.actor_seq,
-            row.object_id,
-            row.object_seq,
-            row.event,
-            row.claimed_at,
-        )
         said = (
             statement.leaf_hash,
+            row.actor if record is None else record.number,
             statement.actor_link.seq,
             statement.object_id,
             None if link is None else link.seq,
-            schema.EVENT_NUMBERS[statement.event],
-            to_milliseconds(statement.claimed_at),
+            _EVENT_NUMBERS[statement.event],
+            statement.claimed_milliseconds,
         )
-        if indexed != said or (record is not None and record.number != row.actor):
+        if row[2:] != said:
             words = (
                 "the query index differs from the statement: hash, signer, object, event or time"
             )
-            self._findings.add(row.index, FindingCode.INDEX, words)
+            self._findings.add(row.idx, FindingCode.INDEX, words)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from ledger.auditing.findings import FindingCode, Findings
 from ledger.checkpoints.trusted_logs import TrustedLogs, open_checkpoint
 from ledger.errors import LedgerError
 from ledger.links import HASH_SIZE
 from ledger.storage import schema, store
+from ledger.storage.prepared import PreparedQuestion
 from ledger.tree.tiles import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, TreeBuilder, tiles_of
 
-_C = schema.checkpoint.c
+_C, _T = schema.checkpoint.c, schema.tile.c
+_CHECKPOINT_AFTER = PreparedQuestion(
+    select(_C.size, _C.note).where(_C.size > bindparam("after")).order_by(_C.size).limit(1)
+)
+_TILE = PreparedQuestion(
+    select(_T.hashes).where(_T.level == bindparam("level"), _T.number == bindparam("number"))
+)
 
 
 class TreeAudit:
@@ -103,22 +110,18 @@ class TreeAudit:
         self._covered = size
 
     def _checkpoint_after(self, size: int) -> tuple[int, bytes] | None:
-        asked = select(_C.size, _C.note).where(_C.size > size).order_by(_C.size).limit(1)
-        row = self._connection.execute(asked).one_or_none()
-        return None if row is None else (row[0], row[1])
+        row = _CHECKPOINT_AFTER.first(self._connection, {"after": size})
+        return None if row is None else (row[0], schema.require_bytes(row[1]))
 
     def _compare(self, address: tuple[int, int], hashes: bytes) -> None:
         level, number = address
         if level == 0 and number < self._pruned:
             return
-        stored = self._connection.execute(
-            select(schema.tile.c.hashes).where(
-                schema.tile.c.level == level, schema.tile.c.number == number
-            )
-        ).scalar()
+        row = _TILE.first(self._connection, {"level": level, "number": number})
+        stored = None if row is None or row[0] is None else schema.require_bytes(row[0])
         if stored == hashes:
             return
-        if not isinstance(stored, bytes):
+        if stored is None:
             self._add(None, FindingCode.TILE, f"tile {number} of level {level} is missing")
             return
         place = next(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import BLOB, Connection, bindparam, select, type_coerce
+from sqlalchemy import Connection, bindparam, select
 
 from ledger.auditing.findings import AuditReport, Finding, FindingCode, Findings
 from ledger.checkpoints.trusted_logs import TrustedLogs, open_checkpoint
@@ -23,16 +23,25 @@ from ledger.errors import StoreError, UsageError
 from ledger.links import HASH_SIZE
 from ledger.storage import schema, store
 from ledger.storage.database import open_database
+from ledger.storage.prepared import PreparedQuestion
 from ledger.tree.tiles import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, TileReader, perfect_root, root_at
 
 PART = TILE_WIDTH**2  # entries under one tile of level 1
 
 _S, _T = schema.statement.c, schema.tile.c
-# the plain type: hashing refuses text by itself, and asking each value costs as much as its hash
-_STATEMENTS = (
-    select(type_coerce(_S.encoded, BLOB), _S.leaf_hash)
+# hashing refuses text by itself, and asking each value for its type costs as much as its hash
+_STATEMENTS = PreparedQuestion(
+    select(_S.encoded)
     .where(_S.idx >= bindparam("start"), _S.idx < bindparam("stop"))
     .order_by(_S.idx)
+)
+_WITH_LEAVES = PreparedQuestion(
+    select(_S.encoded, _S.leaf_hash)
+    .where(_S.idx >= bindparam("start"), _S.idx < bindparam("stop"))
+    .order_by(_S.idx)
+)
+_TILE = PreparedQuestion(
+    select(_T.hashes).where(_T.level == bindparam("level"), _T.number == bindparam("number"))
 )
 
 
@@ -149,18 +158,19 @@ def _rehash(connection: Connection, part: _Part) -> _Answer:
     unread = 0
     for first in range(part.start, part.stop, TILE_WIDTH):
         last = min(first + TILE_WIDTH, part.stop)
-        rows = connection.execute(_STATEMENTS, {"start": first, "stop": last}).all()
+        pruned = first < part.minimum
+        question = _WITH_LEAVES if pruned else _STATEMENTS
+        rows = question.all(connection, {"start": first, "stop": last})
         if len(rows) != last - first:
             words = f"of the statements {first} to {last - 1} only {len(rows)} are there"
             findings.add(first, FindingCode.STATEMENT_MISSING, words)
             return _Answer(findings.all(), unread)
-        pruned = first < part.minimum
         try:
             if pruned:
                 unread += sum(not encoded for encoded, _ in rows)
                 hashes = b"".join([_hash(encoded) if encoded else leaf for encoded, leaf in rows])
             else:
-                hashes = b"".join([_hash(encoded) for encoded, _ in rows])
+                hashes = b"".join([sha256(b"\x00" + encoded).digest() for (encoded,) in rows])
         except TypeError:
             words = "a statement that is text or a number: audit the log"
             findings.add(first, FindingCode.DATABASE, words)
@@ -195,12 +205,11 @@ def _compare_above(size: int, read: TileReader, findings: Findings) -> None:
 def _compare(
     connection: Connection, level: int, number: int, hashes: bytes, findings: Findings
 ) -> None:
-    stored = connection.execute(
-        _TILE, {"of_level": level, "of_number": number}
-    ).scalar_one_or_none()
+    row = _TILE.first(connection, {"level": level, "number": number})
+    stored = None if row is None or row[0] is None else schema.require_bytes(row[0])
     if stored == hashes:
         return
-    if not isinstance(stored, bytes):
+    if stored is None:
         words = f"tile {number} of level {level} is missing"
         findings.add(None, FindingCode.TILE, words)
         return
@@ -215,11 +224,6 @@ def _compare(
     entry = number * TILE_WIDTH + place // HASH_SIZE
     words = f"hash {entry} of level {level} is not the one of the statements"
     findings.add(entry if level == 0 else None, FindingCode.TILE, words)
-
-
-_TILE = select(_T.hashes).where(
-    _T.level == bindparam("of_level"), _T.number == bindparam("of_number")
-)
 
 
 def _covered(

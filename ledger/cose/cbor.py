@@ -7,6 +7,8 @@ so that the two orders in use for deterministic maps (by length first, by bytes)
 
 from __future__ import annotations
 
+import re
+
 import cbor2
 
 from ledger.errors import MalformedError, UsageError
@@ -32,6 +34,13 @@ def _steps() -> bytes:
 
 _STEPS = _steps()
 
+# A map without depth, of the items that most events are made of: no more than the decoder may see.
+_FLAT = re.compile(
+    rb"[\xa0-\xb7](?:[\x00-\x17](?:\x58\x20.{32}|[\x00-\x17\xf4-\xf6]|\x18.|\x19..|\x1a.{4}"
+    rb"|\x1b.{8}|\x4c.{12}|\x50.{16}|\x58\x41.{65}|\x58\x42.{66}))*",
+    re.DOTALL,
+)
+
 
 def encode_cbor(value: object) -> bytes:
     """Return the one encoding of ``value``; UsageError for what the profile does not hold."""
@@ -50,10 +59,17 @@ def decode_cbor(data: bytes, *, max_size: int, max_depth: int = MAX_DEPTH) -> ob
     """
     if len(data) > max_size:
         raise MalformedError(f"{len(data)} bytes of CBOR where {max_size} are allowed")
+    if max_depth and _FLAT.fullmatch(data):
+        try:
+            flat: object = cbor2.loads(data)
+        except cbor2.CBORDecodeError:
+            flat = None
+        if _is_plain(flat) and cbor2.dumps(flat) == data:
+            return flat
     _check_shape(data, max_depth)
     try:
         value: object = cbor2.loads(data, max_depth=max_depth + 1, allow_duplicate_keys=False)
-        again = cbor2.dumps(value, canonical=True)
+        again = cbor2.dumps(value, canonical=not _is_plain(value))
     except (cbor2.CBORDecodeError, cbor2.CBOREncodeError, UnicodeError) as error:
         raise MalformedError(f"not CBOR: {error}") from error
     if again != data:
@@ -78,6 +94,28 @@ def decode_cose_cbor(data: bytes, *, max_size: int, max_depth: int = MAX_DEPTH) 
     if again != data:
         raise MalformedError("CBOR that is not in its shortest encoding")
     return value
+
+
+def _is_plain(value: object) -> bool:
+    """Whether the encoding of ``value`` as it stands is the deterministic one: a quicker answer.
+
+    So it is without floats, if the keys of each map are integers in their order.
+    """
+    kind = type(value)
+    if kind is dict:
+        assert isinstance(value, dict)
+        last = -1
+        for key, each in value.items():
+            if type(key) is not int or key <= last:
+                return False
+            last = key
+            if type(each) is not bytes and not _is_plain(each):
+                return False
+        return True
+    if kind is list:
+        assert isinstance(value, list)
+        return all(map(_is_plain, value))
+    return kind is not float
 
 
 def _check_shape(data: bytes, max_depth: int, keys: tuple[int, ...] = _OUR_KEYS) -> None:
@@ -123,6 +161,11 @@ def _skip(data: bytes, at: int, depth: int, keys: tuple[int, ...]) -> int:
         if data[at] >> 5 not in allowed:
             raise MalformedError("a CBOR map with keys of two kinds")
         for _ in range(2):
-            step = _STEPS[data[at]]
-            at = at + step if step else _skip(data, at, depth - 1, keys)
+            first = data[at]
+            if step := _STEPS[first]:
+                at += step
+            elif first == 0x58:  # bytes behind a length of one byte, such as a hash
+                at += 2 + data[at + 1]
+            else:
+                at = _skip(data, at, depth - 1, keys)
     return at

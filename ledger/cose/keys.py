@@ -7,22 +7,17 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    decode_dss_signature,
-    encode_dss_signature,
-)
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from ledger.cose.signatures import ECDSA, SIGNATURE_SIZE, PublicKey, is_signed
 from ledger.errors import MalformedError, SignatureError, UsageError
 
-SIGNATURE_SIZE = 64
 MAX_SPKI_SIZE = 256
 
-_PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
 _PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
-_ECDSA = ec.ECDSA(hashes.SHA256())
 
 
 class Algorithm(IntEnum):
@@ -58,7 +53,7 @@ class VerificationKey:
     spki: bytes
     kid: bytes
     algorithm: Algorithm
-    _key: _PublicKey = field(repr=False, compare=False)
+    _key: PublicKey = field(repr=False, compare=False)
 
     @classmethod
     def from_spki(cls, der: bytes) -> VerificationKey:
@@ -70,7 +65,7 @@ class VerificationKey:
         except (ValueError, UnsupportedAlgorithm) as error:
             raise MalformedError(f"not a public key we know: {error}") from error
         algorithm = _algorithm(key)
-        assert isinstance(key, _PublicKey)
+        assert isinstance(key, PublicKey)
         if _spki(key) != der:
             raise MalformedError("a public key that is not in its canonical DER encoding")
         return cls(der, hashlib.sha256(der).digest(), algorithm, key)
@@ -79,13 +74,12 @@ class VerificationKey:
         """Return only if ``signature`` (64 bytes) is by this key over ``message``."""
         if len(signature) != SIGNATURE_SIZE:
             raise SignatureError(f"a signature of {len(signature)} bytes, not {SIGNATURE_SIZE}")
-        try:
-            if isinstance(self._key, ed25519.Ed25519PublicKey):
-                self._key.verify(signature, message)
-            else:
-                self._key.verify(_der_from_raw(signature), message, _ECDSA)
-        except InvalidSignature as error:
-            raise SignatureError("the signature does not verify") from error
+        if not is_signed(self._key, signature, message):
+            raise SignatureError("the signature does not verify")
+
+    def is_by(self, signature: bytes, message: bytes) -> bool:
+        """Whether ``signature`` is by this key over ``message``; for whoever asks for many."""
+        return is_signed(self._key, signature, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +106,8 @@ class PrivateKeySigner:
         """Return the 64-byte signature over ``message``."""
         if isinstance(self._key, ed25519.Ed25519PrivateKey):
             return self._key.sign(message)
-        r, s = decode_dss_signature(self._key.sign(message, _ECDSA))
+        r, s = decode_dss_signature(self._key.sign(message, ECDSA))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-
-
-def _der_from_raw(signature: bytes) -> bytes:
-    """RFC 9053, section 2.1 carries r and s as two 32-byte numbers; OpenSSL wants DER."""
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-    return encode_dss_signature(r, s)
 
 
 def _algorithm(key: object) -> Algorithm:
@@ -130,7 +118,7 @@ def _algorithm(key: object) -> Algorithm:
     raise MalformedError("the key is neither Ed25519 nor P-256")
 
 
-def _spki(key: _PublicKey) -> bytes:
+def _spki(key: PublicKey) -> bytes:
     return key.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )

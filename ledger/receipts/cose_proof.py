@@ -16,8 +16,9 @@ from ledger.checkpoints.log_keys import LogKeys
 from ledger.checkpoints.note_keys import KeyType
 from ledger.checkpoints.trusted_logs import TrustedLogs
 from ledger.cose.cbor import decode_cose_cbor, encode_cbor
-from ledger.cose.keys import SIGNATURE_SIZE, Algorithm, VerificationKey
+from ledger.cose.keys import Algorithm, VerificationKey
 from ledger.cose.sign1 import to_be_signed
+from ledger.cose.signatures import SIGNATURE_SIZE
 from ledger.errors import MalformedError, ProofError, UnknownLogError
 from ledger.links import HASH_SIZE
 from ledger.receipts.receipt import MAX_PATH

@@ -6,8 +6,9 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 
 from ledger.cose.cbor import decode_cbor, encode_cbor
-from ledger.cose.keys import SIGNATURE_SIZE, Algorithm, Signer, VerificationKey
+from ledger.cose.keys import Algorithm, Signer, VerificationKey
 from ledger.cose.sign1 import encode_sign1, parse_sign1, to_be_signed
+from ledger.cose.signatures import SIGNATURE_SIZE
 from ledger.errors import MalformedError, SignatureError, UsageError
 from ledger.links import HASH_SIZE
 

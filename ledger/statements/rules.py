@@ -19,6 +19,7 @@ from ledger.statements.statement import (
 )
 
 _Any = UnverifiedStatement | Statement
+_SEALED, _ERASED = Event.SEALED, Event.ERASED  # the name of a member is slow to find
 
 
 def check_signature(statement: UnverifiedStatement, signer: KeyRecord) -> Statement:
@@ -43,15 +44,15 @@ def check_role(statement: _Any, role: Role) -> None:
 
 def check_subject(statement: _Any) -> None:
     """Return only if the event concerns an object where it must, and the log where it must."""
-    has_object = statement.object_id is not None
-    if statement.event in ABOUT_AN_OBJECT and not has_object:
-        raise RefusedError(f"{statement.event} is about an object, and names none")
-    if statement.event in ABOUT_THE_LOG and has_object:
-        raise RefusedError(f"{statement.event} is about the log, not about an object")
-    link = statement.object_link
-    if statement.event is Event.SEALED and link is not None and link != FIRST:
+    event, link = statement.event, statement.object_link
+    if statement.object_id is None:
+        if event in ABOUT_AN_OBJECT:
+            raise RefusedError(f"{event} is about an object, and names none")
+    elif event in ABOUT_THE_LOG:
+        raise RefusedError(f"{event} is about the log, not about an object")
+    if event is _SEALED and link is not None and link.seq:
         raise RefusedError("a seal is the first statement in the life of an object")
-    if statement.event is Event.ERASED and link == FIRST:
+    if event is _ERASED and link is not None and not link.seq:
         raise RefusedError("the object to be erased is not in the log")
 
 
@@ -68,6 +69,8 @@ def check_links(statement: _Any, *, actor_next: Link, object_next: Link | None) 
 
 def follow_keys(statement: _Any, keyring: Keyring, *, index: int) -> Keyring:
     """Return the keys in force after the statement; RefusedError if it may not change them so."""
+    if statement.event not in ABOUT_THE_LOG:
+        return keyring
     try:
         if statement.event is Event.KEY_ADDED:
             return keyring.add(read_key_added(statement.body), index=index)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ledger.cose.cbor import MAX_DEPTH, decode_cbor, encode_cbor
-from ledger.cose.keys import SIGNATURE_SIZE, Algorithm, Signer, VerificationKey
+from ledger.cose.keys import Algorithm, Signer, VerificationKey
 from ledger.cose.sign1 import MAX_SIZE, encode_sign1, parse_sign1, to_be_signed
+from ledger.cose.signatures import SIGNATURE_SIZE
 from ledger.errors import MalformedError, SignatureError, UsageError
-from ledger.instants import from_milliseconds, to_milliseconds
-from ledger.links import Head, Link
+from ledger.instants import from_milliseconds, require_milliseconds, to_milliseconds
+from ledger.links import FIRST, Head, Link
 from ledger.roles import Event
 from ledger.statements.statement_header import protected_header, read_header
 from ledger.statements.statement_pattern import Parts, match_statement
@@ -21,10 +22,14 @@ from ledger.tree.merkle import hash_leaf
 VERSION = 1
 OBJECT_ID_SIZE = 12
 
+_INT = frozenset({int})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Content:
-    encoded: bytes = field(repr=False)
+
+# Tuples, of which an audit makes one for each entry: a frozen dataclass takes ten times as long.
+class UnverifiedStatement(NamedTuple):
+    """What the bytes say, whoever wrote them."""
+
+    encoded: bytes
     leaf_hash: bytes
     algorithm: Algorithm
     kid: bytes
@@ -32,22 +37,47 @@ class _Content:
     object_id: bytes | None
     object_link: Link | None
     actor_link: Link
-    claimed_at: datetime
+    claimed_milliseconds: int  # since 1970
+    head_seen: Head | None
+    body: Mapping[int, object]
+    signature: bytes
+    signed: bytes
+
+    @property
+    def claimed_at(self) -> datetime:
+        """When it was made, as its signer says."""
+        return from_milliseconds(self.claimed_milliseconds)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.event}, {self.leaf_hash.hex()})"
+
+
+class Statement(NamedTuple):
+    """What the holder of ``kid`` said; ``verify_statement`` and ``Verifiers`` build one."""
+
+    encoded: bytes
+    leaf_hash: bytes
+    algorithm: Algorithm
+    kid: bytes
+    event: Event
+    object_id: bytes | None
+    object_link: Link | None
+    actor_link: Link
+    claimed_milliseconds: int  # since 1970
     head_seen: Head | None
     body: Mapping[int, object]
 
+    @property
+    def claimed_at(self) -> datetime:
+        """When it was made, as its signer says."""
+        return from_milliseconds(self.claimed_milliseconds)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnverifiedStatement(_Content):
-    """What the bytes say, whoever wrote them."""
-
-    signature: bytes = field(repr=False)
-    signed: bytes = field(repr=False)
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.event}, {self.leaf_hash.hex()})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement(_Content):
-    """What the holder of ``kid`` said; ``verify_statement`` and ``Verifiers`` build one."""
+_FIELDS = len(Statement._fields)
+assert UnverifiedStatement._fields[:_FIELDS] == Statement._fields
 
 
 def parse_statement(encoded: bytes) -> UnverifiedStatement:
@@ -60,22 +90,24 @@ def parse_statement(encoded: bytes) -> UnverifiedStatement:
 
 
 def _from_parts(encoded: bytes, parts: Parts) -> UnverifiedStatement:
-    link, head = parts.object_link, parts.head_seen
+    (
+        algorithm, kid, event, object_id, link, actor_link, claimed, head, body, signature, signed,
+    ) = parts  # fmt: skip
     try:
         return UnverifiedStatement(
-            encoded=encoded,
-            leaf_hash=hash_leaf(encoded),
-            algorithm=parts.algorithm,
-            kid=parts.kid,
-            event=parts.event,
-            object_id=parts.object_id,
-            object_link=None if link is None else Link(*link),
-            actor_link=Link(*parts.actor_link),
-            claimed_at=from_milliseconds(parts.claimed),
-            head_seen=None if head is None else Head(*head),
-            body=_read_body(decode_cbor(parts.body, max_size=MAX_SIZE, max_depth=MAX_DEPTH - 1)),
-            signature=parts.signature,
-            signed=parts.signed,
+            encoded,
+            hash_leaf(encoded),
+            algorithm,
+            kid,
+            event,
+            object_id,
+            None if link is None else _link(*link),
+            _link(*actor_link),
+            require_milliseconds(claimed),
+            None if head is None else Head(*head),
+            _read_body(decode_cbor(body, max_size=MAX_SIZE, max_depth=MAX_DEPTH - 1)),
+            signature,
+            signed,
         )
     except UsageError as error:
         raise MalformedError(str(error)) from error
@@ -119,7 +151,7 @@ def parse_step_by_step(encoded: bytes) -> UnverifiedStatement:
         object_id=object_id,
         object_link=None if object_link is None else _read_link(object_link),
         actor_link=_read_link(actor_link),
-        claimed_at=from_milliseconds(claimed),
+        claimed_milliseconds=require_milliseconds(claimed),
         head_seen=None if head_seen is None else _read_head(head_seen),
         body=_read_body(body),
         signature=envelope.signature,
@@ -142,19 +174,7 @@ def require_signed_by(statement: UnverifiedStatement, key: VerificationKey) -> N
 
 def as_verified(statement: UnverifiedStatement) -> Statement:
     """Return the statement as verified: for those alone who know that its key made it."""
-    return Statement(
-        encoded=statement.encoded,
-        leaf_hash=statement.leaf_hash,
-        algorithm=statement.algorithm,
-        kid=statement.kid,
-        event=statement.event,
-        object_id=statement.object_id,
-        object_link=statement.object_link,
-        actor_link=statement.actor_link,
-        claimed_at=statement.claimed_at,
-        head_seen=statement.head_seen,
-        body=statement.body,
-    )
+    return Statement._make(statement[:_FIELDS])
 
 
 def sign_statement(
@@ -192,9 +212,13 @@ def sign_statement(
 
 
 def _read_body(value: object) -> Mapping[int, object]:
-    if not isinstance(value, dict) or any(type(key) is not int for key in value):
+    if not isinstance(value, dict) or not _INT.issuperset(map(type, value)):
         raise MalformedError("the body of an event is a map with unsigned integers for keys")
     return MappingProxyType(value)
+
+
+def _link(seq: int, previous: bytes | None) -> Link:
+    return FIRST if seq == 0 and previous is None else Link(seq, previous)
 
 
 def _read_event(name: str) -> Event:

@@ -8,11 +8,12 @@ to refuse, with its reason.
 from __future__ import annotations
 
 import re
+from binascii import hexlify
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from ledger.cose.cbor import encode_cbor
-from ledger.cose.keys import SIGNATURE_SIZE, Algorithm
+from ledger.cose.keys import Algorithm
+from ledger.cose.signatures import SIGNATURE_SIZE
 from ledger.links import HASH_SIZE
 from ledger.roles import Event
 from ledger.statements import statement_header as header
@@ -45,42 +46,45 @@ _PATTERN = re.compile(
     rb"\x05" + _LINK
     + rb"\x06" + _NUMBER
     + rb"\x07(?:\xf6|\x82" + _NUMBER + _HASH + rb")"
-    rb"\x08(.*)))"
-    rb"\x58\x40(.{64})",
+    rb"\x08(.*)))",
     re.DOTALL,
 )  # fmt: skip
+_BEFORE_SIGNATURE = b"\x58\x40"
 assert (SIGNATURE_SIZE, HASH_SIZE) == (64, 32)  # as the pattern spells them
 
 
-class Parts(NamedTuple):
-    """What stands where; links and head as number and hash, the body still encoded."""
-
-    algorithm: Algorithm
-    kid: bytes
-    event: Event
-    object_id: bytes | None
-    object_link: tuple[int, bytes | None] | None
-    actor_link: tuple[int, bytes | None]
-    claimed: int
-    head_seen: tuple[int, bytes] | None
-    body: bytes
-    signature: bytes
-    signed: bytes
+# What stands where: algorithm, kid, event, object id, object link and actor link as number and
+# hash, claimed time, head seen as size and root, body still encoded, signature, what is signed.
+Parts = tuple[
+    Algorithm,
+    bytes,
+    Event,
+    bytes | None,
+    tuple[int, bytes | None] | None,
+    tuple[int, bytes | None],
+    int,
+    tuple[int, bytes] | None,
+    bytes,
+    bytes,
+    bytes,
+]
 
 
 def match_statement(encoded: bytes) -> Parts | None:
     """Return the parts of a statement whose body may still be anything; None for other bytes."""
-    match = _PATTERN.fullmatch(encoded)
-    if match is None:
+    end = len(encoded) - len(_BEFORE_SIGNATURE) - SIGNATURE_SIZE
+    # the end is cut off first: a pattern would look for it behind a body of any length
+    match = _PATTERN.fullmatch(encoded, 0, end) if end > 0 else None
+    if match is None or not encoded.startswith(_BEFORE_SIGNATURE, end):
         return None
     (
         protected_item, protected_size, protected, algorithm, kid, issuer, subject,
         payload_item, short, long, payload, event, object_id, object_seq, object_before,
-        actor_seq, actor_before, claimed, seen_size, seen_root, body, signature,
+        actor_seq, actor_before, claimed, seen_size, seen_root, body,
     ) = match.groups()  # fmt: skip
-    if protected_size[0] != len(protected) or issuer != kid.hex().encode():
+    if protected_size[0] != len(protected) or issuer != hexlify(kid):
         return None
-    if subject != (None if object_id is None else object_id.hex().encode()):
+    if subject != (None if object_id is None else hexlify(object_id)):
         return None
     size = len(payload)
     if size > 0xFF:
@@ -90,7 +94,7 @@ def match_statement(encoded: bytes) -> Parts | None:
         return None
     # a text, the empty external data, and the two strings as they stand (RFC 9052, section 4.4)
     signed = b"\x84\x6aSignature1" + protected_item + b"\x40" + payload_item
-    return Parts(
+    return (
         _ALGORITHMS[algorithm],
         kid,
         _EVENTS[event],
@@ -100,7 +104,7 @@ def match_statement(encoded: bytes) -> Parts | None:
         _number(claimed),
         None if seen_size is None else (_number(seen_size), seen_root),
         body,
-        signature,
+        encoded[-SIGNATURE_SIZE:],
         signed,
     )
 

@@ -6,8 +6,8 @@ bytes, which every driver takes as they are; so are results, whose types the cal
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,17 +62,28 @@ class PreparedWrite(_Prepared):
 
 
 class PreparedQuestion(_Prepared):
-    """A SELECT with named parameters, of which one row is wanted."""
+    """A SELECT with named parameters."""
 
     def first(self, connection: Connection, values: Values) -> tuple[Any, ...] | None:
         """Return the first row, if there is one; SQLAlchemy's error for what the driver raises."""
+        with self._asked(connection, values) as cursor:
+            row: tuple[Any, ...] | None = cursor.fetchone()
+        return row
+
+    def all(self, connection: Connection, values: Values) -> list[tuple[Any, ...]]:
+        """Return all rows; SQLAlchemy's error for what the driver raises."""
+        with self._asked(connection, values) as cursor:
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+    @contextmanager
+    def _asked(self, connection: Connection, values: Values) -> Iterator[Any]:
         dialect = connection.dialect
         compiled = self._for(dialect)
         assert dialect.dbapi is not None
         try:
             with closing(connection.connection.cursor()) as cursor:
                 cursor.execute(compiled.text, compiled.spread(values))
-                row: tuple[Any, ...] | None = cursor.fetchone()
+                yield cursor
         except dialect.dbapi.Error as error:
             raise DBAPIError(compiled.text, None, error) from error
-        return row

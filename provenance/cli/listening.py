@@ -27,6 +27,9 @@ def listening(listen: str) -> Iterator[tuple[socket.socket, str]]:
             )
         ) from error
     with listener:
+        # inherited by each connection: else the body of an answer, which is a second segment, waits
+        # for the client to acknowledge the first (RFC 896, RFC 1122 section 4.2.3.2): 40 ms
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener, f"http://{listen.rpartition(':')[0]}:{listener.getsockname()[1]}"
 
 

@@ -156,3 +156,24 @@ def test_integer_keys_are_in_the_order_of_their_bytes() -> None:
         encode_cbor({100: 0, 9: 0, 70_000: 0, 24: 0}).hex()
         == "a40900181800186400" + "1a00011170" + "00"
     )
+
+
+_INTEGERS = ["00", "17", "1817", "1818", "1900ff", "1a00010000", "1b" + 8 * "00"]
+_STRINGS = ["40", "50" + 16 * "ab", "580100", "5820" + 32 * "ab", "5841" + 65 * "ab"]
+_OTHERS = ["f5", "f6", "80", "a0", "c000", "f90000"]
+ITEMS = [bytes.fromhex(each) for each in _INTEGERS + _STRINGS + _OTHERS]
+PAIRS = st.tuples(st.sampled_from([b"\x00", b"\x01", b"\x02", b"\x17"]), st.sampled_from(ITEMS))
+
+
+@given(st.lists(PAIRS, max_size=4), st.sampled_from([0, 0, 0, 1, -1]))
+def test_flat_maps_are_taken_as_all_others_are(pairs: list[tuple[bytes, bytes]], off: int) -> None:
+    count = max(0, len(pairs) + off)
+    data = bytes([0xA0 + count]) + b"".join(key + item for key, item in pairs)
+    try:
+        inside = decode_cbor(b"\x81" + data, max_size=512)  # not flat: by the general way
+    except MalformedError:
+        with pytest.raises(MalformedError):
+            decode_cbor(data, max_size=512)
+    else:
+        assert [decode_cbor(data, max_size=512)] == inside
+        assert cbor2.dumps(inside, canonical=True) == b"\x81" + data

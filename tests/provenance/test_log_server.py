@@ -115,6 +115,18 @@ def server(here: Site, log_server: Callable[[Path], Any]) -> Any:
     return log_server(here.folder)
 
 
+def test_two_processes_check_the_signatures(here: Site, log_server: Callable[..., Any]) -> None:
+    server = log_server(here.folder, "127.0.0.1:0", "--jobs", "2")
+    made = seals(signer_of(here, Role.DEVICE), 40)
+    forged = [*made[:30], made[30][:-1] + bytes([made[30][-1] ^ 1]), *made[31:]]
+    assert refused(server, framed(forged), "/submissions") == (403, "refused")
+    status, fields = post(server, framed(made), "/submissions")
+    assert (status, [each["index"] for each in fields["entries"]]) == (200, list(range(5, 45)))
+    assert server.stop() == 0
+    with here.records().log as log:
+        assert log.audit(jobs=2).ok
+
+
 def test_one_statement_and_a_batch(here: Site, server: Any) -> None:
     device = signer_of(here, Role.DEVICE)
     made = seals(device, 7)
