@@ -48,8 +48,8 @@ class Crowd:
         return [f"{self.name} {number}" for number in range(self.writers)]
 
 
-WRITERS = Crowd("writer", 32, 4, 1, 1_000)
-GATEWAYS = Crowd("gateway", 8, 2, 64, 100)
+WRITERS = Crowd("writer", 32, 4, 1, 400)
+GATEWAYS = Crowd("gateway", 8, 2, 64, 60)
 
 
 @contextmanager
