@@ -151,7 +151,8 @@ def many_writers(plan: Plan) -> list[Row]:
             ratio,
             "H",
             4,
-            f"p50 {p50:.0f} ms; audited after each turn: no gap, no fork",
+            f"p50 {p50:.0f} ms; {shared[-1].spent.of_v()}, the server's aside; "
+            "audited after each turn: no gap, no fork",
         ),
     ]
 
@@ -167,17 +168,21 @@ def gateways(plan: Plan) -> list[Row]:
 
         found = beside(plan.limits.v, turn, turns=plan.turns)
     p50 = 1e3 * median(each.p50 for each in answers)
-    words = f"V {found.limit:,.0f}/s; 8 in 2 processes, p50 {p50:.0f} ms; audited after each turn"
+    words = (
+        f"V {found.limit:,.0f}/s; {answers[-1].spent.of_v()}, the server's aside; "
+        f"8 in 2 processes, p50 {p50:.0f} ms; audited after each turn"
+    )
     what, rate = "gateways, 64 statements a request", f"{found.rate:,.0f} entries/s"
     return [Row(what, rate, found.ratio, "V", 0.5, words)]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a crowd has written: entries a second, and the median time of a request in seconds."""
+    """What a crowd has written: entries a second, median time of a request and processor time."""
 
     rate: float
     p50: float
+    spent: Processor
 
 
 def _together(url: str, crowd: Crowd) -> Answer:
@@ -200,12 +205,13 @@ def _together(url: str, crowd: Crowd) -> Answer:
     answers = [told.get(timeout=300) for _ in running]
     for process in running:
         process.join()
-    count = sum(number for number, _, _ in answers)
+    count = sum(number for number, *_ in answers)
     with opened(url, writable=False) as log:
         if log.size != before + count or not log.audit().ok:
             raise SystemExit("the log is not what was acknowledged")
     times = [each for *_, times in answers for each in times]
-    return Answer(count / max(seconds for _, seconds, _ in answers), quantile(times, 0.5))
+    spent = Processor(sum(spent for _, _, spent, _ in answers), count)
+    return Answer(count / max(seconds for _, seconds, *_ in answers), quantile(times, 0.5), spent)
 
 
 def _register(
@@ -231,13 +237,14 @@ def _register(
         threads = [threading.Thread(target=write, args=(each,)) for each in ready]
         told.put("ready")
         go.wait()
-        start = time.perf_counter()
+        start, spent = time.perf_counter(), time.process_time()
         until = start + SECONDS
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        told.put((len(times) * crowd.batch, time.perf_counter() - start, times))
+        took, spent = time.perf_counter() - start, time.process_time() - spent
+        told.put((len(times) * crowd.batch, took, spent, times))
         sequencer.close()
 
 
