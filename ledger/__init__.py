@@ -4,6 +4,7 @@ Statements in, proofs out. Knows neither images nor DICOM, and reads no clock.
 """
 
 from ledger.alarms import Alarm, AlarmKind, Expectation, parse_expectations
+from ledger.arrival import Arrival
 from ledger.audit_state import AuditState, parse_audit_state
 from ledger.bracket import Bracket, TimeFinding
 from ledger.cbor import decode_cbor, encode_cbor
@@ -15,7 +16,6 @@ from ledger.cose_consistency import (
 )
 from ledger.cose_receipt import CoseInclusion, CoseReceipt, open_cose_receipt, parse_cose_receipt
 from ledger.cosigner import Cosigner, cosigned_by
-from ledger.draft import Arrival
 from ledger.entries import Entry, LoggedKey, Submission
 from ledger.errors import (
     BusyError,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from ledger import rules, schema, store
 from ledger.alarms import Alarm, AlarmKind, Expectation, Run, missing_numbers, presented
-from ledger.draft import Arrival
+from ledger.arrival import Arrival
 from ledger.errors import LedgerError, MalformedError, RefusedError, StoreError
 from ledger.instants import from_milliseconds, to_milliseconds
 from ledger.keyring import KeyRecord, Keyring

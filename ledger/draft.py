@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from ledger import persist, rules, schema, store
 from ledger.annexes import KEY_SIZE, NONCE_SIZE, SealedAnnex, seal_annex, unwrap_key
+from ledger.arrival import Arrival
 from ledger.entries import Entry, Submission
 from ledger.errors import ConflictError, RefusedError, StoreError, UsageError
 from ledger.instants import to_milliseconds
@@ -44,19 +45,6 @@ def load_tail(connection: Connection, remembered: Tail | None) -> Tail:
     if remembered is not None and remembered.head.key_events == head.key_events:
         return Tail(head, tree, remembered.keyring)
     return Tail(head, tree, store.read_keyring(connection))
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A submission that was parsed and, if its key was known already, verified.
-
-    A key id is the hash of its key, so what was verified stays so; whether the key is in force
-    is for the append to judge.
-    """
-
-    submission: Submission
-    parsed: UnverifiedStatement
-    verified: Statement | None
 
 
 def receive(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ledger.draft import Arrival
+from ledger.arrival import Arrival
 from ledger.entries import Submission
 from ledger.errors import MalformedError, NotFoundError, RefusedError, SignatureError
 from ledger.keys import VerificationKey

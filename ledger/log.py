@@ -17,8 +17,9 @@ from sqlalchemy import Connection
 from ledger import persist, rules, schema, store
 from ledger.alarm_store import note_refused
 from ledger.annexes import check_site_key
+from ledger.arrival import Arrival
 from ledger.database import Database, create_database, open_database, transact
-from ledger.draft import Arrival, Draft, Tail, load_tail, receive
+from ledger.draft import Draft, Tail, load_tail, receive
 from ledger.entries import Entry, Submission
 from ledger.errors import (
     BusyError,

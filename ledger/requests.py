@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Condition
 
-from ledger.draft import Arrival
+from ledger.arrival import Arrival
 from ledger.entries import Entry
 from ledger.errors import BusyError, LedgerError, OverloadedError, StoreError
 from ledger.roles import Event

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from threading import Thread
 
-from ledger.draft import Arrival
+from ledger.arrival import Arrival
 from ledger.entries import Entry
 from ledger.errors import (
     ConflictError,

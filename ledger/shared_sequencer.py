@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock, Thread
 
-from ledger.draft import Arrival
+from ledger.arrival import Arrival
 from ledger.entries import Entry
 from ledger.errors import (
     BusyError,

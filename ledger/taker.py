@@ -11,7 +11,7 @@ from threading import Event, Thread
 
 from sqlalchemy import Connection
 
-from ledger.draft import Arrival
+from ledger.arrival import Arrival
 from ledger.entries import Entry, Submission
 from ledger.errors import (
     BusyError,
