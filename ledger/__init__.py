@@ -3,19 +3,23 @@
 Statements in, proofs out. Knows neither images nor DICOM, and reads no clock.
 """
 
-from ledger.alarms import Alarm, AlarmKind, Expectation, parse_expectations
-from ledger.arrival import Arrival
-from ledger.audit_state import AuditState, parse_audit_state
-from ledger.bracket import Bracket, TimeFinding
-from ledger.cbor import decode_cbor, encode_cbor
-from ledger.checkpoint import Checkpoint
-from ledger.cose_consistency import (
-    CoseConsistency,
-    open_cose_consistency,
-    parse_cose_consistency,
-)
-from ledger.cose_receipt import CoseInclusion, CoseReceipt, open_cose_receipt, parse_cose_receipt
-from ledger.cosigner import Cosigner, cosigned_by
+from ledger.appending.refill import Refilled, refill_log
+from ledger.auditing.audit_state import AuditState, parse_audit_state
+from ledger.auditing.findings import AuditReport, Finding, FindingCode
+from ledger.checkpoints.checkpoint import Checkpoint
+from ledger.checkpoints.cosigner import Cosigner, cosigned_by
+from ledger.checkpoints.key_sets import KeySet, key_lines, read_key_lines
+from ledger.checkpoints.log_keys import LogKeys
+from ledger.checkpoints.note import Note, VerifiedNote, parse_note, verify_note
+from ledger.checkpoints.note_keys import NoteKey
+from ledger.checkpoints.policy import Policy, parse_policy
+from ledger.checkpoints.trusted_logs import TrustedHead, TrustedLog, TrustedLogs, open_checkpoint
+from ledger.copies.monitor import Followed, KeptTimestamps, LogSource, Monitor
+from ledger.copies.pruning import Pruned, Pruning
+from ledger.copies.tile_folder import TileFolder
+from ledger.copies.tile_server import TileServer
+from ledger.cose.cbor import decode_cbor, encode_cbor
+from ledger.cose.keys import Algorithm, PrivateKeySigner, Signer, VerificationKey
 from ledger.entries import Entry, LoggedKey, Submission
 from ledger.errors import (
     BusyError,
@@ -40,39 +44,10 @@ from ledger.errors import (
     UsageError,
     WitnessError,
 )
-from ledger.findings import AuditReport, Finding, FindingCode
-from ledger.gate import Gate
-from ledger.key_events import (
-    KeyAdded,
-    KeyRevoked,
-    key_added_body,
-    key_revoked_body,
-    log_keys_body,
-    make_genesis,
-    read_key_added,
-    read_key_revoked,
-    read_log_keys,
-)
-from ledger.key_sets import KeySet, key_lines, read_key_lines
-from ledger.keys import Algorithm, PrivateKeySigner, Signer, VerificationKey
 from ledger.links import FIRST, Head, Link
 from ledger.log import Log, create_log, open_log
-from ledger.log_client import LogClient
-from ledger.log_keys import LogKeys
-from ledger.log_reader import LogReader
-from ledger.merkle import (
-    hash_leaf,
-    hash_node,
-    merkle_root,
-    verify_consistency,
-    verify_inclusion,
-)
-from ledger.monitor import Followed, KeptTimestamps, LogSource, Monitor
-from ledger.nonces import Nonces
-from ledger.note import Note, VerifiedNote, parse_note, verify_note
-from ledger.note_keys import NoteKey
-from ledger.outbox import Outbox, OutboxState, Waiting, create_outbox, open_outbox
-from ledger.outbox_sync import (
+from ledger.offline.outbox import Outbox, OutboxState, Waiting, create_outbox, open_outbox
+from ledger.offline.outbox_sync import (
     Disagreement,
     OutboxConflictError,
     Registrar,
@@ -80,14 +55,27 @@ from ledger.outbox_sync import (
     SyncStep,
     sync_outbox,
 )
-from ledger.policy import Policy, parse_policy
-from ledger.postgresql import database_url
-from ledger.pruning import Pruned, Pruning
-from ledger.publisher import Publishing
-from ledger.query import Query
-from ledger.read_request import ReadRequest, parse_read_request, sign_read_request
-from ledger.readers import Readers
-from ledger.reading import (
+from ledger.questions.alarms import Alarm, AlarmKind, Expectation, parse_expectations
+from ledger.questions.bracket import Bracket, TimeFinding
+from ledger.questions.query import Query
+from ledger.receipts.cose_consistency import (
+    CoseConsistency,
+    open_cose_consistency,
+    parse_cose_consistency,
+)
+from ledger.receipts.cose_receipt import (
+    CoseInclusion,
+    CoseReceipt,
+    open_cose_receipt,
+    parse_cose_receipt,
+)
+from ledger.receipts.receipt import Inclusion, Receipt, open_receipt, parse_receipt
+from ledger.remote.log_client import LogClient
+from ledger.remote.log_reader import LogReader
+from ledger.remote.nonces import Nonces
+from ledger.remote.read_request import ReadRequest, parse_read_request, sign_read_request
+from ledger.remote.readers import Readers
+from ledger.remote.reading import (
     HISTORY_PAGE,
     MAX_HISTORY,
     encode_history,
@@ -97,9 +85,7 @@ from ledger.reading import (
     parse_key,
     parse_objects,
 )
-from ledger.receipt import Inclusion, Receipt, open_receipt, parse_receipt
-from ledger.refill import Refilled, refill_log
-from ledger.registration import (
+from ledger.remote.registration import (
     Problem,
     Registered,
     TooLargeError,
@@ -112,19 +98,33 @@ from ledger.registration import (
     parse_submissions,
 )
 from ledger.roles import MAY_READ_ASIDE, MAY_SIGN, Event, Role
-from ledger.sequencer import Sequencer
-from ledger.shared_sequencer import SharedSequencer, open_sequencer
-from ledger.stamped import Stamped, TimestampSource, request_for
-from ledger.statement import (
+from ledger.sequencing.gate import Gate
+from ledger.sequencing.publisher import Publishing
+from ledger.sequencing.sequencer import Sequencer
+from ledger.sequencing.shared_sequencer import SharedSequencer, open_sequencer
+from ledger.statements.arrival import Arrival
+from ledger.statements.key_events import (
+    KeyAdded,
+    KeyRevoked,
+    key_added_body,
+    key_revoked_body,
+    log_keys_body,
+    make_genesis,
+    read_key_added,
+    read_key_revoked,
+    read_log_keys,
+)
+from ledger.statements.statement import (
     Statement,
     UnverifiedStatement,
     parse_statement,
     sign_statement,
     verify_statement,
 )
-from ledger.tile_folder import TileFolder
-from ledger.tile_server import TileServer
-from ledger.timestamp import (
+from ledger.statements.verifiers import Verifiers
+from ledger.storage.postgresql import database_url
+from ledger.timestamps.stamped import Stamped, TimestampSource, request_for
+from ledger.timestamps.timestamp import (
     JudgedToken,
     Timestamp,
     TimestampAnchors,
@@ -133,15 +133,20 @@ from ledger.timestamp import (
     stamped_message,
     verify_timestamp,
 )
-from ledger.timestamp_request import StampHash, TimestampRequest, parse_timestamp_request
-from ledger.timestamp_token import token_of
-from ledger.trusted_logs import TrustedHead, TrustedLog, TrustedLogs, open_checkpoint
-from ledger.tsa_client import ask_tsa
-from ledger.verifiers import Verifiers
-from ledger.witness import Witness, create_witness, open_witness, origin_hash
-from ledger.witness_request import AddCheckpoint, parse_add_checkpoint
-from ledger.witness_rules import Answer
-from ledger.witnesses import Witnesses
+from ledger.timestamps.timestamp_request import StampHash, TimestampRequest, parse_timestamp_request
+from ledger.timestamps.timestamp_token import token_of
+from ledger.timestamps.tsa_client import ask_tsa
+from ledger.tree.merkle import (
+    hash_leaf,
+    hash_node,
+    merkle_root,
+    verify_consistency,
+    verify_inclusion,
+)
+from ledger.witnessing.witness import Witness, create_witness, open_witness, origin_hash
+from ledger.witnessing.witness_request import AddCheckpoint, parse_add_checkpoint
+from ledger.witnessing.witness_rules import Answer
+from ledger.witnessing.witnesses import Witnesses
 
 __all__ = [
     "FIRST",

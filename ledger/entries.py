@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ledger.annexes import MAX_ANNEX
+from ledger.cose.keys import Algorithm
 from ledger.errors import UsageError
-from ledger.keys import Algorithm
 from ledger.roles import Role
 
 PSEUDONYM_SIZE = 32

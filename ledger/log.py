@@ -14,12 +14,15 @@ from types import TracebackType
 
 from sqlalchemy import Connection
 
-from ledger import persist, rules, schema, store
-from ledger.alarm_store import note_refused
 from ledger.annexes import check_site_key
-from ledger.arrival import Arrival
-from ledger.database import Database, create_database, open_database, transact
-from ledger.draft import Draft, Tail, load_tail, receive
+from ledger.appending.draft import Draft, Tail, load_tail, receive
+from ledger.appending.inbox import Inbox
+from ledger.checkpoints.key_sets import KeySuccession, key_lines
+from ledger.checkpoints.log_keys import LogKeys
+from ledger.checkpoints.note import parse_note
+from ledger.checkpoints.trusted_logs import TrustedHead, open_checkpoint
+from ledger.copies.export import export_tiles
+from ledger.copies.pruning import Pruned, Pruning, check_archive, drop, whole_bundles
 from ledger.entries import Entry, Submission
 from ledger.errors import (
     BusyError,
@@ -31,28 +34,26 @@ from ledger.errors import (
     UsageError,
     WitnessError,
 )
-from ledger.export import export_tiles
-from ledger.inbox import Inbox
 from ledger.instants import to_milliseconds
-from ledger.key_events import read_log_keys
-from ledger.key_sets import KeySuccession, key_lines
-from ledger.keyring import Keyring
-from ledger.log_keys import LogKeys
-from ledger.migration import bring_up_to_date
-from ledger.note import parse_note
-from ledger.pruning import Pruned, Pruning, check_archive, drop, whole_bundles
-from ledger.publication import Publication
+from ledger.questions.alarm_store import note_refused
 from ledger.roles import Event
-from ledger.stamped import find_asked, write_timestamp
-from ledger.statement import parse_statement
-from ledger.tiles import TreeBuilder, root_at
-from ledger.timestamp import Timestamp, TimestampAnchors, verify_timestamp
-from ledger.timestamp_request import TimestampRequest
-from ledger.timestamp_token import token_of
-from ledger.trusted_logs import TrustedHead, open_checkpoint
-from ledger.verifiers import Verifiers
+from ledger.statements import rules
+from ledger.statements.arrival import Arrival
+from ledger.statements.key_events import read_log_keys
+from ledger.statements.keyring import Keyring
+from ledger.statements.statement import parse_statement
+from ledger.statements.verifiers import Verifiers
+from ledger.storage import persist, schema, store
+from ledger.storage.database import Database, create_database, open_database, transact
+from ledger.storage.migration import bring_up_to_date
+from ledger.timestamps.stamped import find_asked, write_timestamp
+from ledger.timestamps.timestamp import Timestamp, TimestampAnchors, verify_timestamp
+from ledger.timestamps.timestamp_request import TimestampRequest
+from ledger.timestamps.timestamp_token import token_of
+from ledger.tree.tiles import TreeBuilder, root_at
 from ledger.view import LogView
-from ledger.witnesses import Witnesses
+from ledger.witnessing.publication import Publication
+from ledger.witnessing.witnesses import Witnesses
 
 CHECKPOINT_EVERY = 256  # entries an append may leave without a signed checkpoint
 SEARCHED = 64  # secrets that are searched for after an erasure; of more the file is written anew

@@ -10,33 +10,39 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from ledger import store
-from ledger.alarm_store import read_alarms, read_silence
-from ledger.alarms import Alarm, Expectation
 from ledger.annexes import open_annex
-from ledger.audit import audit_log, audit_since
-from ledger.audit_state import AuditState
-from ledger.bracket import Bracket
-from ledger.bracket_store import Brackets
-from ledger.cose_consistency import sign_cose_consistency
-from ledger.cose_receipt import sign_cose_receipt
-from ledger.database import Database
+from ledger.auditing.audit import audit_log, audit_since
+from ledger.auditing.audit_state import AuditState
+from ledger.auditing.findings import AuditReport
+from ledger.auditing.rehash import rehash_log
+from ledger.checkpoints.key_sets import KeySet
+from ledger.checkpoints.log_keys import LogKeys
+from ledger.checkpoints.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
+from ledger.copies.export import entry_bundle, export_tiles
+from ledger.copies.pruning import Pruning, pruned_error, read_prunings
 from ledger.entries import Entry, LoggedKey
 from ledger.errors import MalformedError, NotFoundError, PrunedError, StoreError, UsageError
-from ledger.export import entry_bundle, export_tiles
-from ledger.findings import AuditReport
-from ledger.key_sets import KeySet
-from ledger.keyring import KeyRecord
 from ledger.links import FIRST, HASH_SIZE, Link
-from ledger.log_keys import LogKeys
-from ledger.pruning import Pruning, pruned_error, read_prunings
-from ledger.query import Query, bind_query
-from ledger.receipt import Receipt
-from ledger.rehash import rehash_log
-from ledger.stamped import Stamped, read_stamped, stamped_sizes
-from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, consistency_path, inclusion_path, parse_tile_path
-from ledger.trusted_logs import TrustedHead, TrustedLogs, open_checkpoint
-from ledger.verifiers import Verifiers
+from ledger.questions.alarm_store import read_alarms, read_silence
+from ledger.questions.alarms import Alarm, Expectation
+from ledger.questions.bracket import Bracket
+from ledger.questions.bracket_store import Brackets
+from ledger.questions.query import Query, bind_query
+from ledger.receipts.cose_consistency import sign_cose_consistency
+from ledger.receipts.cose_receipt import sign_cose_receipt
+from ledger.receipts.receipt import Receipt
+from ledger.statements.keyring import KeyRecord
+from ledger.statements.verifiers import Verifiers
+from ledger.storage import store
+from ledger.storage.database import Database
+from ledger.timestamps.stamped import Stamped, read_stamped, stamped_sizes
+from ledger.tree.tiles import (
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    consistency_path,
+    inclusion_path,
+    parse_tile_path,
+)
 
 _PAGE = 512  # entries read at a time
 

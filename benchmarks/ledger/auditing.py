@@ -9,7 +9,7 @@ from benchmarks.ledger.proofs import child
 from benchmarks.ledger.rows import Row
 from benchmarks.ledger.sealing import NOW, Sealer, make_log, opened
 from benchmarks.ledger.synthetic import ASKED, HISTORY, statement_log
-from ledger.sqlite import SqliteDatabase
+from ledger.storage.sqlite import SqliteDatabase
 
 _UNSIGNED = "statements signed by nobody"
 

@@ -15,9 +15,9 @@ from benchmarks.ledger.rows import Row
 from benchmarks.ledger.sealing import KEYS, NOW, Sealer, make_log, opened
 from benchmarks.ledger.synthetic import tile_log
 from ledger import Cosigner, Note, TrustedLogs, open_receipt, parse_note, parse_policy
-from ledger.checkpoint import parse_checkpoint
-from ledger.receipt import Receipt, parse_receipt
-from ledger.tiles import TILE_WIDTH
+from ledger.checkpoints.checkpoint import parse_checkpoint
+from ledger.receipts.receipt import Receipt, parse_receipt
+from ledger.tree.tiles import TILE_WIDTH
 
 PROOFS = 2_000
 _SYNTHETIC = "synthetic tiles"

@@ -13,12 +13,13 @@ from sqlalchemy import Connection, delete, insert, update
 
 from benchmarks.ledger.progress import Progress
 from benchmarks.ledger.sealing import DEVICE, NOW, make_log, opened
-from ledger import FIRST, Event, Link, hash_leaf, parse_statement, schema, store
-from ledger.cose import encode_sign1
+from ledger import FIRST, Event, Link, hash_leaf, parse_statement
+from ledger.cose.sign1 import encode_sign1
 from ledger.instants import to_milliseconds
-from ledger.sqlite import SqliteDatabase
-from ledger.statement_header import protected_header
-from ledger.tiles import TILE_BYTES, TILE_WIDTH, TreeBuilder, perfect_root, root_at
+from ledger.statements.statement_header import protected_header
+from ledger.storage import schema, store
+from ledger.storage.sqlite import SqliteDatabase
+from ledger.tree.tiles import TILE_BYTES, TILE_WIDTH, TreeBuilder, perfect_root, root_at
 
 HISTORY = 100  # events of the one image that is asked for
 ASKED = hashlib.sha256(b"asked").digest()[:12]

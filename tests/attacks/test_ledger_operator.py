@@ -39,8 +39,8 @@ from ledger import (
     parse_policy,
     sign_statement,
 )
-from ledger.note import Note, parse_signature_lines
-from ledger.tiles import TreeBuilder, consistency_path
+from ledger.checkpoints.note import Note, parse_signature_lines
+from ledger.tree.tiles import TreeBuilder, consistency_path
 from provenance import Site, seal
 from provenance.custody import find_custody
 from provenance.dicom.carrier import read_carrier

@@ -10,7 +10,7 @@ from benchmarks.ledger.rows import Results, Row, markdown
 from benchmarks.ledger.sealing import NOW, Sealer, opened
 from benchmarks.ledger.synthetic import ASKED, HISTORY, statement_log, tile_log
 from ledger import verify_consistency, verify_inclusion
-from ledger.receipt import parse_receipt
+from ledger.receipts.receipt import parse_receipt
 
 TILES = 258  # more than one tile of level 1
 

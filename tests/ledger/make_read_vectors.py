@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from ledger import PrivateKeySigner, sign_read_request
-from ledger.read_request import encode_authorization
+from ledger.remote.read_request import encode_authorization
 
 TARGET = Path(__file__).parents[1] / "vectors/log-server/read-requests.json"
 

@@ -36,8 +36,8 @@ from ledger import (
     parse_statement,
     sign_statement,
 )
-from ledger.cose import encode_sign1, to_be_signed
-from ledger.tiles import TreeBuilder, consistency_path, inclusion_path, root_at
+from ledger.cose.sign1 import encode_sign1, to_be_signed
+from ledger.tree.tiles import TreeBuilder, consistency_path, inclusion_path, root_at
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)

@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 
 from ledger import AddCheckpoint, Checkpoint, Cosigner, LogKeys, hash_leaf, merkle_root, parse_note
-from ledger.note import Note
-from ledger.tiles import TreeBuilder, consistency_path
+from ledger.checkpoints.note import Note
+from ledger.tree.tiles import TreeBuilder, consistency_path
 
 FOLDER = Path(__file__).resolve().parents[1] / "vectors" / "witness"
 ORIGIN = "log.example/1"

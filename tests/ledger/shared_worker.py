@@ -15,7 +15,7 @@ from threading import Thread
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-import ledger.postgresql
+import ledger.storage.postgresql
 from ledger import (
     FIRST,
     BusyError,
@@ -29,8 +29,8 @@ from ledger import (
     open_log,
     sign_statement,
 )
-from ledger.draft import receive
-from ledger.keyring import Keyring
+from ledger.appending.draft import receive
+from ledger.statements.keyring import Keyring
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -76,5 +76,5 @@ def main(url: str, keys_path: str, seed: str, count: int, batch: int, lease: flo
 
 
 if __name__ == "__main__":
-    ledger.postgresql.STALLED_SECONDS = float(sys.argv[7])
+    ledger.storage.postgresql.STALLED_SECONDS = float(sys.argv[7])
     main(*sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5]), float(sys.argv[6]))

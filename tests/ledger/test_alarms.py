@@ -23,7 +23,7 @@ from ledger import (
     hash_leaf,
     parse_expectations,
 )
-from ledger.alarms import missing_numbers
+from ledger.questions.alarms import missing_numbers
 
 HONEST_ROUNDS = 12  # the long form is `python -m benchmarks.outbox`
 
@@ -216,7 +216,7 @@ def test_silence_is_what_a_checkpoint_says(site: Any) -> None:
 
 
 def test_rows_are_bounded_and_forks_stay(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.alarm_store.MAX_OF_ACTOR", 3)
+    monkeypatch.setattr("ledger.questions.alarm_store.MAX_OF_ACTOR", 3)
     statements = site.seals(20)
     for each in statements[1::2]:
         refuse(site, each)

@@ -15,8 +15,8 @@ from ledger import (
     open_log,
     open_receipt,
 )
-from ledger.findings import Findings
-from ledger.tiles import TreeBuilder
+from ledger.auditing.findings import Findings
+from ledger.tree.tiles import TreeBuilder
 
 Raw = sqlite3.Connection
 

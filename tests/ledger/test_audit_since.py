@@ -24,8 +24,8 @@ from ledger import (
     merkle_root,
     parse_audit_state,
 )
-from ledger.schema import EVENT_NUMBERS
-from ledger.tiles import TreeBuilder
+from ledger.storage.schema import EVENT_NUMBERS
+from ledger.tree.tiles import TreeBuilder
 
 Raw = sqlite3.Connection
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import LedgerError, MalformedError, SignatureError, VerificationKey, decode_cbor
-from ledger.cose import encode_sign1, parse_sign1, to_be_signed
+from ledger.cose.sign1 import encode_sign1, parse_sign1, to_be_signed
 
 # The published examples use the older identifiers, which leave the curve open.
 _NAMES = {"ES256": (-7, "P-256"), "EdDSA": (-8, "Ed25519")}

@@ -24,8 +24,8 @@ from ledger import (
     parse_cose_consistency,
     parse_cose_receipt,
 )
-from ledger.cose_consistency import sign_cose_consistency
-from ledger.cose_proof import MAX_COSE_RECEIPT
+from ledger.receipts.cose_consistency import sign_cose_consistency
+from ledger.receipts.cose_proof import MAX_COSE_RECEIPT
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "cose-consistency"
 CASES = json.loads((VECTORS / "cases.json").read_text(encoding="utf-8"))["cases"]

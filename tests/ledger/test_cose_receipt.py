@@ -22,8 +22,8 @@ from ledger import (
     open_cose_receipt,
     parse_cose_receipt,
 )
-from ledger.cose_proof import MAX_COSE_RECEIPT
-from ledger.cose_receipt import verify_cose_receipt
+from ledger.receipts.cose_proof import MAX_COSE_RECEIPT
+from ledger.receipts.cose_receipt import verify_cose_receipt
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "cose-receipt"
 CASES = json.loads((VECTORS / "cases.json").read_text(encoding="utf-8"))["cases"]

@@ -29,8 +29,8 @@ from ledger import (
     parse_policy,
     parse_receipt,
 )
-from ledger.note import Note, NoteSignature
-from ledger.note_keys import KeyType
+from ledger.checkpoints.note import Note, NoteSignature
+from ledger.checkpoints.note_keys import KeyType
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "witness"
 NOW = 1_700_000_000

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 import ledger
-from ledger import BusyError, Event, Role, StoreError, Submission, open_log, persist
+from ledger import BusyError, Event, Role, StoreError, Submission, open_log
+from ledger.storage import persist
 
 pytestmark = pytest.mark.both_databases
 WORKER = Path(__file__).with_name("append_worker.py")
@@ -153,7 +154,7 @@ def test_a_crash_between_commit_and_signature_is_healed(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("ledger.log_keys.LogKeys.sign_checkpoint", crash)
+        patch.setattr("ledger.checkpoints.log_keys.LogKeys.sign_checkpoint", crash)
         with pytest.raises(KeyboardInterrupt):
             site.append(*site.seals(256))
         site.log._database.close()

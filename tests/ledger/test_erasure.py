@@ -17,7 +17,7 @@ from ledger import (
     open_receipt,
     sign_statement,
 )
-from ledger.sqlite import SqliteDatabase
+from ledger.storage.sqlite import SqliteDatabase
 
 pytestmark = pytest.mark.both_databases
 TEXT = b"a name that must not be found again "

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from ledger import StoreError, TrustedLogs, UsageError, open_checkpoint
-from ledger.merkle import hash_leaf, verify_consistency, verify_inclusion
-from ledger.tiles import consistency_path, inclusion_path, root_at, tile_path, tiles_of
+from ledger.tree.merkle import hash_leaf, verify_consistency, verify_inclusion
+from ledger.tree.tiles import consistency_path, inclusion_path, root_at, tile_path, tiles_of
 
 
 def _reader(folder: Path, size: int) -> Any:
@@ -93,7 +93,7 @@ def test_a_failed_export_leaves_nothing(
     def full(_path: Path, _data: bytes) -> None:
         raise OSError(28, "no space left")
 
-    monkeypatch.setattr("ledger.export._write", full)
+    monkeypatch.setattr("ledger.copies.export._write", full)
     with pytest.raises(StoreError):
         site.log.export(tmp_path / "static")
     assert not [p for p in tmp_path.iterdir() if "static" in p.name]

@@ -24,8 +24,8 @@ from ledger import (
     UsageError,
     VerificationKey,
 )
-from ledger.checkpoint import Checkpoint
-from ledger.note_keys import KeyType
+from ledger.checkpoints.checkpoint import Checkpoint
+from ledger.checkpoints.note_keys import KeyType
 
 _DER = serialization.Encoding.DER
 _SPKI = serialization.PublicFormat.SubjectPublicKeyInfo

@@ -36,7 +36,7 @@ from ledger import (
     verify_consistency,
 )
 from ledger.log import CHECKPOINT_EVERY
-from ledger.sqlite import SqliteDatabase
+from ledger.storage.sqlite import SqliteDatabase
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "log"
 HISTORIES = [json.loads(p.read_text(encoding="utf-8")) for p in VECTORS.glob("history*.json")]

@@ -66,7 +66,7 @@ def reader(site: Any) -> Answered:
 
 
 def test_a_history_page_by_page(site: Any, reader: Answered, monkeypatch: Any) -> None:
-    monkeypatch.setattr("ledger.log_reader.HISTORY_PAGE", 2)
+    monkeypatch.setattr("ledger.remote.log_reader.HISTORY_PAGE", 2)
     monkeypatch.setitem(globals(), "HISTORY_PAGE", 2)
     object_id, entry = site.seal()
     entries = [entry]

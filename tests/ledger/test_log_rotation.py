@@ -30,8 +30,8 @@ from ledger import (
     read_key_lines,
     read_log_keys,
 )
-from ledger.key_sets import KeySuccession, group_keys
-from ledger.note_keys import KeyType
+from ledger.checkpoints.key_sets import KeySuccession, group_keys
+from ledger.checkpoints.note_keys import KeyType
 
 ORIGIN = "archive.example/2026"
 

@@ -22,9 +22,9 @@ from ledger import (
     UsageError,
     open_log,
 )
-from ledger.draft import receive
-from ledger.keyring import Keyring
-from ledger.lease import Lease
+from ledger.appending.draft import receive
+from ledger.appending.lease import Lease
+from ledger.statements.keyring import Keyring
 
 pytestmark = pytest.mark.postgresql_alone
 WORKER = Path(__file__).with_name("shared_worker.py")
@@ -175,7 +175,7 @@ def test_late_in_its_own_transaction_it_writes_nothing_either(
     site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server breaks off who stands still with the lease row locked; the batch stays whole."""
-    monkeypatch.setattr("ledger.postgresql.STALLED_SECONDS", 0.5)
+    monkeypatch.setattr("ledger.storage.postgresql.STALLED_SECONDS", 0.5)
     (seal,) = site.seals(1)
     arrival = receive([Submission(seal)], Keyring())[0]
     with open_log(site.path, keys=site.keys, annex_key=None, checkpoint_every=None) as late:
@@ -247,7 +247,7 @@ def test_who_is_not_let_in_is_told_what_to_do_and_no_password(
 def test_an_older_snapshot_keeps_what_was_erased_and_this_is_said(
     site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger.postgresql.LOCK_SECONDS", 0.2)
+    monkeypatch.setattr("ledger.storage.postgresql.LOCK_SECONDS", 0.2)
     object_id, _ = site.seal(annex=b"a name that must not be found again")
     secrets = [row[0] for row in site.ask("select wrapped from radseal_annex_key")]
     name = str(site.path).rpartition("/")[2]

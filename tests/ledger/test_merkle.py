@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import ProofError
-from ledger.merkle import EMPTY_ROOT, hash_leaf, merkle_root, verify_consistency, verify_inclusion
+from ledger.tree.merkle import (
+    EMPTY_ROOT,
+    hash_leaf,
+    merkle_root,
+    verify_consistency,
+    verify_inclusion,
+)
 
 
 def _load(folder: Path) -> list[dict]:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, inspect, text
 
-from ledger import StoreError, migration, open_log, schema
-from ledger.database import create_database
+from ledger import StoreError, open_log
+from ledger.storage import migration, schema
+from ledger.storage.database import create_database
 
 pytestmark = pytest.mark.both_databases
 

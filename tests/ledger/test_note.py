@@ -24,9 +24,9 @@ from ledger import (
     parse_note,
     verify_note,
 )
-from ledger.checkpoint import Checkpoint, parse_checkpoint
-from ledger.merkle import hash_leaf
-from ledger.note_keys import KeyType
+from ledger.checkpoints.checkpoint import Checkpoint, parse_checkpoint
+from ledger.checkpoints.note_keys import KeyType
+from ledger.tree.merkle import hash_leaf
 
 
 def _cases(folder: Path, pattern: str) -> list[dict]:

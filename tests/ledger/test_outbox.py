@@ -513,7 +513,7 @@ def test_batches_are_bounded(modality: Any) -> None:
             return modality.site.log.append(submissions, at=at)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ledger.outbox_sync.MAX_BATCH_BYTES", 30_000)
+        patch.setattr("ledger.offline.outbox_sync.MAX_BATCH_BYTES", 30_000)
         modality.sync(Counter(), batch=3)
     assert sizes == [2, 1, 1]
 

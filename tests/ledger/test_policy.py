@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import Cosigner, LogKeys, MalformedError, NoteKey, parse_policy
-from ledger.note_keys import KeyType
+from ledger.checkpoints.note_keys import KeyType
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "policy"
 CASES = [

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, select
 
-from ledger import StoreError, UnreachableError, schema
+from ledger import StoreError, UnreachableError
 from ledger.errors import RacedError
-from ledger.persist import write_statements
-from ledger.prepared import PreparedQuestion
-from ledger.store import read_head
+from ledger.storage import schema
+from ledger.storage.persist import write_statements
+from ledger.storage.prepared import PreparedQuestion
+from ledger.storage.store import read_head
 
 _BY_INDEX = (
     select(schema.statement.c.encoded)

@@ -31,7 +31,7 @@ from ledger import (
     parse_statement,
     verify_consistency,
 )
-from ledger.tiles import tile_path
+from ledger.tree.tiles import tile_path
 
 COUNT = 700
 
@@ -207,7 +207,7 @@ def test_nothing_goes_without_a_checked_archive(
     for below, place in ((255, "a"), (COUNT + 300, "a"), (300, "full")):
         with pytest.raises(UsageError):
             prune(grown, below, tmp_path / place)
-    import ledger.export as module
+    import ledger.copies.export as module
 
     real = module._write
 
@@ -277,7 +277,7 @@ def test_stopped_in_the_middle_nothing_is_lost(
     grown: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed between any two writes of the transaction, the log is as it was."""
-    import ledger.pruning as module
+    import ledger.copies.pruning as module
 
     class KilledError(Exception):
         pass

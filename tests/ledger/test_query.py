@@ -60,7 +60,7 @@ def test_every_combination_is_what_a_scan_finds(
     eventful: Any, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
     monkeypatch.setattr("ledger.view._PAGE", 3)
-    monkeypatch.setattr("ledger.query.FEW", few)
+    monkeypatch.setattr("ledger.questions.query.FEW", few)
     site = eventful
     base = site.log.entry(4)
     start = parse_statement(base.statement).claimed_at + timedelta(days=1)

@@ -27,7 +27,7 @@ from ledger import (
     parse_statement,
     sign_read_request,
 )
-from ledger.read_request import encode_authorization, parse_authorization
+from ledger.remote.read_request import encode_authorization, parse_authorization
 
 PATH = "/annex/" + "0" * 24
 

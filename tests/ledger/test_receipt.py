@@ -23,9 +23,9 @@ from ledger import (
     verify_inclusion,
     verify_note,
 )
-from ledger.checkpoint import parse_checkpoint
-from ledger.merkle import hash_leaf
-from ledger.note_keys import KeyType
+from ledger.checkpoints.checkpoint import parse_checkpoint
+from ledger.checkpoints.note_keys import KeyType
+from ledger.tree.merkle import hash_leaf
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "receipt"
 CASES = [

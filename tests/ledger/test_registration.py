@@ -25,7 +25,7 @@ from ledger import (
     parse_registered,
     parse_submissions,
 )
-from ledger.registration import MAX_SUBMISSIONS, TooLargeError
+from ledger.remote.registration import MAX_SUBMISSIONS, TooLargeError
 
 VECTORS = json.loads(
     (Path(__file__).parents[1] / "vectors/log-server/submissions.json").read_text(encoding="utf-8")

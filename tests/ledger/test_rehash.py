@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ledger import FindingCode, Submission, UsageError, rehash
+from ledger import FindingCode, Submission, UsageError
+from ledger.auditing import rehash
 
 COUNT = 300  # more than one tile of level 0
 

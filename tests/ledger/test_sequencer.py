@@ -29,8 +29,8 @@ from ledger import (
     hash_leaf,
     key_added_body,
 )
-from ledger.draft import receive
-from ledger.keyring import Keyring
+from ledger.appending.draft import receive
+from ledger.statements.keyring import Keyring
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import ledger.draft
+import ledger.appending.draft
 from ledger import (
     BusyError,
     ConflictError,
@@ -29,11 +29,11 @@ from ledger import (
     open_log,
     open_sequencer,
 )
-from ledger.draft import receive
-from ledger.inbox import Inbox
-from ledger.keyring import Keyring
-from ledger.lease import Lease
-from ledger.taker import Own, _unposted
+from ledger.appending.draft import receive
+from ledger.appending.inbox import Inbox
+from ledger.appending.lease import Lease
+from ledger.sequencing.taker import Own, _unposted
+from ledger.statements.keyring import Keyring
 
 pytestmark = pytest.mark.postgresql_alone
 
@@ -217,14 +217,14 @@ def test_a_defect_met_by_one_request_stops_no_other(
     other = site.signer("other")
     site.add_key(other, Role.GATEWAY)
     said = site.statement(Event.INGESTED, other, site.new_object())
-    real = ledger.draft.Draft.admit
+    real = ledger.appending.draft.Draft.admit
 
     def admit(self: Any, arrival: Any) -> Any:
         if arrival.submission.statement == said:
             raise ZeroDivisionError
         return real(self, arrival)
 
-    monkeypatch.setattr("ledger.draft.Draft.admit", admit)
+    monkeypatch.setattr("ledger.appending.draft.Draft.admit", admit)
     with sharing(site) as made:
         good, bad, last = send(made, first), send(made, said), send(made, second)
         assert [future.result(30)[0].index for future in (good, last)] == [4, 5]

@@ -27,8 +27,8 @@ from ledger import (
     sign_statement,
     verify_statement,
 )
-from ledger.statement import parse_step_by_step
-from ledger.statement_pattern import match_statement
+from ledger.statements.statement import parse_step_by_step
+from ledger.statements.statement_pattern import match_statement
 
 SIGNER = PrivateKeySigner.from_private_key(ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)))
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "statement"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import ledger
 from ledger import MalformedError, NotFoundError
-from ledger.tiles import parse_tile_path, tile_path
+from ledger.tree.tiles import parse_tile_path, tile_path
 
 
 def test_they_are_those_of_an_export(site: Any, tmp_path: Path) -> None:

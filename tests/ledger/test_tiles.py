@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import StoreError, UsageError
-from ledger.merkle import hash_leaf, merkle_root, verify_consistency, verify_inclusion
-from ledger.tiles import (
+from ledger.tree.merkle import hash_leaf, merkle_root, verify_consistency, verify_inclusion
+from ledger.tree.tiles import (
     TILE_BYTES,
     TreeBuilder,
     builder_at,

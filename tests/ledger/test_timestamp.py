@@ -32,8 +32,8 @@ from ledger import (
     token_of,
     verify_timestamp,
 )
-from ledger.timestamp import AHEAD, MAX_TOKENS
-from ledger.timestamp_token import MAX_REPLY, MAX_TOKEN
+from ledger.timestamps.timestamp import AHEAD, MAX_TOKENS
+from ledger.timestamps.timestamp_token import MAX_REPLY, MAX_TOKEN
 
 DER = serialization.Encoding.DER
 NOTE = b"log.example\n1\nAAAA\n\n\xe2\x80\x94 log.example AAAA\n"

@@ -8,8 +8,8 @@ import pytest
 
 import ledger
 from ledger import RefusedError, Submission, UsageError, parse_statement
-from ledger.keys import VerificationKey
-from ledger.verifiers import Verifiers
+from ledger.cose.keys import VerificationKey
+from ledger.statements.verifiers import Verifiers
 
 COUNT = 40
 

@@ -38,10 +38,10 @@ from ledger import (
     parse_add_checkpoint,
     parse_note,
 )
-from ledger.merkle import EMPTY_ROOT
-from ledger.note import Note, parse_signature_lines
-from ledger.sqlite import WITNESS_ID, SqliteDatabase
-from ledger.tiles import TreeBuilder, consistency_path
+from ledger.checkpoints.note import Note, parse_signature_lines
+from ledger.storage.sqlite import WITNESS_ID, SqliteDatabase
+from ledger.tree.merkle import EMPTY_ROOT
+from ledger.tree.tiles import TreeBuilder, consistency_path
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "witness"
 NOW = datetime(2026, 5, 1, tzinfo=UTC)

@@ -42,11 +42,11 @@ from ledger import (
     parse_note,
     parse_policy,
 )
+from ledger.checkpoints.note import Note, signature_lines
 from ledger.exchange import exchange
 from ledger.log import CHECKPOINT_EVERY
-from ledger.note import Note, signature_lines
-from ledger.publication import Publication
-from ledger.witness_client import Held, WitnessClient
+from ledger.witnessing.publication import Publication
+from ledger.witnessing.witness_client import Held, WitnessClient
 
 SECONDS = 1.5  # the time-out of these tests
 
@@ -451,7 +451,7 @@ def test_a_crash_between_witness_and_publication_loses_nothing(
 
     _, entry = site.seal()
     with monkeypatch.context() as patched:
-        patched.setattr("ledger.persist.replace_checkpoint", crash)
+        patched.setattr("ledger.storage.persist.replace_checkpoint", crash)
         with pytest.raises(CrashError):
             log.checkpoint()
     log._database.close()  # as if the process had ended here: nothing more is signed

@@ -24,7 +24,7 @@ from ledger import (
     sign_read_request,
     sign_statement,
 )
-from ledger.read_request import encode_authorization
+from ledger.remote.read_request import encode_authorization
 from provenance import Site
 from provenance.signers import load_signer
 

@@ -144,7 +144,7 @@ def test_without_a_log_nothing_is_lost(offline: Offline) -> None:
     offline.init()
     offline.seal("a.dcm")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ledger.log_client.ATTEMPTS", 1)
+        patch.setattr("ledger.remote.log_client.ATTEMPTS", 1)
         words = ("outbox", "sync", offline.outbox, "--log", "http://127.0.0.1:1")
         offline.run(*words, site="modality", code=15)
     assert "not logged  1" in offline.run("outbox", "status", offline.outbox).output

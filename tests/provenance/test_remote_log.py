@@ -103,7 +103,7 @@ def test_a_server_that_is_down_for_a_moment_is_waited_for(
 def test_without_an_answer_nothing_is_written(
     modality: Site, tmp_path: Path, make_dicom: Callable[..., bytes], monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("ledger.log_client.ATTEMPTS", 1)
+    monkeypatch.setattr("ledger.remote.log_client.ATTEMPTS", 1)
     (tmp_path / "image.dcm").write_bytes(make_dicom())
     words = ["seal", str(tmp_path / "image.dcm"), "-o", str(tmp_path / "out")]
     result = CliRunner().invoke(

@@ -1,0 +1,1 @@
+"""What is appended, judged and written in one transaction."""

@@ -1,0 +1,297 @@
+"""Audit of statements: signature, role, key range and both chains of each, and the query index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, select
+
+from ledger.auditing.findings import FindingCode, Findings
+from ledger.checkpoints.key_sets import KeySuccession, key_lines
+from ledger.errors import LedgerError, MalformedError, RefusedError, StoreError
+from ledger.instants import to_milliseconds
+from ledger.links import FIRST, Link
+from ledger.roles import ABOUT_THE_LOG, Event
+from ledger.statements import rules
+from ledger.statements.key_events import read_log_keys
+from ledger.statements.keyring import Keyring
+from ledger.statements.statement import Statement, UnverifiedStatement, parse_statement
+from ledger.statements.verifiers import Checking, Verifiers
+from ledger.storage import schema, store
+from ledger.tree.merkle import hash_leaf
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """A statement as it is stored, with the columns that index it."""
+
+    index: int
+    encoded: bytes
+    leaf_hash: bytes
+    actor: int
+    actor_seq: int
+    object_id: bytes | None
+    object_seq: int | None
+    event: int
+    claimed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Statements that follow each other: as stored, as parsed, and those whose signature holds."""
+
+    rows: Sequence[StatementRow]
+    parsed: Sequence[UnverifiedStatement | None]
+    checking: Checking | None
+
+    def leaf_hash(self, place: int) -> bytes:
+        """Return the hash of a statement, whatever it says."""
+        statement = self.parsed[place]
+        return hash_leaf(self.rows[place].encoded) if statement is None else statement.leaf_hash
+
+    def verified(self) -> Iterator[Statement | None]:
+        """Yield for each statement that could be parsed the verified one, if that is known."""
+        return iter(() if self.checking is None else self.checking.verified())
+
+
+_S = schema.statement.c
+_BY_LEAF = select(_S.leaf_hash, _S.idx, _S.object_id, _S.object_seq).where(
+    _S.leaf_hash.in_(bindparam("leaves", expanding=True))
+)
+
+_ABOUT_KEYS = frozenset(schema.EVENT_NUMBERS[event] for event in ABOUT_THE_LOG)
+_LAST_OF_ACTOR = select(_S.actor_seq, _S.leaf_hash).order_by(_S.actor_seq.desc()).limit(1)
+
+
+class ChainAudit:
+    """Replays the log statement by statement, with the rules of the append.
+
+    It reads from entry ``start`` on; of the entries before, it is given those about keys.
+    """
+
+    def __init__(
+        self, connection: Connection, findings: Findings, log: store.LogRow, *, start: int = 0
+    ) -> None:
+        self._connection = connection
+        self._findings = findings
+        self._log = log
+        self._succession = KeySuccession(log.origin)
+        self._keyring = Keyring()
+        self._key_events: list[int] = []
+        self._start = start
+        self._actors: dict[bytes, Link] = {}
+        self.erased: dict[int, bytes] = {}
+
+    def replay(self, index: int, statement: UnverifiedStatement) -> None:
+        """Take over a statement about keys from before the start."""
+        self._check_rules(index, statement, None)
+
+    def key_events_below(self, size: int) -> int:
+        """Return how many of the first ``size`` entries change keys."""
+        return sum(1 for index in self._key_events if index < size)
+
+    def read(
+        self, rows: Sequence[StatementRow], verifiers: Verifiers | None, *, minimum: int
+    ) -> Page:
+        """Parse a page of statements, and let ``verifiers`` begin with what is to be checked.
+
+        Those without bytes below the log's ``minimum`` index were pruned.
+        """
+        parsed = [self._parse(row) if row.encoded or row.index >= minimum else None for row in rows]
+        if verifiers is None:
+            return Page(rows, parsed, None)
+        there = [statement for statement in parsed if statement is not None]
+        keys = [self._keyring.key(statement.kid) for statement in there]
+        return Page(rows, parsed, verifiers.start(there, keys))
+
+    def check(self, page: Page, *, below: int, minimum: int) -> None:
+        """Check a page of statements, in their order, as far as their numbers are of the log.
+
+        Of those that were pruned only the numbers are followed.
+        """
+        before = self._predecessors([each for each in page.parsed if each is not None])
+        verified = page.verified()
+        for row, statement in zip(page.rows, page.parsed, strict=True):
+            if statement is None:
+                if not row.encoded and 0 <= row.index < minimum:
+                    self._follow_pruned(row)
+                continue
+            good = next(verified, None)
+            if not 0 <= row.index < below:
+                continue
+            self._check_rules(row.index, statement, good)
+            self._check_actor_link(row.index, statement)
+            self._check_object_link(row.index, statement, before)
+            self._check_index(row, statement)
+            if statement.event is Event.ERASED and statement.object_id is not None:
+                self.erased[row.index] = statement.object_id
+
+    def finish(self, head: store.HeadRow) -> None:
+        """Compare the keys the statements add and revoke with the table of keys."""
+        try:
+            stored = store.read_keyring(self._connection)
+        except StoreError as error:
+            self._findings.add(None, FindingCode.KEYS, str(error))
+            return
+        for kid in stored.records.keys() | self._keyring.records.keys():
+            if stored.records.get(kid) != self._keyring.records.get(kid):
+                words = f"the table of keys differs from the statements about {kid.hex()}"
+                self._findings.add(None, FindingCode.KEYS, words)
+        self._check_log_keys()
+        if head.key_events != len(self._key_events):
+            words = (
+                f"{len(self._key_events)} statements change keys; the head says {head.key_events}"
+            )
+            self._findings.add(None, FindingCode.KEYS, words)
+
+    def _check_log_keys(self) -> None:
+        """Compare the log's own keys with what was announced; the first ones never were."""
+        announced = self._succession.sets
+        lines = key_lines(announced)
+        agree = lines == self._log.vkeys if announced else len(self._log.vkeys) == 2
+        if not agree:
+            words = "the keys of the log itself are not those its statements announce"
+            self._findings.add(None, FindingCode.KEYS, words)
+
+    def _parse(self, row: StatementRow) -> UnverifiedStatement | None:
+        try:
+            return parse_statement(row.encoded)
+        except MalformedError as error:
+            self._findings.add(row.index, FindingCode.STATEMENT_MALFORMED, str(error))
+            return None
+
+    def _predecessors(
+        self, statements: Sequence[UnverifiedStatement]
+    ) -> dict[bytes, tuple[int, bytes | None, int | None]]:
+        links = [each.object_link for each in statements]
+        leaves = list({link.previous for link in links if link is not None and link.previous})
+        found: dict[bytes, tuple[int, bytes | None, int | None]] = {}
+        for at in range(0, len(leaves), store.IN_LIMIT):
+            chunk = leaves[at : at + store.IN_LIMIT]
+            for leaf, index, object_id, seq in self._connection.execute(
+                _BY_LEAF, {"leaves": chunk}
+            ):
+                found[leaf] = index, object_id, seq
+        return found
+
+    def _check_rules(
+        self, index: int, statement: UnverifiedStatement, verified: Statement | None
+    ) -> None:
+        add = self._findings.add
+        if index == 0:
+            self._check_genesis(statement)
+            return
+        try:
+            signer = self._keyring.signer(statement.kid, index=index)
+        except RefusedError as error:
+            add(index, FindingCode.KEY_RANGE, str(error))
+            return
+        try:
+            if verified is None:
+                rules.require_signature(statement, signer)
+        except RefusedError as error:
+            add(index, FindingCode.SIGNATURE, str(error))
+            return
+        try:
+            rules.check_role(statement, signer.role)
+        except RefusedError as error:
+            add(index, FindingCode.ROLE, str(error))
+        try:
+            rules.check_subject(statement)
+            self._keyring = rules.follow_keys(statement, self._keyring, index=index)
+            if statement.event is Event.LOG_KEYS:
+                self._succession.follow(read_log_keys(statement.body), index=index)
+        except RefusedError as error:
+            add(index, FindingCode.EVENT, str(error))
+        if statement.event in ABOUT_THE_LOG:
+            self._key_events.append(index)
+
+    def _check_genesis(self, statement: UnverifiedStatement) -> None:
+        try:
+            _, self._keyring = rules.open_genesis(statement)
+        except LedgerError as error:
+            self._findings.add(0, FindingCode.GENESIS, str(error))
+        self._key_events.append(0)
+        if statement.kid != self._log.genesis_kid:
+            words = "the log does not begin with the key its configuration names"
+            self._findings.add(0, FindingCode.GENESIS, words)
+
+    def _check_actor_link(self, index: int, statement: UnverifiedStatement) -> None:
+        expected = self._actors.get(statement.kid) or self._actor_before(statement.kid)
+        if statement.actor_link != expected:
+            words = f"the signer's statement number {expected.seq} was due, not this one"
+            self._findings.add(index, FindingCode.ACTOR_LINK, words)
+        self._actors[statement.kid] = statement.actor_link.next(statement.leaf_hash)
+
+    def _follow_pruned(self, row: StatementRow) -> None:
+        """Take a row at its word: its number in the signer's chain has to be the next."""
+        kid = next(
+            (kid for kid, each in self._keyring.records.items() if each.number == row.actor), None
+        )
+        if kid is None:
+            words = "a pruned entry of a key that no entry before added"
+            self._findings.add(row.index, FindingCode.KEY_RANGE, words)
+            return
+        expected = self._actors.get(kid) or self._actor_before(kid)
+        if row.actor_seq != expected.seq:
+            words = f"the signer's statement number {expected.seq} was due, not this one"
+            self._findings.add(row.index, FindingCode.ACTOR_LINK, words)
+        self._actors[kid] = Link(row.actor_seq + 1, row.leaf_hash)
+        if row.event == schema.EVENT_NUMBERS[Event.ERASED] and row.object_id is not None:
+            self.erased[row.index] = row.object_id
+        if row.event in _ABOUT_KEYS:
+            words = "a statement about keys was pruned: those are kept"
+            self._findings.add(row.index, FindingCode.KEYS, words)
+
+    def _actor_before(self, kid: bytes) -> Link:
+        """Return the link a signer's first statement from the start on must have."""
+        record = self._keyring.records.get(kid)
+        if not self._start or record is None:
+            return FIRST
+        asked = _LAST_OF_ACTOR.where(_S.actor == record.number, _S.idx < self._start)
+        row = self._connection.execute(asked).one_or_none()
+        return FIRST if row is None else Link(row.actor_seq + 1, row.leaf_hash)
+
+    def _check_object_link(
+        self,
+        index: int,
+        statement: UnverifiedStatement,
+        before: dict[bytes, tuple[int, bytes | None, int | None]],
+    ) -> None:
+        link = statement.object_link
+        if link is None or link.previous is None:
+            return  # that no other statement is number 0, a unique key of the table holds
+        found = before.get(link.previous)
+        if found is None or found[0] >= index:
+            words = "the object's previous statement is not in the log before this one"
+        elif found[1:] != (statement.object_id, link.seq - 1):
+            words = f"the statement before is not number {link.seq - 1} of the same object"
+        else:
+            return
+        self._findings.add(index, FindingCode.OBJECT_LINK, words)
+
+    def _check_index(self, row: StatementRow, statement: UnverifiedStatement) -> None:
+        record = self._keyring.records.get(statement.kid)
+        link = statement.object_link
+        indexed = (
+            row.leaf_hash,
+            row.actor_seq,
+            row.object_id,
+            row.object_seq,
+            row.event,
+            row.claimed_at,
+        )
+        said = (
+            statement.leaf_hash,
+            statement.actor_link.seq,
+            statement.object_id,
+            None if link is None else link.seq,
+            schema.EVENT_NUMBERS[statement.event],
+            to_milliseconds(statement.claimed_at),
+        )
+        if indexed != said or (record is not None and record.number != row.actor):
+            words = (
+                "the query index differs from the statement: hash, signer, object, event or time"
+            )
+            self._findings.add(row.index, FindingCode.INDEX, words)

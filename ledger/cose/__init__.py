@@ -1,0 +1,1 @@
+"""CBOR, COSE_Sign1, and the keys that sign statements."""

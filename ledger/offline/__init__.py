@@ -1,0 +1,1 @@
+"""What a device signs while it cannot reach the log."""

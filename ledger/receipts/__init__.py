@@ -1,0 +1,1 @@
+"""Proofs that are checked without the log."""

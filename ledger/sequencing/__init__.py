@@ -1,0 +1,1 @@
+"""Many who register, one who writes at a time."""

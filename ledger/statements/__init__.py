@@ -1,0 +1,1 @@
+"""Statements, who may sign them, and the rules of an append."""

@@ -1,0 +1,1 @@
+"""Tables, and the databases they lie in."""

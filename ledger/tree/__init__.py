@@ -1,0 +1,1 @@
+"""The Merkle tree of a log, and its tiles."""

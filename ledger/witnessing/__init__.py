@@ -1,0 +1,1 @@
+"""Witnesses, and the log that asks them."""
