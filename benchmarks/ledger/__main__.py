@@ -7,9 +7,10 @@
     python -m benchmarks.ledger --report            only print and draw what is there
 
 F is fdatasync/s of a 600-byte append in the folder of --out, S SHA-256/s of 600 bytes and V Ed25519
-verifications/s, each on one core. They are measured again beside every row, in turns: on a busy
-machine compare the ratios, not the rates. Results are kept as they come in --out; a run that was
-stopped goes on from there, and logs that were made stay for the next run.
+verifications/s, each on one core; H is the rate of as many writers who take turns at one locked row
+of PostgreSQL. They are measured again beside every row, in turns: on a busy machine compare the
+ratios, not the rates. Results are kept as they come in --out; a run that was stopped goes on from
+there, and logs that were made stay for the next run.
 """
 
 import argparse
@@ -19,7 +20,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.ledger import appends, auditing, peers, proofs, registering, witnessed
+from benchmarks.ledger import (
+    appends,
+    auditing,
+    peers,
+    postgresql,
+    proofs,
+    registering,
+    witnessed,
+)
 from benchmarks.ledger.plan import Plan, make_plan
 from benchmarks.ledger.plot import draw
 from benchmarks.ledger.rows import Results, Row, markdown
@@ -45,6 +54,7 @@ SECTIONS: dict[str, Callable[[Plan], list[Row]]] = {
     **proofs.SECTIONS,
     **auditing.SECTIONS,
     **witnessed.SECTIONS,
+    **postgresql.SECTIONS,
     **peers.SECTIONS,
 }
 

@@ -44,23 +44,37 @@ def append(connection: psycopg.Connection, body: bytes) -> int:
     return int(row[0])
 
 
+def insert(connection: psycopg.Connection, body: bytes, index: int) -> None:
+    """Write one event at an index of the writer's own: nobody waits for anybody."""
+    values = (index, os.urandom(32), body)
+    connection.execute("insert into lock_entry values (%s, %s, %s)", values)
+
+
 def _write(
-    conninfo: str, threads: int, seconds: float, counts: "multiprocessing.Queue[int]"
+    conninfo: str,
+    threads: int,
+    seconds: float,
+    locked: bool,
+    first: int,
+    counts: "multiprocessing.Queue[int]",
 ) -> None:
     done: list[int] = []
     start = threading.Barrier(threads)
 
-    def work() -> None:
+    def work(index: int) -> None:
         body, count = os.urandom(BODY), 0
         with psycopg.connect(conninfo, autocommit=True) as connection:
             start.wait()
             until = time.perf_counter() + seconds
             while time.perf_counter() < until:
-                append(connection, body)
+                if locked:
+                    append(connection, body)
+                else:
+                    insert(connection, body, index + count)
                 count += 1
         done.append(count)
 
-    workers = [threading.Thread(target=work) for _ in range(threads)]
+    workers = [threading.Thread(target=work, args=(first + n << 32,)) for n in range(threads)]
     for each in workers:
         each.start()
     for each in workers:
@@ -68,19 +82,22 @@ def _write(
     counts.put(sum(done))
 
 
-def rate(conninfo: str, *, writers: int = 32, seconds: float = 5.0) -> float:
-    """Return how many events per second ``writers`` write together."""
+def rate(conninfo: str, *, writers: int = 32, seconds: float = 5.0, locked: bool = True) -> float:
+    """Return how many events per second ``writers`` write together; in any order if not locked."""
     create(conninfo)
     processes = min(PROCESSES, writers)
     context = multiprocessing.get_context("spawn")
     counts: multiprocessing.Queue[int] = context.Queue()
-    arguments = (conninfo, writers // processes, seconds, counts)
-    running = [context.Process(target=_write, args=arguments) for _ in range(processes)]
-    for each in running:
-        each.start()
+    each = writers // processes
+    running = [
+        context.Process(target=_write, args=(conninfo, each, seconds, locked, n * each, counts))
+        for n in range(processes)
+    ]
+    for process in running:
+        process.start()
     total = sum(counts.get() for _ in running)
-    for each in running:
-        each.join()
+    for process in running:
+        process.join()
     return total / seconds
 
 

@@ -1,11 +1,9 @@
-"""Others, in the same run: pymerkle 7, a table of chained hashes, a head lock on PostgreSQL.
+"""Others, in the same run: pymerkle 7, a table of chained hashes.
 
 None of them checks a signature or a rule: their rates are those of storing and hashing.
 """
 
 import hashlib
-import importlib
-import importlib.util
 import secrets
 import sqlite3
 from collections.abc import Callable
@@ -22,7 +20,6 @@ from benchmarks.ledger.rows import Row
 _BODY = bytes(600)
 _BULK = 50_000
 _PROOFS = 200
-HEAD_LOCK = "benchmarks.ledger.head_lock"
 
 
 def _body(number: int) -> bytes:
@@ -139,16 +136,7 @@ def _check(connection: sqlite3.Connection) -> None:
             raise SystemExit("the chain is broken")
 
 
-def postgresql(plan: Plan) -> list[Row]:
-    """The log on PostgreSQL beside a locked head row: ``head_lock.rows(plan)``, if it is there."""
-    if importlib.util.find_spec(HEAD_LOCK) is None:
-        return [Row("32 writers, one log", "not run", note=f"there is no {HEAD_LOCK}")]
-    rows: list[Row] = importlib.import_module(HEAD_LOCK).rows(plan)
-    return rows
-
-
 SECTIONS: dict[str, Callable[[Plan], list[Row]]] = {
-    "PostgreSQL, and a head lock": postgresql,
     "Peer: pymerkle in memory": merkle_in_memory,
     "Peer: pymerkle on SQLite": merkle_on_sqlite,
     "Peer: a table of chained hashes": chain,

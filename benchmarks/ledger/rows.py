@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+RATES = ("F", "S", "V", "H")
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line. ``value`` is in ``unit``: F, S, V, ms, s, B or MB; ``bar`` is in the same unit.
+    """One line. ``value`` is in ``unit``: F, S, V, H, ms, s, B or MB; ``bar`` is in the same unit.
 
-    Of F, S and V the bar is the least, of the others the most. ``points`` are for the plots:
+    Of F, S, V and H the bar is the least, of the others the most. ``points`` are for the plots:
     name of the curve, x, y.
     """
 
@@ -27,7 +29,7 @@ class Row:
         """Whether the bar was reached; None without one."""
         if self.bar is None or self.value is None:
             return None
-        return self.value >= self.bar if self.unit in ("F", "S", "V") else self.value <= self.bar
+        return self.value >= self.bar if self.unit in RATES else self.value <= self.bar
 
 
 class Results:
@@ -67,6 +69,6 @@ def markdown(sections: dict[str, list[Row]]) -> str:
 def _line(row: Row) -> str:
     word = {True: "met", False: "**missed**", None: ""}[row.met]
     told = "; ".join(part for part in (word, row.note) if part)
-    ratio = f"{row.value:.2f} {row.unit}" if row.unit in ("F", "S", "V") and row.value else ""
+    ratio = f"{row.value:.2f} {row.unit}" if row.unit in RATES and row.value else ""
     bar = "" if row.bar is None else f"{row.bar:g} {row.unit}"
     return f"| {row.what} | {row.measured} | {ratio} | {bar} | {told} |"

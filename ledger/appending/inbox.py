@@ -9,28 +9,31 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Row,
     any_,
     bindparam,
     cast,
     delete,
+    exists,
     func,
+    literal,
     literal_column,
+    null,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, insert
 
 from ledger.annexes import KEY_SIZE, NONCE_SIZE, SealedAnnex, open_sealed, seal
-from ledger.appending.lease import Lease
+from ledger.appending.lease import HOLD, Lease
 from ledger.entries import Entry, Submission
-from ledger.errors import LedgerError, MalformedError, StoreError, UsageError
+from ledger.errors import LeaseLostError, LedgerError, MalformedError, StoreError, UsageError
 from ledger.remote.registration import (
     encode_problem,
     encode_submissions,
@@ -42,14 +45,13 @@ from ledger.remote.registration import (
 from ledger.storage import schema
 from ledger.storage.database import Database, transact
 from ledger.storage.postgresql import PostgresqlDatabase
+from ledger.storage.prepared import PreparedQuestion, PreparedWrite
 
 MOST_BYTES = 1 << 27  # of the bodies that are read at a time
 MOST_ROWS = 256
 UNCOLLECTED_SECONDS = 3600  # that the outcome of a refused request waits for its submitter
 
-_Value = TypeVar("_Value")
-
-_I = schema.inbox.c
+_I, _S = schema.inbox.c, schema.statement.c
 _NOW = literal_column("(extract(epoch from clock_timestamp()) * 1000000)::bigint", schema.Number())
 _ASSOCIATED = b"radseal-inbox-1"
 _NAMED = b"radseal-inbox-name-1"
@@ -62,26 +64,37 @@ _POST = insert(schema.inbox).values(
     nonce=bindparam("nonce"),
     wrapped=bindparam("wrapped"),
 )
-_POST_ONCE = _POST.on_conflict_do_update(
-    index_elements=["request"],
-    set_={"arrived_at": _NOW, "outcome": None},
-    where=_I.outcome.is_not(None),  # refused before: judged anew
+_POST_ONCE = PreparedWrite(
+    _POST.on_conflict_do_update(
+        index_elements=["request"],
+        set_={"arrived_at": _NOW, "outcome": null()},
+        where=_I.outcome.is_not(None),  # refused before: judged anew
+    )
 )
-_OPEN = (
+_OPEN = PreparedQuestion(
     select(_I.request, _I.statements, func.octet_length(_I.body))
     .where(_I.outcome.is_(None))
     .order_by(_I.arrived_at, _I.place, _I.request)
-    .limit(MOST_ROWS)
+    .limit(literal_column(str(MOST_ROWS)))
 )
 _NAMES = any_(cast(bindparam("names"), ARRAY(BYTEA)))
 _LEAVES = any_(cast(bindparam("leaves"), ARRAY(BYTEA)))
-_STATE = select(_I.request, _I.outcome).where(_I.request == _NAMES)
-_BODIES = select(_I.request, _I.body, _I.nonce, _I.wrapped).where(_I.request == _NAMES)
-_TAKE = delete(schema.inbox).where(_I.request == _NAMES)
-_COLLECT = _TAKE.where(_I.outcome.is_not(None))
-_PLACES = select(schema.statement.c.leaf_hash, schema.statement.c.idx).where(
-    schema.statement.c.leaf_hash == _LEAVES
+# What waits or was refused, and what is in the log: of one moment, so nothing is in neither.
+_LOOK = PreparedQuestion(
+    union_all(
+        select(_I.request, _I.outcome, literal(-1, schema.Number())).where(_I.request == _NAMES),
+        select(_S.leaf_hash, cast(null(), BYTEA), _S.idx).where(_S.leaf_hash == _LEAVES),
+    )
 )
+_PLACES = PreparedQuestion(select(_S.leaf_hash, _S.idx).where(_S.leaf_hash == _LEAVES))
+_BODIES = PreparedQuestion(
+    select(_I.request, _I.body, _I.nonce, _I.wrapped).where(_I.request == _NAMES)
+)
+_TAKE = delete(schema.inbox).where(_I.request == _NAMES)
+_HELD = HOLD.returning(schema.lease.c.id).cte("held")
+_TAKEN = _TAKE.where(exists(select(_HELD.c.id))).cte("taken")  # both in one round trip
+_TAKE_THESE = PreparedQuestion(select(func.count()).select_from(_HELD).add_cte(_TAKEN))
+_COLLECT = PreparedWrite(_TAKE.where(_I.outcome.is_not(None)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +140,7 @@ class Inbox:
         """
         rows = [self._row(letter, place) for place, letter in enumerate(letters)]
         with self._database.glance() as connection:
-            connection.execute(_POST_ONCE, rows)
+            _POST_ONCE.run(connection, rows)
 
     def _row(self, letter: Letter, place: int) -> dict[str, object]:
         row: dict[str, object] = {
@@ -161,21 +174,38 @@ class Inbox:
         """
         if not letters:
             return {}
+        places: dict[bytes, int] = {}
+        states: dict[bytes, bytes | None] = {}
         with self._database.glance() as connection:
-            states = _pairs(connection.execute(_STATE, {"names": list(letters)}))
-            gone = [letter for name, letter in letters.items() if name not in states]
-            leaves = [leaf for letter in gone for leaf in letter.leaves]
-            places = _pairs(connection.execute(_PLACES, {"leaves": leaves})) if gone else {}
-        lost = [each for each in gone if any(leaf not in places for leaf in each.leaves)]
+            first = [letter.leaves[0] for letter in letters.values()]
+            asked = {"names": list(letters), "leaves": first}
+            for name, outcome, index in _LOOK.all(connection, asked):
+                if index < 0:
+                    states[name] = outcome
+                else:
+                    places[name] = index
+            more = [
+                leaf
+                for name, letter in letters.items()
+                if name not in states and letter.leaves[0] in places
+                for leaf in letter.leaves[1:]
+            ]
+            if more:
+                places |= dict(_PLACES.all(connection, {"leaves": more}))
+        found: dict[bytes, list[Entry] | LedgerError] = {}
+        lost: list[Letter] = []
+        for name, letter in letters.items():
+            if name not in states:
+                if all(leaf in places for leaf in letter.leaves):
+                    found[name] = _entries(letter, places)
+                else:
+                    lost.append(letter)
         if lost:
             self.post(lost)
-        found: dict[bytes, list[Entry] | LedgerError] = {
-            letter.name: _entries(letter, places) for letter in gone if letter not in lost
-        }
         refused = {name: outcome for name, outcome in states.items() if outcome is not None}
         if refused:
             with self._database.glance() as connection:
-                _execute(connection, _COLLECT, list(refused))
+                _COLLECT.run(connection, [{"names": list(refused)}])
             found |= {name: _error(outcome) for name, outcome in refused.items()}
         return found
 
@@ -188,10 +218,10 @@ class Inbox:
         cannot be read; None for a name that is ``known``.
         """
         with self._database.glance() as connection:
-            names = _as_many_as(connection.execute(_OPEN).all(), statements)
+            names = _as_many_as(_OPEN.all(connection, {}), statements)
             unknown = [name for name in names if name not in known]
-            rows = connection.execute(_BODIES, {"names": unknown}).all() if unknown else ()
-        found = {row.request: self._open(*row) for row in rows}
+            rows = _BODIES.all(connection, {"names": unknown}) if unknown else ()
+        found = {row[0]: self._open(*row) for row in rows}
         return {name: found.get(name) for name in names if name in found or name in known}
 
     def _open(
@@ -207,16 +237,21 @@ class Inbox:
         except (MalformedError, StoreError) as error:
             return error
 
-    def take(self, connection: Connection, names: Sequence[bytes]) -> None:
-        """Remove requests, in the transaction that logs them."""
-        _execute(connection, _TAKE, names)
+    def take(self, connection: Connection, names: Sequence[bytes], *, lease: Lease) -> None:
+        """Renew the lease and remove requests, in the transaction that logs or drops them.
+
+        LeaseLostError, and nothing is removed, if the lease is over or another's.
+        """
+        values = {"of_holder": lease.holder, "milliseconds": lease.milliseconds}
+        found = _TAKE_THESE.first(connection, {**values, "names": list(names)})
+        if found != (1,):
+            raise LeaseLostError("another process takes from the inbox now")
 
     def drop(self, name: bytes, *, lease: Lease) -> None:
         """Remove a request whose submitter is told by the lease holder itself."""
 
         def work(connection: Connection) -> None:
-            lease.hold(connection)
-            self.take(connection, [name])
+            self.take(connection, [name], lease=lease)
 
         transact(self._database, work)
 
@@ -250,7 +285,7 @@ class Inbox:
             connection.execute(swept)
 
 
-def _as_many_as(rows: Sequence[Row[bytes, int, int]], statements: int) -> list[bytes]:
+def _as_many_as(rows: Sequence[tuple[Any, ...]], statements: int) -> list[bytes]:
     names: list[bytes] = []
     count = size = 0
     for name, number, length in rows:
@@ -259,14 +294,6 @@ def _as_many_as(rows: Sequence[Row[bytes, int, int]], statements: int) -> list[b
             break
         names.append(name)
     return names
-
-
-def _pairs(rows: Iterable[Row[bytes, _Value]]) -> dict[bytes, _Value]:
-    return dict(iter(rows))
-
-
-def _execute(connection: Connection, statement: object, names: Sequence[bytes]) -> None:
-    connection.execute(statement, {"names": list(names)})  # type: ignore[call-overload]
 
 
 def _entries(letter: Letter, places: Mapping[bytes, int]) -> list[Entry]:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, literal_column, or_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, or_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger.errors import LeaseLostError
 from ledger.storage import schema
+from ledger.storage.prepared import PreparedWrite
 
 _NOW: ColumnElement[int] = literal_column(
     "(extract(epoch from clock_timestamp()) * 1000)::bigint", schema.Number()
 )
 _L = schema.lease.c
+HOLD = (
+    update(schema.lease)
+    .where(_L.holder == bindparam("of_holder"), _L.until >= _NOW)
+    .values(until=_NOW + bindparam("milliseconds", type_=schema.Number()))
+)  # takes of_holder and milliseconds; changes one row, or none if the lease is over or another's
+_HOLD = PreparedWrite(HOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,11 @@ class Lease:
 
     holder: bytes
     seconds: float
+
+    @property
+    def milliseconds(self) -> int:
+        """For how long it is taken at a time."""
+        return round(self.seconds * 1000)
 
     def take(self, connection: Connection) -> bool:
         """Take the lease if it is free or over, or renew it; return whether it is ours now."""
@@ -37,8 +49,8 @@ class Lease:
 
         The row stays locked until the transaction ends: nobody takes the lease in between.
         """
-        held = update(schema.lease).where(_L.holder == self.holder, _L.until >= _NOW)
-        if connection.execute(held.values(until=self._end)).rowcount != 1:
+        values = {"of_holder": self.holder, "milliseconds": self.milliseconds}
+        if _HOLD.run(connection, [values]).rowcount != 1:
             raise LeaseLostError("another process takes from the inbox now")
 
     def give_up(self, connection: Connection) -> None:
@@ -47,4 +59,4 @@ class Lease:
 
     @property
     def _end(self) -> ColumnElement[int]:
-        return _NOW + round(self.seconds * 1000)
+        return _NOW + self.milliseconds

@@ -1,8 +1,9 @@
 """Many processes that register, one of them at a time that writes: inbox and lease (PostgreSQL).
 
 Three threads in each process. The courier puts what is registered here into the inbox and collects
-what became of it. The taker tries to hold the lease, and while it does, logs what is in the inbox.
-The publisher asks for checkpoints of what was logged here.
+what became of it. The taker tries to hold the lease, and while it does, logs what is in the inbox,
+and what is registered here without that detour. The publisher asks for checkpoints of what was
+logged here.
 """
 
 from __future__ import annotations
@@ -29,22 +30,25 @@ from ledger.log import Log
 from ledger.sequencing.publisher import Publisher, Publishing
 from ledger.sequencing.requests import MAX_WAITING, MAX_WAITING_OF_ONE, Request, Requests
 from ledger.sequencing.sequencer import BATCH, PUBLISH_SECONDS, Sequencer
-from ledger.sequencing.taker import FIRST_PAUSE, LONGEST_PAUSE, Taker
+from ledger.sequencing.taker import FIRST_PAUSE, LONGEST_PAUSE, Own, Taker
 from ledger.statements.arrival import Arrival
 
 LEASE_SECONDS = 5.0
+EARLY = 0.7  # of the usual time to an answer has gone by when it is asked for first
+SPACING = 0.005  # seconds between two visits to the inbox: what comes meanwhile goes together
 PATIENCE = 60.0  # seconds a request may wait in the inbox before its submitter is told "busy"
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Posted:
-    """A request in the inbox, and all who wait for it here."""
+class _Waiting:
+    """A request on its way into the log, and all who wait for it here."""
 
     letter: Letter
     requests: list[Request]
     until: float
+    posted: bool = False
 
 
 class SharedSequencer:
@@ -65,7 +69,7 @@ class SharedSequencer:
         self._patience = patience
         self._max_waiting = max_waiting
         self._requests = Requests(max_waiting=max_waiting, max_waiting_of_one=max_waiting_of_one)
-        self._posted: dict[bytes, _Posted] = {}
+        self._underway: dict[bytes, _Waiting] = {}
         self._lock = Lock()
         self._publisher = Publisher(
             log, seconds=publish_seconds, clock=clock, requests=self._requests
@@ -85,7 +89,7 @@ class SharedSequencer:
     @property
     def waiting(self) -> int:
         """How many requests of this process wait."""
-        return self._requests.waiting + len(self._posted)
+        return self._requests.waiting + len(self._underway)
 
     @property
     def accepts(self) -> bool:
@@ -103,8 +107,8 @@ class SharedSequencer:
         OverloadedError and BusyError as ``Sequencer.submit``. BusyError in the future if nobody
         has logged them in time, UnreachableError if the database was lost: they may be logged.
         """
-        if len(self._posted) >= self._max_waiting:
-            raise BusyError(f"{len(self._posted)} requests are waiting")
+        if len(self._underway) >= self._max_waiting:
+            raise BusyError(f"{len(self._underway)} requests are waiting")
         return self._requests.submit(arrivals)
 
     def close(self) -> None:
@@ -115,28 +119,41 @@ class SharedSequencer:
         self._publisher.close()
 
     def _carry(self) -> None:
-        pause, look = FIRST_PAUSE, 0.0
+        pause, look, last, sent = FIRST_PAUSE, 0.0, 0.0, 0.0
+        usual = FIRST_PAUSE  # from posting to the answer
         while True:
             left = max(0.0, look - time.monotonic())
             requests = self._requests.take(
-                statements=4 * BATCH, timeout=left if self._posted else None
+                statements=4 * BATCH, timeout=left if self._underway else None
             )
             if requests:
-                self._post(requests)
-            elif not self._posted:
+                self._accept(requests)
+            elif not self._underway:
                 if self._requests.closing:
                     return
                 continue
+            if requests and self._taker.holding:
+                self._taker.wake()
+            elif requests:
+                look = min(look, last + SPACING)
             if time.monotonic() < look:
                 continue
+            posted = not self._taker.holding and self._post()
             moved = self._collect()
-            pause = max(0.7 * pause, FIRST_PAUSE) if moved else min(1.5 * pause, LONGEST_PAUSE)
+            last = time.monotonic()
+            if moved:
+                usual += (min(last - sent, LONGEST_PAUSE) - usual) / 8
+            if posted:
+                sent = last
+            if posted or moved:
+                pause = max(FIRST_PAUSE, EARLY * usual)
+            else:
+                pause = min(1.5 * pause, LONGEST_PAUSE)
             # whoever holds the lease tells its own submitters
-            look = time.monotonic() + (LONGEST_PAUSE if self._taker.holding else pause)
+            look = last + (LONGEST_PAUSE if self._taker.holding else pause)
 
-    def _post(self, requests: Sequence[Request]) -> None:
+    def _accept(self, requests: Sequence[Request]) -> None:
         until = time.monotonic() + self._patience
-        letters: dict[bytes, Letter] = {}
         for request in requests:
             try:
                 letter = self._inbox.letter(
@@ -147,28 +164,38 @@ class SharedSequencer:
                 self._requests.done([request])
                 request.fail(error)
                 continue
-            letters[letter.name] = letter
             with self._lock:
-                posted = self._posted.setdefault(letter.name, _Posted(letter, [], until))
-                posted.requests.append(request)
+                waiting = self._underway.setdefault(letter.name, _Waiting(letter, [], until))
+                waiting.requests.append(request)
+
+    def _post(self) -> bool:
+        """Put into the inbox what is not there yet; return whether there was anything."""
+        with self._lock:
+            fresh = [each for each in self._underway.values() if not each.posted]
+            for each in fresh:
+                each.posted = True
+        if not fresh:
+            return False
         try:
-            if letters:
-                self._inbox.post(list(letters.values()))
+            self._inbox.post([each.letter for each in fresh])
         except LedgerError as error:
-            for name in letters:
-                self._resolve(name, error)
+            for each in fresh:
+                self._resolve(each.letter.name, error)
         except Exception as error:  # those who wait must not wait for ever
             _logger.error("the inbox failed", exc_info=error)
-            for name in letters:
-                self._resolve(name, StoreError("the inbox failed"))
+            for each in fresh:
+                self._resolve(each.letter.name, StoreError("the inbox failed"))
         self._taker.wake()
+        return True
 
     def _collect(self) -> bool:
         """Tell those whose requests were judged; return whether there were any."""
         with self._lock:
-            letters = {name: posted.letter for name, posted in self._posted.items()}
+            still = dict(self._underway)
         try:
-            found = self._inbox.collect(letters)
+            found = self._inbox.collect(
+                {n: each.letter for n, each in still.items() if each.posted}
+            )
         except LedgerError as error:
             _logger.warning("the inbox cannot be read: %s", error)
             found = {}
@@ -176,26 +203,27 @@ class SharedSequencer:
             _logger.error("the inbox failed", exc_info=error)
             found = {}
         now = time.monotonic()
-        with self._lock:
-            still = list(self._posted.items())
-        for name, posted in still:
+        for name, waiting in still.items():
             if name in found:
                 self._resolve(name, found[name])
-            elif posted.until < now:
+            elif waiting.until < now:
                 self._resolve(name, BusyError("the statements wait to be logged; ask again"))
         return bool(found)
 
-    def _own(self) -> dict[bytes, Sequence[Arrival]]:
+    def _own(self) -> dict[bytes, Own]:
         with self._lock:
-            return {name: each.requests[0].arrivals for name, each in self._posted.items()}
+            return {
+                name: Own(each.requests[0].arrivals, each.posted)
+                for name, each in self._underway.items()
+            }
 
     def _resolve(self, name: bytes, outcome: list[Entry] | LedgerError) -> None:
         with self._lock:
-            posted = self._posted.pop(name, None)
-        if posted is None:
+            waiting = self._underway.pop(name, None)
+        if waiting is None:
             return
-        self._requests.done(posted.requests)
-        for request in posted.requests:
+        self._requests.done(waiting.requests)
+        for request in waiting.requests:
             if isinstance(outcome, LedgerError):
                 request.fail(outcome)
             else:

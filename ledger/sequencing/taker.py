@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from threading import Event, Thread
 
@@ -25,14 +26,26 @@ from ledger.errors import (
 )
 from ledger.log import Log
 from ledger.roles import Event as Custody
-from ledger.sequencing.sequencer import BATCH
 from ledger.statements.arrival import Arrival
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.1
+# After a small batch of several requests others are about to come: they are waited for a little.
+MANY, GATHERING = 64, 0.002
 RECOVERY_SECONDS = 1.0  # after the database failed
 SWEEP_SECONDS = 300.0
+MOST_STATEMENTS = 1024  # of the inbox, and as many of this process, in one transaction
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A request of this process that waits, looked at already; perhaps posted into the inbox."""
+
+    arrivals: Sequence[Arrival]
+    posted: bool
+
+
 _Taken = tuple[bytes, Sequence[Arrival]]
 _Found = Sequence[Arrival] | Sequence[Submission] | LedgerError
 
@@ -40,7 +53,7 @@ _Found = Sequence[Arrival] | Sequence[Submission] | LedgerError
 class Taker:
     """Logs what is in the inbox, whoever put it there.
 
-    ``own`` returns what was registered in this process and waits, by its names, looked at already;
+    ``own`` returns what was registered in this process and waits, by its names, in its order;
     ``tell`` says to its submitters what became of it; ``grew`` says that the log did.
     """
 
@@ -51,7 +64,7 @@ class Taker:
         lease: Lease,
         clock: Callable[[], datetime],
         *,
-        own: Callable[[], Mapping[bytes, Sequence[Arrival]]],
+        own: Callable[[], Mapping[bytes, Own]],
         tell: Callable[[bytes, list[Entry] | LedgerError], None],
         grew: Callable[[], None],
     ) -> None:
@@ -106,10 +119,16 @@ class Taker:
         renewed, swept = time.monotonic(), 0.0
         while not self._stopped.is_set():
             own = self._own()
-            found = self._inbox.next(statements=BATCH, known=own)
+            read = self._inbox.next(statements=MOST_STATEMENTS, known=own)
+            found: dict[bytes, _Found] = {
+                name: own[name].arrivals if each is None else each for name, each in read.items()
+            }
+            found |= _unposted(own, read)
             if found:
-                self._log_these({n: own[n] if e is None else e for n, e in found.items()})
+                self._log_these(found)
                 pause, renewed = FIRST_PAUSE, time.monotonic()
+                if 1 < len(found) < MANY:
+                    self._stopped.wait(GATHERING)
                 continue
             self._arrived.wait(pause)
             self._arrived.clear()
@@ -162,19 +181,20 @@ class Taker:
         return arrivals or fresh
 
     def _refuse(self, name: bytes, error: LedgerError) -> None:
-        if name in self._own():
-            self._inbox.drop(name, lease=self.lease)
+        own = self._own().get(name)
+        if own is not None:
+            if own.posted:
+                self._inbox.drop(name, lease=self.lease)
             self._tell(name, error)
         else:
             self._inbox.refuse(name, error, lease=self.lease)
 
     def _append(self, batch: Sequence[_Taken]) -> None:
-        """Log a batch as one; if a request in it is refused, each request for itself."""
+        """Log a batch as one; if a request in it is refused, by halves, down to that request."""
         names = [name for name, _ in batch]
 
         def beside(connection: Connection) -> None:
-            self.lease.hold(connection)
-            self._inbox.take(connection, names)
+            self._inbox.take(connection, names, lease=self.lease)
 
         together = [each for _, arrivals in batch for each in arrivals]
         try:
@@ -183,8 +203,9 @@ class Taker:
             raise  # tried again, by whoever has the lease then
         except Exception as error:  # of one of them, who must not stop the others
             if len(batch) > 1:
-                for each in batch:
-                    self._append([each])
+                middle = len(batch) // 2
+                self._append(batch[:middle])
+                self._append(batch[middle:])
                 return
             if not isinstance(error, LedgerError):
                 _logger.error("an append failed", exc_info=error)
@@ -195,3 +216,19 @@ class Taker:
         for name, arrivals in batch:
             self._tell(name, entries[: len(arrivals)])
             entries = entries[len(arrivals) :]
+
+
+def _unposted(own: Mapping[bytes, Own], read: Collection[bytes]) -> dict[bytes, Sequence[Arrival]]:
+    """What need not go through the inbox; nothing before what was posted earlier is all taken."""
+    taken: dict[bytes, Sequence[Arrival]] = {}
+    if any(each.posted and name not in read for name, each in own.items()):
+        return taken
+    count = 0
+    for name, each in own.items():
+        if each.posted:
+            continue
+        count += len(each.arrivals)
+        if taken and count > MOST_STATEMENTS:
+            break
+        taken[name] = each.arrivals
+    return taken

@@ -10,13 +10,13 @@ from ledger.annexes import SealedAnnex
 from ledger.errors import RacedError
 from ledger.statements.keyring import Keyring
 from ledger.storage import schema
-from ledger.storage.prepared import PreparedWrite
+from ledger.storage.prepared import PreparedRows, PreparedWrite
 from ledger.storage.store import HeadRow, LogRow
 from ledger.tree.tiles import TILE_HEIGHT, TILE_WIDTH
 
 Row = dict[str, object]
 
-_INSERT_STATEMENT = PreparedWrite(insert(schema.statement))
+_STATEMENTS = PreparedRows(schema.statement)
 _INSERT_TILE = PreparedWrite(insert(schema.tile))
 _UPDATE_TILE = PreparedWrite(
     update(schema.tile)
@@ -109,7 +109,7 @@ def write_keys(connection: Connection, before: Keyring, after: Keyring) -> None:
 
 def write_statements(connection: Connection, rows: Sequence[Row]) -> None:
     """Write statements with their query index."""
-    _INSERT_STATEMENT.run(connection, rows)
+    _STATEMENTS.write(connection, rows)
 
 
 def write_tiles(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from sqlalchemy import (
     URL,
@@ -72,14 +72,13 @@ class PostgresqlDatabase:
         self.place = url.render_as_string(hide_password=False)
         self._place = url.set(password=None, query={}).render_as_string()
         self._fresh = self._made = False
-        plain, writing = _engine(url), _engine(url)
-        event.listen(plain, "connect", _promise_nothing)
-        event.listen(writing, "connect", _prepare)
-        self._reader = plain.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
-        self._writer = writing.execution_options(isolation_level="REPEATABLE READ")
-        self._glancer = plain.execution_options(isolation_level="AUTOCOMMIT")
+        # Isolation is set once for each connection: to set it at each use costs as much as a query.
+        self._reader = _engine(url, "REPEATABLE READ")
+        self._writer = _engine(url, "REPEATABLE READ")
+        self._glancer = _engine(url, "AUTOCOMMIT")
+        event.listen(self._reader, "connect", _read_only)
+        event.listen(self._writer, "connect", _prepare)
+        event.listen(self._glancer, "connect", _promise_nothing)
 
     @classmethod
     def create(cls, url: str) -> PostgresqlDatabase:
@@ -235,8 +234,8 @@ class PostgresqlDatabase:
 
     def close(self) -> None:
         """Give back all connections."""
-        self._reader.dispose()
-        self._writer.dispose()
+        for engine in (self._reader, self._writer, self._glancer):
+            engine.dispose()
 
     def discard(self) -> None:
         """Close, and drop the tables if ``create`` was the beginning and this object made them."""
@@ -278,12 +277,14 @@ def _parse(url: str) -> URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, isolation_level: Literal["REPEATABLE READ", "AUTOCOMMIT"]) -> Engine:
     arguments = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
     try:
         engine = create_engine(
             url,
             connect_args=arguments,
+            isolation_level=isolation_level,
+            pool_reset_on_return="rollback" if isolation_level != "AUTOCOMMIT" else None,
             hide_parameters=True,
             pool_size=POOL_SIZE,
             max_overflow=POOL_OVERFLOW,
@@ -314,6 +315,10 @@ def _revive(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object)
         connection.rollback()
     except Error as error:
         raise DisconnectionError from error  # the pool makes another
+
+
+def _read_only(connection: DBAPIConnection, _record: object) -> None:
+    connection.read_only = True
 
 
 def _promise_nothing(connection: DBAPIConnection, _record: object) -> None:

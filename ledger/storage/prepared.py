@@ -11,11 +11,25 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Dialect, Insert, Select, Update
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    CursorResult,
+    Delete,
+    Dialect,
+    Insert,
+    Select,
+    Table,
+    Update,
+    insert,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from ledger.storage.schema import Bytes
+
 Values = Mapping[str, object]
+_Statement = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]] | Insert | Update | Delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +48,7 @@ class _Compiled:
 
 
 class _Prepared:
-    def __init__(self, statement: Select[*tuple[Any, ...]] | Insert | Update) -> None:
+    def __init__(self, statement: _Statement) -> None:
         self._statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
@@ -52,7 +66,7 @@ class _Prepared:
 
 
 class PreparedWrite(_Prepared):
-    """An INSERT or UPDATE with named parameters."""
+    """An INSERT, UPDATE or DELETE with named parameters."""
 
     def run(self, connection: Connection, rows: Sequence[Values]) -> CursorResult[Any]:
         """Run it once for each row of values."""
@@ -61,29 +75,65 @@ class PreparedWrite(_Prepared):
         return connection.exec_driver_sql(compiled.text, values[0] if len(values) == 1 else values)
 
 
+class PreparedRows(PreparedWrite):
+    """An INSERT of many rows into a table; PostgreSQL copies them."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(insert(table))
+        self._columns = [column.name for column in table.c]
+        self._copy = f"COPY {table.name} ({', '.join(self._columns)}) FROM STDIN (FORMAT BINARY)"
+        self._types = ["bytea" if isinstance(c.type, Bytes) else "int8" for c in table.c]
+
+    def write(self, connection: Connection, rows: Sequence[Values]) -> None:
+        """Write rows, each with a value for every column."""
+        if connection.dialect.name != "postgresql":
+            self.run(connection, rows)
+            return
+        with (
+            _raised(connection, self._copy),
+            closing(connection.connection.cursor()) as cursor,
+            cursor.copy(self._copy) as copy,
+        ):
+            copy.set_types(self._types)
+            for row in rows:
+                copy.write_row([row[name] for name in self._columns])
+
+
 class PreparedQuestion(_Prepared):
     """A SELECT with named parameters."""
 
     def first(self, connection: Connection, values: Values) -> tuple[Any, ...] | None:
         """Return the first row, if there is one; SQLAlchemy's error for what the driver raises."""
-        with self._asked(connection, values) as cursor:
+        compiled = self._for(connection.dialect)
+        with (
+            _raised(connection, compiled.text),
+            closing(connection.connection.cursor()) as cursor,
+        ):
+            cursor.execute(compiled.text, compiled.spread(values))
             row: tuple[Any, ...] | None = cursor.fetchone()
         return row
 
     def all(self, connection: Connection, values: Values) -> list[tuple[Any, ...]]:
         """Return all rows; SQLAlchemy's error for what the driver raises."""
-        with self._asked(connection, values) as cursor:
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        compiled = self._for(connection.dialect)
+        with (
+            _raised(connection, compiled.text),
+            closing(connection.connection.cursor()) as cursor,
+        ):
+            cursor.execute(compiled.text, compiled.spread(values))
+            rows: list[tuple[Any, ...]] = list(cursor.fetchall())
         return rows
 
-    @contextmanager
-    def _asked(self, connection: Connection, values: Values) -> Iterator[Any]:
-        dialect = connection.dialect
-        compiled = self._for(dialect)
-        assert dialect.dbapi is not None
-        try:
-            with closing(connection.connection.cursor()) as cursor:
-                cursor.execute(compiled.text, compiled.spread(values))
-                yield cursor
-        except dialect.dbapi.Error as error:
-            raise DBAPIError(compiled.text, None, error) from error
+
+@contextmanager
+def _raised(connection: Connection, sql: str) -> Iterator[None]:
+    dbapi = connection.dialect.dbapi
+    assert dbapi is not None
+    try:
+        yield
+    except dbapi.Error as error:
+        driver = connection.connection.dbapi_connection
+        lost = connection.dialect.is_disconnect(error, driver, None)
+        if lost:
+            connection.invalidate(error)  # or the pool would lend it again
+        raise DBAPIError(sql, None, error, connection_invalidated=lost) from error

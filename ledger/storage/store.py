@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, cast, func, literal_column, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from ledger.annexes import SealedAnnex
 from ledger.cose.keys import VerificationKey
@@ -151,14 +152,46 @@ def _newest(column: str, seq: str) -> Select[Any, int, bytes]:
     )
 
 
+def _newest_of_array(column: str, seq: str) -> PreparedQuestion:
+    """The same where an array can be asked with: one text, and so one plan, for any number."""
+    kind = ARRAY(_S[column].type)
+    chains = (
+        func.unnest(cast(bindparam("chains", type_=kind), kind))
+        .table_valued("chain")
+        .render_derived()
+    )
+    newest = (
+        select(_S[seq], _S.leaf_hash)
+        .where(_S[column] == chains.c.chain)
+        .order_by(_S[seq].desc())
+        .limit(literal_column("1"))
+        .lateral()
+    )
+    return PreparedQuestion(
+        select(chains.c.chain, newest.c[seq], newest.c.leaf_hash).join_from(chains, newest, true())
+    )
+
+
 _ONE_OBJECT = PreparedQuestion(
     select(_S.object_seq, _S.leaf_hash)
     .where(_S.object_id == bindparam("object_id"))
     .order_by(_S.object_seq.desc())
     .limit(1)
 )
-_MANY_OBJECTS = _newest("object_id", "object_seq")
-_MANY_ACTORS = _newest("actor", "actor_seq")
+_OBJECTS = "object_id", "object_seq"
+_ACTORS = "actor", "actor_seq"
+_IN = {chain: _newest(*chain) for chain in (_OBJECTS, _ACTORS)}
+_OF_ARRAY = {chain: _newest_of_array(*chain) for chain in (_OBJECTS, _ACTORS)}
+
+
+def _newest_of(
+    connection: Connection, kind: tuple[str, str], chains: Sequence[Any]
+) -> Iterator[Any]:
+    if connection.dialect.name == "postgresql":
+        yield from _OF_ARRAY[kind].all(connection, {"chains": list(chains)})
+        return
+    for chunk in _chunks(list(chains)):
+        yield from connection.execute(_IN[kind], {"chains": chunk})
 
 
 def next_object_links(connection: Connection, objects: Sequence[bytes]) -> dict[bytes, Link]:
@@ -170,18 +203,16 @@ def next_object_links(connection: Connection, objects: Sequence[bytes]) -> dict[
         if row is not None:
             links[object_id] = Link(row[0] + 1, schema.require_bytes(row[1]))
         return links
-    for chunk in _chunks(list(links)):
-        for chain, seq, leaf_hash in connection.execute(_MANY_OBJECTS, {"chains": chunk}):
-            links[chain] = Link(seq + 1, leaf_hash)
+    for chain, seq, leaf_hash in _newest_of(connection, _OBJECTS, list(links)):
+        links[chain] = Link(seq + 1, leaf_hash)
     return links
 
 
 def next_actor_links(connection: Connection, numbers: Sequence[int]) -> dict[int, Link]:
     """Return for each key, by its number, the link its next statement must have."""
     links = dict.fromkeys(numbers, FIRST)
-    for chunk in _chunks(list(links)):
-        for chain, seq, leaf_hash in connection.execute(_MANY_ACTORS, {"chains": chunk}):
-            links[chain] = Link(seq + 1, leaf_hash)
+    for chain, seq, leaf_hash in _newest_of(connection, _ACTORS, list(links)):
+        links[chain] = Link(seq + 1, leaf_hash)
     return links
 
 

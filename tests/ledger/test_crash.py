@@ -99,7 +99,7 @@ def test_two_open_logs_see_each_other(site: Any) -> None:
 
 @pytest.mark.sqlite_alone
 def test_a_lock_that_is_held_is_said_to_be(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.sqlite.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("ledger.storage.sqlite.BUSY_SECONDS", 0.05)
     site.reopen()
     statement = site.statement(Event.STUDY_CLOSED, site.archivist)
     holder = sqlite3.connect(site.path, isolation_level=None)

@@ -195,7 +195,7 @@ def test_sealed_and_erased_in_one_batch_leaves_nothing(site: Any) -> None:
 def test_a_reader_in_the_way_is_said_and_the_work_can_be_finished(
     site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger.sqlite.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("ledger.storage.sqlite.BUSY_SECONDS", 0.1)
     object_id, _ = site.seal(annex=TEXT)
     secrets = _kept(site, object_id)
     site.reopen()

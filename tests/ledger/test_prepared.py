@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, select
 
-from ledger import StoreError
+from ledger import StoreError, UnreachableError
+from ledger.errors import RacedError
 from ledger.storage import schema
+from ledger.storage.persist import write_statements
 from ledger.storage.prepared import PreparedQuestion
+from ledger.storage.store import read_head
 
 _BY_INDEX = (
     select(schema.statement.c.encoded)
@@ -50,3 +53,25 @@ def _execute(path: Path, sql: str, *values: object) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute(sql, values)
     connection.close()
+
+
+@pytest.mark.postgresql_alone
+def test_a_row_copied_twice_is_a_race(site: Any) -> None:
+    with site.log._database.read() as connection:
+        stored = connection.execute(select(schema.statement).where(schema.statement.c.idx == 1))
+        row = dict(stored.mappings().one())
+    with pytest.raises(RacedError), site.log._database.write() as connection:
+        write_statements(connection, [row | {"idx": 3}])
+    assert site.ask("select count(*) from radseal_statement") == [(3,)]
+
+
+@pytest.mark.postgresql_alone
+def test_a_connection_that_was_lost_is_not_lent_again(site: Any) -> None:
+    database = site.log._database
+    with database.glance() as connection:
+        ((process,),) = connection.exec_driver_sql("select pg_backend_pid()").all()
+    site.change(f"select pg_terminate_backend({process}, 10000)")
+    with pytest.raises(UnreachableError), database.glance() as connection:
+        read_head(connection)
+    with database.glance() as connection:
+        assert read_head(connection).size == 3

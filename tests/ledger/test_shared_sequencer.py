@@ -32,6 +32,7 @@ from ledger import (
 from ledger.appending.draft import receive
 from ledger.appending.inbox import Inbox
 from ledger.appending.lease import Lease
+from ledger.sequencing.taker import Own, _unposted
 from ledger.statements.keyring import Keyring
 
 pytestmark = pytest.mark.postgresql_alone
@@ -85,6 +86,40 @@ def test_what_one_registers_the_other_logs(site: Any) -> None:
         )
     assert indices == list(range(5, 65))
     assert site.log.audit().ok
+
+
+def test_who_holds_the_lease_logs_its_own_without_the_inbox(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seals = site.seals(8)
+    posted: list[bytes] = []
+    real = Inbox.post
+
+    def post(self: Any, letters: Any) -> None:
+        posted.extend(leaf for letter in letters for leaf in letter.leaves)
+        real(self, letters)
+
+    monkeypatch.setattr(Inbox, "post", post)
+    with sharing(site, lease_seconds=0.4) as made:
+        wait_for(lambda: made._taker.holding)
+        first = [send(made, each) for each in seals[:4]]
+        assert [future.result(30)[0].index for future in first] == [3, 4, 5, 6]
+        assert posted == []
+        monkeypatch.setattr(Lease, "take", lambda *_: False)  # another has it from now on
+        site.change("update radseal_lease set holder = 'another'")
+        later = [send(made, each) for each in seals[4:]]
+        wait_for(lambda: len(posted) == 4)
+        monkeypatch.undo()
+        site.change("update radseal_lease set until = 0")
+        assert [future.result(30)[0].index for future in later] == [7, 8, 9, 10]
+    assert posted == [hash_leaf(each) for each in seals[4:]]
+    assert site.log.audit().ok
+
+
+def test_what_comes_later_is_not_logged_before_what_was_posted(site: Any) -> None:
+    posted, fresh = Own((), posted=True), Own((), posted=False)
+    assert _unposted({b"1": posted, b"2": fresh}, read={}) == {}
+    assert list(_unposted({b"1": posted, b"2": fresh, b"3": fresh}, read={b"1"})) == [b"2", b"3"]
 
 
 def test_each_learns_why_not(site: Any, spare_signer: Any) -> None:
