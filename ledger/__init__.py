@@ -45,7 +45,7 @@ from ledger.errors import (
     WitnessError,
 )
 from ledger.links import FIRST, Head, Link
-from ledger.log import Log, create_log, open_log
+from ledger.log import Log
 from ledger.offline.outbox import Outbox, OutboxState, Waiting, create_outbox, open_outbox
 from ledger.offline.outbox_sync import (
     Disagreement,
@@ -55,6 +55,7 @@ from ledger.offline.outbox_sync import (
     SyncStep,
     sync_outbox,
 )
+from ledger.opening import create_log, open_log
 from ledger.questions.alarms import Alarm, AlarmKind, Expectation, parse_expectations
 from ledger.questions.bracket import Bracket, TimeFinding
 from ledger.questions.query import Query

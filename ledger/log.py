@@ -1,59 +1,48 @@
-"""The log: created, opened, appended to, erased from."""
+"""The log: appended to, erased from, pruned, its keys changed."""
 
 from __future__ import annotations
 
-import hmac
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from threading import RLock
 from types import TracebackType
 
 from sqlalchemy import Connection
 
-from ledger.annexes import check_site_key
 from ledger.appending.draft import Draft, Tail, load_tail, receive
 from ledger.appending.inbox import Inbox
 from ledger.checkpoints.key_sets import KeySuccession, key_lines
 from ledger.checkpoints.log_keys import LogKeys
-from ledger.checkpoints.note import parse_note
-from ledger.checkpoints.trusted_logs import TrustedHead, open_checkpoint
+from ledger.checkpoints.trusted_logs import TrustedHead
 from ledger.copies.export import export_tiles
 from ledger.copies.pruning import Pruned, Pruning, check_archive, drop, whole_bundles
 from ledger.entries import Entry, Submission
 from ledger.errors import (
     BusyError,
     ConflictError,
-    NotFoundError,
     ProofError,
     RolledBackError,
     StoreError,
     UsageError,
-    WitnessError,
 )
 from ledger.instants import to_milliseconds
+from ledger.published_log import PublishedLog
 from ledger.questions.alarm_store import note_refused
 from ledger.roles import Event
-from ledger.statements import rules
 from ledger.statements.arrival import Arrival
 from ledger.statements.key_events import read_log_keys
 from ledger.statements.keyring import Keyring
 from ledger.statements.statement import parse_statement
 from ledger.statements.verifiers import Verifiers
-from ledger.storage import persist, schema, store
-from ledger.storage.database import Database, create_database, open_database, transact
-from ledger.storage.migration import bring_up_to_date
-from ledger.storage.thinning import thin
+from ledger.storage import persist, store
+from ledger.storage.database import Database, transact
 from ledger.timestamps.stamped import find_asked, write_timestamp
 from ledger.timestamps.timestamp import Timestamp, TimestampAnchors, verify_timestamp
 from ledger.timestamps.timestamp_request import TimestampRequest
 from ledger.timestamps.timestamp_token import token_of
-from ledger.tree.tiles import TreeBuilder, root_at
-from ledger.view import LogView
-from ledger.witnessing.publication import Publication
 from ledger.witnessing.witnesses import Witnesses
 
 CHECKPOINT_EVERY = 256  # entries an append may leave without a signed checkpoint
@@ -64,7 +53,7 @@ Beside = Callable[[Connection], None]
 _logger = logging.getLogger(__name__)
 
 
-class Log(LogView):
+class Log(PublishedLog):
     """An open log. Threads may share it; each process opens it for itself."""
 
     def __init__(
@@ -78,16 +67,10 @@ class Log(LogView):
         checkpoint_every: int | None = CHECKPOINT_EVERY,
         verifiers: Verifiers | None = None,
     ) -> None:
-        super().__init__(database, row, site_key=site_key)
-        self._keys = keys
+        super().__init__(database, row, keys=keys, site_key=site_key, witnesses=witnesses)
         self._verifiers = verifiers
-        self._publication = (
-            None if witnesses is None else Publication(database, self._trusted, witnesses)
-        )
         self._tail: Tail | None = None
-        self._signed = 0
         self._checkpoint_every = checkpoint_every
-        self._lock = RLock()
 
     def __enter__(self) -> Log:
         return self
@@ -99,14 +82,6 @@ class Log(LogView):
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def close(self) -> None:
-        """Sign what is not signed yet, and let go of the file."""
-        try:
-            if self._keys is not None:
-                self._checkpoint_if_witnessed()
-        finally:
-            self._database.close()
 
     def append(self, submissions: Sequence[Submission], *, at: datetime) -> list[Entry]:
         """Log statements in their order, all or none; returns once they are on the disk.
@@ -271,24 +246,6 @@ class Log(LogView):
         self._database.scrub(destroyed if known else None)
         transact(self._database, lambda connection: persist.write_scrubbed(connection, pending))
 
-    def checkpoint(self) -> bytes:
-        """Return the newest signed checkpoint; with keys, one over all that is committed.
-
-        With witnesses, one that a quorum of them has cosigned: WitnessError if there is none over
-        all that is committed, RolledBackError if a witness has seen more than this log holds.
-        """
-        if self._keys is None:
-            return super().checkpoint()
-        if self._publication is not None:
-            with self._publication.asking:
-                return self._witnessed_checkpoint(self._keys, self._publication)
-        with self._lock:
-            size, note, fresh = self._signed_head(self._keys)
-            if fresh:
-                note = self._store(size, note)
-            self._signed = size
-            return note
-
     def add_timestamp(
         self, request: TimestampRequest, reply: bytes, *, anchors: TimestampAnchors, at: datetime
     ) -> tuple[int, Timestamp]:
@@ -343,194 +300,11 @@ class Log(LogView):
             raise StoreError(f"the checkpoint of {head.size} is gone")
         return note
 
-    def prove_each(self, indices: Sequence[int], *, size: int | None = None) -> tuple[bytes, ...]:
-        """Return the receipts of entries: tlog-proofs under the newest checkpoint.
-
-        ``size`` asks for the stored checkpoint of exactly that size. NotFoundError if the
-        checkpoint is not there or does not reach an entry. While witnesses cannot be reached,
-        the checkpoint that was published last will do, if it reaches the entries.
-        """
-        try:
-            return super().prove_each(indices, size=size)
-        except WitnessError:
-            note = super().checkpoint()
-            published = self._open(note).size
-            if self._publication is None or not self._publication.holds(note):
-                raise
-            if any(index >= published for index in indices):
-                raise
-            return super().prove_each(indices, size=published)
-
-    def _require_witnesses_as_before(self) -> None:
-        """Return only if the log has a policy, or published without one so far."""
-        if self._publication is not None:
-            return
-        try:
-            note = parse_note(super().checkpoint())
-        except NotFoundError:
-            return
-        own = {(key.name, key.key_id) for each in self.key_sets for key in each.keys}
-        if any((each.name, each.key_id) not in own for each in note.signatures):
-            raise UsageError(
-                f"witnesses cosigned what {self.origin} published last: it signs nothing without "
-                "a policy (one with `quorum none` says that none is asked any more)"
-            )
-
     def _checkpoint_after_append(self) -> None:
         """Sign what is not signed; the entries are on the disk, whatever comes of it."""
         try:
-            self._checkpoint_if_witnessed()
+            self.checkpoint_if_witnessed()
         except RolledBackError:
             raise
         except (BusyError, StoreError) as error:
             _logger.error("no checkpoint was stored: %s", error)
-
-    def _checkpoint_if_witnessed(self) -> None:
-        """Sign what is not signed; if no quorum of witnesses answers, that can wait."""
-        try:
-            self.checkpoint()
-        except WitnessError as error:
-            _logger.warning("no checkpoint was published: %s", error)
-
-    def _signed_head(self, keys: LogKeys) -> tuple[int, bytes, bool]:
-        """Return size and checkpoint of the head, and whether the signature is new."""
-        with self._database.read() as connection:
-            head = store.read_head(connection)
-            newest = store.newest_checkpoint(connection)
-            if store.read_vkeys(connection) != self._row.vkeys:
-                raise StoreError(
-                    "another process changed the keys of the log: start this one again"
-                )
-            if newest is not None and newest[0] >= head.size:
-                return *newest, False
-            self._check_growth(connection, head, None if newest is None else newest[1])
-        note = keys.sign_checkpoint(
-            size=head.size, root=head.root, timestamp=head.updated_at // 1000
-        )
-        return head.size, note, True
-
-    def _witnessed_checkpoint(self, keys: LogKeys, publication: Publication) -> bytes:
-        """Commit, sign, ask, publish. The database is not held while witnesses are asked."""
-        publication.compare(self.origin)
-        for last_try in (False, True):
-            with self._lock:
-                size, note, fresh = self._signed_head(keys)
-            if not fresh and publication.holds(note):
-                break
-            try:
-                note = publication.publish(size, note, self.consistency)
-            except WitnessError:
-                if last_try or self.size == size:
-                    raise
-                continue  # another process may have shown the witnesses a larger tree
-            break
-        self._signed = size
-        return note
-
-    def _check_growth(
-        self, connection: Connection, head: store.HeadRow, newest: bytes | None
-    ) -> None:
-        """Return only if the head is the tiles' root and goes on from the last checkpoint."""
-        read = store.tile_reader(connection)
-        if root_at(head.size, read) != head.root:
-            raise StoreError("the tiles do not lead to the head: nothing is signed, audit the log")
-        if newest is None:
-            return
-        last = open_checkpoint(newest, self._trusted)
-        if root_at(last.size, read) != last.root:
-            raise StoreError("the log does not go on from its last checkpoint: nothing is signed")
-
-    def _store(self, size: int, note: bytes) -> bytes:
-        def work(connection: Connection) -> bytes:
-            stored = store.read_checkpoint(connection, size)
-            if stored is not None:  # another process was quicker
-                return stored
-            thin(connection, size=size)
-            persist.write_checkpoint(connection, size, note)
-            return note
-
-        return transact(self._database, work)
-
-
-def create_log(
-    place: Path | str, *, keys: LogKeys, genesis: bytes, annex_key: bytes, at: datetime
-) -> Log:
-    """Make a new log whose first statement is ``genesis``, and open it.
-
-    ``place`` is the path of a file (SQLite) or a URL ``postgresql+psycopg://...``.
-    UsageError if the file or a log exists there, RefusedError if the genesis is not an
-    archivist's key that adds itself.
-    """
-    created_at = to_milliseconds(at)
-    statement, keyring = rules.open_genesis(parse_statement(genesis))
-    if len(keys.sets) != 1:
-        raise UsageError("a new log signs with one set of keys")
-    row = store.LogRow(keys.origin, statement.kid, keys.vkeys, check_site_key(annex_key))
-    database = create_database(place)
-    try:
-        with database.write() as connection:
-            schema.metadata.create_all(connection)
-            persist.write_log(connection, row, created_at=created_at)
-            persist.write_first_head(
-                connection, store.HeadRow(0, TreeBuilder().root, 0, created_at)
-            )
-            draft = Draft(connection, load_tail(connection, None), site_key=None)
-            draft.found(statement, keyring)
-            draft.write(at=created_at)
-        log = Log(database, row, keys=keys, site_key=annex_key)
-        log.checkpoint()
-    except BaseException:
-        database.discard()
-        raise
-    return log
-
-
-def open_log(
-    place: Path | str,
-    *,
-    keys: LogKeys | None,
-    annex_key: bytes | None,
-    witnesses: Witnesses | None = None,
-    checkpoint_every: int | None = CHECKPOINT_EVERY,
-    verifiers: Verifiers | None = None,
-) -> Log:
-    """Open a log. Without ``keys`` it can be read only, without ``annex_key`` no annex can be.
-
-    A head that was committed but not signed, because of a crash, is signed now, and a log of an
-    earlier format is brought up to this one. With ``witnesses``, only cosigned checkpoints are
-    published; RolledBackError if one of them has seen more of this log, or another one: then
-    nothing is signed. A log that had witnesses before is refused without: UsageError. An append
-    that would leave ``checkpoint_every`` entries without a checkpoint asks for one; with None
-    somebody else sees to that. ``verifiers`` share the signatures of a
-    batch; the caller closes them.
-    """
-    database = open_database(place, writable=keys is not None)
-    try:
-        if keys is not None:
-            bring_up_to_date(database)
-        with database.read() as connection:
-            row = store.read_log(connection)
-        if annex_key is not None and not hmac.compare_digest(
-            check_site_key(annex_key), row.annex_key_check
-        ):
-            raise UsageError(f"this is not the annex key of the log {row.origin}")
-        log = Log(
-            database,
-            row,
-            keys=keys,
-            site_key=annex_key,
-            witnesses=witnesses,
-            checkpoint_every=checkpoint_every,
-            verifiers=verifiers,
-        )
-        if keys is not None:
-            if not log._holds(keys):
-                raise UsageError(f"these are not the keys of the log {row.origin}")
-            log._require_witnesses_as_before()
-            log._checkpoint_if_witnessed()
-            with suppress(BusyError):  # a reader is in the way: an audit will still say so
-                log.finish_erasures()
-    except BaseException:
-        database.close()
-        raise
-    return log
