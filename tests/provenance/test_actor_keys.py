@@ -20,8 +20,11 @@ from provenance.errors import TrustError, UsageError
 from provenance.signers import generate_key, load_key
 from provenance.site import Site
 
-NOW = datetime.now(UTC)
 IMAGE = Path(pydicom.data.__file__).parent / "test_files" / "CT_small.dcm"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def answer(*words: object, code: int = 0) -> dict[str, Any]:
@@ -56,7 +59,7 @@ def issued(site: Site, role: Role, *, authority: Site | None = None) -> x509.Cer
         authority=by.authority(),
         authority_key=load_key(by.folder / "keys" / "ca.key.pem"),
         serial=7,
-        valid_from=NOW,
+        valid_from=now(),
     )
 
 
@@ -86,10 +89,10 @@ def test_the_archivist_renews_itself_and_the_last_one_stays(folder: Path) -> Non
     site = Site.open(folder)
     first = site.signer(Role.ARCHIVIST).kid
     with pytest.raises(RefusedError, match="last archivist"):
-        revoke_key(site, first, reason="", at=NOW)
-    second = renew_key(site, Role.ARCHIVIST, at=NOW)
+        revoke_key(site, first, reason="", at=now())
+    second = renew_key(site, Role.ARCHIVIST, at=now())
     assert site.signer(Role.ARCHIVIST).kid == second.kid != first
-    revoke_key(site, first, reason="renewed", at=NOW)
+    revoke_key(site, first, reason="renewed", at=now())
     with site.public_log() as log:
         assert log.audit().ok
 
@@ -102,10 +105,10 @@ def test_a_renewal_that_was_cut_off_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(actor_keys, step, _cut)
         with pytest.raises(KeyboardInterrupt):
-            renew_key(site, Role.DEVICE, at=NOW)
+            renew_key(site, Role.DEVICE, at=now())
     with site.device() as device:
         assert device.signer.kid == site.signer(Role.DEVICE).kid
-    renewed = renew_key(site, Role.DEVICE, at=NOW)
+    renewed = renew_key(site, Role.DEVICE, at=now())
     assert renewed.kid == site.signer(Role.DEVICE).kid
     with site.public_log() as log:
         keys = log.keys()
@@ -116,13 +119,13 @@ def test_a_renewal_that_was_cut_off_goes_on(
 def test_cut_off_between_certificate_and_key_nothing_is_signed(folder: Path) -> None:
     site = Site.open(folder)
     key = (folder / "keys" / "device.key.pem").read_bytes()
-    renewed = renew_key(site, Role.DEVICE, at=NOW)
+    renewed = renew_key(site, Role.DEVICE, at=now())
     new = (folder / "keys" / "device.key.pem").read_bytes()
     (folder / "keys" / "device.key.pem").write_bytes(key)
     (folder / "keys" / "device.next.key.pem").write_bytes(new)
     with pytest.raises(UsageError, match="cut off"):
         site.device()
-    assert renew_key(site, Role.DEVICE, at=NOW) == renewed
+    assert renew_key(site, Role.DEVICE, at=now()) == renewed
     site.device().close()
 
 
@@ -130,16 +133,16 @@ def test_a_certificate_must_be_vouched_for_in_its_role(folder: Path, tmp_path: P
     site = Site.open(folder)
     certificate = issued(site, Role.GATEWAY)
     with pytest.raises(TrustError):
-        add_key(site, [certificate], role=Role.DEVICE, at=NOW)
+        add_key(site, [certificate], role=Role.DEVICE, at=now())
     stranger = Site.init(tmp_path / "other", name="other")
     with pytest.raises(TrustError):
-        add_key(site, [issued(site, Role.GATEWAY, authority=stranger)], role=Role.GATEWAY, at=NOW)
+        add_key(site, [issued(site, Role.GATEWAY, authority=stranger)], role=Role.GATEWAY, at=now())
     path = tmp_path / "gateway.pem"
     path.write_bytes(certificate.public_bytes(Encoding.PEM))
     added = answer("key", "add", path, "--role", "gateway", "--site", folder)
     assert (added["name"], added["added"], added["role"]) == ("ct 3", 5, "gateway")
     with pytest.raises(RefusedError, match="added once"):
-        add_key(site, [certificate], role=Role.GATEWAY, at=NOW)
+        add_key(site, [certificate], role=Role.GATEWAY, at=now())
     path.write_text("no certificate")
     answer("key", "add", path, "--role", "gateway", "--site", folder, code=2)
     answer("key", "revoke", "nobody", "--yes", "--site", folder, code=16)
