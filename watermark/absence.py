@@ -87,7 +87,7 @@ def judge(correlation: Reals, information: Reals, cells: Flags) -> tuple[Flags, 
     its neighbours under either of two Gaussians. It is suspected if it is as much below its
     expectation, and shows at most ``SUSPECT`` of it. Patches of suspected cells grow over such
     as show at most half, and lose specks and threads. What is left is altered if as a whole it
-    is ``PATCH`` deviations below its expectation.
+    is more than ``PATCH`` deviations below its expectation.
 
     Parameters
     ----------
@@ -118,8 +118,8 @@ def judge(correlation: Reals, information: Reals, cells: Flags) -> tuple[Flags, 
         expected_here = float(information[patch].sum())
         short_here = expected_here - float(correlation[patch].sum())
         deviation = differ * np.sqrt(expected_here)
-        altered[patch] = short_here >= PATCH * deviation
-        certain[patch] = short_here >= CERTAIN * deviation
+        altered[patch] = short_here > PATCH * deviation  # of nothing expected, nothing is short
+        certain[patch] = short_here > CERTAIN * deviation
     return altered, certain, known
 
 

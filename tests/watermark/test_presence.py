@@ -373,3 +373,18 @@ def test_radiographs_are_judged_by_the_payload(name: str, corpus_data: Path, key
     other = presence(made.image, replace(reading, payload=bytes([1] * 12)), key=key)
     assert other.known.mean() > 0.5
     assert other.share > 0.9
+
+
+def test_where_nothing_is_expected_nothing_is_missing() -> None:
+    """Cells that say nothing lie between others that make them known: they accuse nobody."""
+    accused = 0
+    for seed in range(600):
+        generator = np.random.default_rng(seed)
+        strength = generator.gamma(0.5, 3, (40, 40))
+        information = np.where(generator.random((40, 40)) < 0.5, 0, strength)
+        correlation = information + np.sqrt(information) * generator.normal(size=(40, 40))
+        altered, certain, known = judge(correlation, information, np.ones((40, 40), np.bool_))
+        assert known.any()
+        assert not certain.any()
+        accused += bool(altered.any())
+    assert accused <= 3
