@@ -1,7 +1,9 @@
 """A PostgreSQL server of the tests' own, from a wheel, in a temporary folder."""
 
+import contextlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -23,6 +25,18 @@ def _installed() -> Path:
     return Path(spec.origin).parent / "pginstall18"
 
 
+def _lasting_port() -> int:
+    """Return a free port that no connection is given while the server is down.
+
+    Those that the kernel gives out lie above 32767 (ip_local_port_range); a server that stops and
+    starts again would now and then find its own one taken.
+    """
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no free port of a hundred")
+
+
 class PostgresServer:
     """One server on a loopback port; its user may make databases and needs a password."""
 
@@ -31,8 +45,7 @@ class PostgresServer:
         self.data = self.folder / "data"
         self._owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else None  # root may not serve
         self._bin = _installed() / "bin"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = _lasting_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._count = 0
         secret = self.folder / "password"
@@ -75,14 +88,17 @@ class PostgresServer:
                 cwd=self.folder,
                 **self._as_owner(),
             )
-        for _ in range(1200):
+        end = time.monotonic() + 120
+        while self._process.poll() is None and time.monotonic() < end:
             try:
                 psycopg.connect(self.conninfo("postgres"), connect_timeout=5).close()
             except psycopg.OperationalError:
                 time.sleep(0.05)
             else:
                 return
-        raise AssertionError((self.folder / "log").read_text())
+        state = self._process.poll()
+        log_text = (self.folder / "log").read_text()
+        raise AssertionError(f"PostgreSQL did not start (exit code {state}): {log_text}")
 
     def stop(self) -> None:
         """A fast shutdown: open transactions are broken off."""
