@@ -66,9 +66,9 @@ class Device:
                 continue
             return entry
 
-    def receipt(self, entry: Entry | Waiting) -> bytes | None:
-        """Return the receipt of what was recorded; None while it waits in an outbox."""
-        return self.log.receipt(entry) if isinstance(entry, Entry) else None
+    def receipt(self, entry: Entry) -> bytes:
+        """Return the receipt of what was logged; an error of the ledger if there is none yet."""
+        return self.log.receipt(entry)
 
     def _sign(
         self, event: Event, *, object_id: bytes | None, body: Mapping[int, object], at: datetime

@@ -1,11 +1,20 @@
-"""Put receipts into files that were sealed while the log could not be reached."""
+"""Put receipts into files that were sealed while log or witnesses could not be reached."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
-from ledger import Event, LedgerError, Outbox, parse_statement
+from ledger import (
+    Entry,
+    Event,
+    LedgerError,
+    Outbox,
+    TrustedLogs,
+    open_receipt,
+    parse_statement,
+)
 from provenance.dicom.carrier import Carrier, read_carrier, write_carrier
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import write_instance
@@ -18,13 +27,13 @@ class Filing(StrEnum):
     DONE = "receipt written"
     THERE = "has a receipt"
     WAITS = "no receipt yet"
-    OTHER = "not of this outbox"
+    OTHER = "not sealed here"
     FAILED = "cannot be written"
 
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """One file; ``seal_id`` if it is a seal of this outbox, ``detail`` if it failed."""
+    """One file; ``seal_id`` if its seal is known here, ``detail`` says why it has no receipt."""
 
     path: Path
     filing: Filing
@@ -32,24 +41,67 @@ class Filed:
     detail: str | None = None
 
 
-def file_receipts(paths: Sequence[Path], outbox: Outbox) -> Iterator[Filed]:
+class ReceiptSource(Protocol):
+    """What knows some statements, and has receipts of them: an outbox, or a log."""
+
+    def holds(self, statement: bytes) -> bool:
+        """Whether it knows exactly these signed bytes."""
+
+    def receipt_of(self, statement: bytes) -> bytes | None:
+        """Return the receipt of a statement it holds; None while there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogReceipts:
+    """The receipts of a log.
+
+    Attributes
+    ----------
+    events : callable
+        Returns what the log holds of an object.
+    receipt : callable
+        Returns the receipt of an entry; the log is published up to it first.
+    """
+
+    events: Callable[[bytes], Sequence[Entry]]
+    receipt: Callable[[Entry], bytes]
+
+    def holds(self, statement: bytes) -> bool:
+        """Whether the log holds exactly these signed bytes."""
+        return self._entry(statement) is not None
+
+    def receipt_of(self, statement: bytes) -> bytes | None:
+        """Return the receipt; an error of the ledger says why there is none."""
+        entry = self._entry(statement)
+        return None if entry is None else self.receipt(entry)
+
+    def _entry(self, statement: bytes) -> Entry | None:
+        object_id = _object_id(statement)
+        known = () if object_id is None else self.events(object_id)
+        return next((entry for entry in known if entry.statement == statement), None)
+
+
+def file_receipts(
+    paths: Sequence[Path], source: ReceiptSource, *, logs: TrustedLogs
+) -> Iterator[Filed]:
     """Write each receipt into the carrier of its file: the whole file anew, or not at all.
 
     A file belongs to a receipt if its carrier holds exactly the signed bytes; nothing else in it
-    is looked at, and nothing else is changed.
+    is looked at, and nothing else is changed. A receipt that a verifier with ``logs`` would not
+    take, as one from before a policy, is replaced.
     """
     for path in paths:
         try:
-            yield _file_receipt(path, outbox)
+            yield _file_receipt(path, source, logs)
         except (RadsealError, LedgerError, OSError) as error:
             yield Filed(path, Filing.FAILED, detail=str(error))
 
 
-def _file_receipt(path: Path, outbox: Outbox) -> Filed:
+def _file_receipt(path: Path, source: ReceiptSource, logs: TrustedLogs) -> Filed:
     try:
         instance = read_instance(path)
         carrier = read_carrier(instance.dataset)
-        known = carrier is not None and outbox.holds(carrier.statement)
+        known = carrier is not None and source.holds(carrier.statement)
     except RadsealError:  # what cannot be read was not sealed here
         return Filed(path, Filing.OTHER)
     except ValueError:  # no statement
@@ -57,9 +109,12 @@ def _file_receipt(path: Path, outbox: Outbox) -> Filed:
     if carrier is None or not known:
         return Filed(path, Filing.OTHER)
     seal_id = _object_id(carrier.statement)
-    if carrier.receipt is not None:
+    if carrier.receipt is not None and _is_good(carrier.statement, carrier.receipt, logs):
         return Filed(path, Filing.THERE, seal_id)
-    receipt = outbox.receipt_of(carrier.statement)
+    try:
+        receipt = source.receipt_of(carrier.statement)
+    except LedgerError as error:  # no quorum, or nobody answers
+        return Filed(path, Filing.WAITS, seal_id, str(error))
     if receipt is None:
         return Filed(path, Filing.WAITS, seal_id)
     write_carrier(
@@ -67,6 +122,14 @@ def _file_receipt(path: Path, outbox: Outbox) -> Filed:
     )
     write_instance(instance, path, overwrite=True)
     return Filed(path, Filing.DONE, seal_id)
+
+
+def _is_good(statement: bytes, receipt: bytes, logs: TrustedLogs) -> bool:
+    try:
+        open_receipt(statement, receipt, logs=logs)
+    except LedgerError:
+        return False
+    return True
 
 
 def _object_id(statement: bytes) -> bytes | None:

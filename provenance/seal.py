@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 import watermark
-from ledger import Entry, Event, Waiting
+from ledger import Entry, Event, LedgerError, Waiting
 from provenance.annex import Annex, Original
 from provenance.claim import MarkTerms, SealBody
 from provenance.descriptor import describe
@@ -79,6 +79,8 @@ class Sealed:
     """A sealed object, ready to be written.
 
     ``log_index`` is None, and ``outbox_seq`` its number there, while it waits in an outbox.
+    ``no_receipt`` says why the object carries none though its seal is logged: witnesses could not
+    be reached, or the log's server no longer. `radseal log receipts` adds it later.
     """
 
     instance: Instance
@@ -91,6 +93,7 @@ class Sealed:
     volume: watermark.MarkedVolume | None = None
     terms: MarkTerms | None = None
     outbox_seq: int | None = None
+    no_receipt: str | None = None
 
     @property
     def weak(self) -> str | None:
@@ -111,7 +114,7 @@ def seal(source: bytes | Path | str, *, device: Device, profile: str | None = No
 
     ``profile`` names the strength of the mark (`watermark.PROFILES`), "none" for no mark; by
     default the modality decides. Raises UnreadableError, SealError (which says why), or an error
-    of the ledger.
+    of the ledger, which has not taken the seal then, as far as is known: what it took is returned.
     """
     return seal_at_time(
         source, device=device, profile=profile, at=datetime.now(UTC), chance=Chance.draw()
@@ -157,7 +160,7 @@ def seal_at_time(
         ),
     )
     step("sign and log")
-    receipt = device.receipt(entry)
+    receipt, no_receipt = _receipt(device, entry)
     restore = marking.restore_data
     write_carrier(marking.instance.dataset, Carrier(entry.statement, encoded, receipt, restore))
     step("carry")
@@ -166,6 +169,7 @@ def seal_at_time(
         seal_id=chance.seal_id,
         log_index=entry.index if isinstance(entry, Entry) else None,
         outbox_seq=entry.seq if isinstance(entry, Waiting) else None,
+        no_receipt=no_receipt,
         mark=marking.marked,
         unmarked=marking.unmarked,
         notes=instance.notes,
@@ -173,6 +177,16 @@ def seal_at_time(
         volume=marking.volume,
         terms=marking.terms,
     )
+
+
+def _receipt(device: Device, entry: Entry | Waiting) -> tuple[bytes | None, str | None]:
+    """Return the receipt, or why a seal that is logged has none: its object is never lost."""
+    if isinstance(entry, Waiting):
+        return None, None
+    try:
+        return device.receipt(entry), None
+    except LedgerError as error:
+        return None, str(error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,7 +229,7 @@ class Site:
 
     def refill(self, copy: LogSource) -> Refilled:
         """Take over what a copy of the log has and the ledger, restored from a backup, has not."""
-        return refill_log(self._ledger, copy, logs=self._own_logs)
+        return refill_log(self._ledger, copy, logs=self.own_logs)
 
     def writing_log(self, verifiers: Verifiers | None = None) -> Log:
         """Open the log to append, and to publish when somebody says so: no append does.
@@ -275,7 +275,7 @@ class Site:
 
     def log_client(self, url: str) -> LogClient:
         """The site's log where ``radseal log serve`` serves it."""
-        return LogClient(url, self._own_logs)
+        return LogClient(url, self.own_logs)
 
     def make_outbox(
         self, path: Path, log: Log | LogClient, *, at: datetime, role: Role = Role.DEVICE
@@ -291,14 +291,14 @@ class Site:
             role=role,
             link=log.actor_link(signer.kid),
             checkpoint=log.checkpoint(),
-            trusted=self._own_logs,
+            trusted=self.own_logs,
             key=self._secret("outbox"),
             at=at,
         )
 
     def outbox(self, path: Path) -> Outbox:
         """Open an outbox of this site."""
-        return open_outbox(path, key=self._secret("outbox"), trusted=self._own_logs)
+        return open_outbox(path, key=self._secret("outbox"), trusted=self.own_logs)
 
     def outbox_device(self, path: Path, role: Role = Role.DEVICE) -> Device:
         """Write to an outbox: needs what ``remote_device`` does, the key ``outbox``, and no log."""
@@ -311,10 +311,10 @@ class Site:
         may read annexes, and the key ``lookup``.
         """
         signer = self.signer(role)
-        return Records(LogReader(url, self._own_logs, signer=signer), self._secret("lookup"))
+        return Records(LogReader(url, self.own_logs, signer=signer), self._secret("lookup"))
 
     @property
-    def _own_logs(self) -> TrustedLogs:
+    def own_logs(self) -> TrustedLogs:
         """Trust in this site's log alone, and in the witnesses of its policy."""
         logs = self.trust.logs
         try:

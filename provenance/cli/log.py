@@ -18,6 +18,7 @@ from provenance.cli.log_keys import add_keys, retire_keys
 from provenance.cli.log_monitor import monitor
 from provenance.cli.log_prune import prune
 from provenance.cli.log_query import query
+from provenance.cli.log_receipts import receipts
 from provenance.cli.log_refill import refill
 from provenance.cli.log_serve import serve
 from provenance.cli.log_timestamp import timestamp, timestamps
@@ -261,6 +262,7 @@ log.add_command(add_keys)
 log.add_command(retire_keys)
 log.add_command(erase)
 log.add_command(query)
+log.add_command(receipts)
 log.add_command(refill)
 log.add_command(monitor)
 log.add_command(serve)

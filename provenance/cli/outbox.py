@@ -150,7 +150,7 @@ def sync(
             done = _sync(session, opened, log)
         if folders:
             paths = [each.path for each in found.files if each.problem is None]
-            filed = list(file_receipts(paths, opened))
+            filed = list(file_receipts(paths, opened, logs=opened_site.own_logs))
             missing = unfiled(opened, filed)
         if prune:
             pruned = opened.prune()

@@ -32,6 +32,7 @@ WEAK_DO = (
     "nothing, if copies that lost quality need not be traced: the seal itself is as strong as any; "
     "else keep the sealed file, or seal it unmarked with --watermark none"
 )
+NO_RECEIPT_DO = "radseal log receipts, once the log and its witnesses can be reached"
 
 
 @click.command(short_help="Seal images, one output for each input.")
@@ -198,11 +199,12 @@ def _failure(line: "Sealing") -> Failure | None:
 
 
 def _exit_code(lines: list["Sealing"]) -> int:
-    """What is gravest for the run: the log failed, input unreadable, input refused, no input."""
+    """What is gravest: the log failed or gave no receipt, input unreadable, refused, no input."""
     from provenance.batch import Done
 
     done = {line.done for line in lines}
-    if Done.UNLOGGED in done:
+    without = any(line.sealed is not None and line.sealed.no_receipt for line in lines)
+    if Done.UNLOGGED in done or without:
         return NOT_CHECKED
     if Done.UNREADABLE in done:
         return UNREADABLE
@@ -220,6 +222,10 @@ def _print(line: "Sealing") -> None:
             place = f"waits in the outbox as number {sealed.outbox_seq}"
         say(f"sealed  {plain(line.output)}  seal {sealed.seal_id.hex()}, {place}")
         say(f"  {plain(mark)}")
+        if sealed.no_receipt is not None:
+            say("  warning: the seal is logged, and the file carries no receipt")
+            say(f"  why: {plain(sealed.no_receipt)}")
+            say(f"  do:  {NO_RECEIPT_DO}")
         if sealed.weak is not None:
             say(f"  warning: {plain(sealed.weak)}")
             say(f"  why: {WEAK_WHY}")
@@ -280,6 +286,7 @@ def _object(line: "Sealing") -> dict[str, object]:
         "seal_id": sealed.seal_id.hex() if sealed else None,
         "log_index": sealed.log_index if sealed else None,
         "outbox_seq": sealed.outbox_seq if sealed else None,
+        "no_receipt": sealed.no_receipt if sealed else None,
         "mark": None,
         "volume": None,
         "unmarked": sealed.unmarked if sealed else None,

@@ -83,7 +83,7 @@ def test_from_the_device_to_authentic(offline: Offline) -> None:
     assert (answer["registered"], answer["received"], answer["waiting"]) == (2, 2, 0)
     assert [(Path(each["path"]).name, each["result"]) for each in answer["files"]] == [
         ("a.dcm", "receipt written"),
-        ("notes.txt", "not of this outbox"),
+        ("notes.txt", "not sealed here"),
     ]
     assert len(answer["seals_without_file"]) == 1
     assert offline.judge(first).word is Word.AUTHENTIC

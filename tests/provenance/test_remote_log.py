@@ -162,6 +162,45 @@ def test_under_witnesses_the_receipt_is_cosigned(
     assert "the database is an old copy" in result.output
 
 
+def test_an_image_is_written_though_its_receipt_has_to_wait(
+    archive: Site,
+    modality: Site,
+    tmp_path: Path,
+    make_dicom: Callable[..., bytes],
+    log_server: Callable[..., Any],
+    witness_server: Callable[..., Any],
+) -> None:
+    vkeys = (archive.folder / "trust/logs/site.vkeys").read_text().splitlines()
+    made = WitnessFolder.make(tmp_path / "w", name="w.example", logs=vkeys)
+
+    def believe(url: str) -> None:
+        for site in (archive, modality):
+            text = f"witness w {made.cosigner.vkeys[1]} {url}\nquorum w\n"
+            (site.folder / "trust/policy").write_text(text)
+
+    witness = witness_server(tmp_path / "w")
+    believe(witness.url)
+    server = log_server(archive.folder)
+    witness.stop()
+    (tmp_path / "image.dcm").write_bytes(make_dicom())
+    words = ["seal", str(tmp_path / "image.dcm"), "-o", str(tmp_path / "out"), "--log", server.url]
+    result = CliRunner().invoke(cli, [*words, "--site", str(modality.folder)])
+    assert result.exit_code == 15
+    assert "the seal is logged, and the file carries no receipt" in result.output
+    sealed = tmp_path / "out" / "image.dcm"
+    trust = TrustStore.load(modality.folder / "trust")
+    assert verify(sealed, trust=trust).word is Word.NOT_CHECKED
+
+    assert server.stop() == 0
+    believe(witness_server(tmp_path / "w").url)
+    server = log_server(archive.folder)
+    gateway = part_of(archive, tmp_path / "gateway", (*ASKING, "certificates/gateway.pem"))
+    words = ["log", "receipts", str(tmp_path / "out"), "--log", server.url]
+    result = CliRunner().invoke(cli, [*words, "--site", str(gateway.folder)])
+    assert result.exit_code == 0, result.output
+    assert verify(sealed, trust=trust).word is Word.AUTHENTIC
+
+
 ASKING = (
     *("site.json", "trust"),
     *(f"keys/{n}" for n in ("gateway.key.pem", "lookup.key", "mark.key")),

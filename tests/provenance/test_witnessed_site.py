@@ -1,5 +1,6 @@
 """A site whose trust folder holds a policy: its log asks witnesses, and verifiers count them."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,62 @@ def test_a_site_restored_from_a_backup_does_not_seal(
     assert "the database is an old copy, nothing is signed" in result.output
     assert "radseal log refill" in result.output
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_an_image_is_kept_though_no_witness_answers(
+    tmp_path: Path, make_dicom: Callable[..., bytes], witness_server: Callable[..., Any]
+) -> None:
+    site = Site.init(tmp_path / "site", name="here")
+    servers = witnessed(site, tmp_path, witness_server)
+    sealed, image = tmp_path / "sealed.dcm", tmp_path / "image.dcm"
+    image.write_bytes(make_dicom())
+    policy = site.folder / "trust/policy"
+    with site.device() as device:
+        seal(make_dicom(), device=device)
+        for server in servers:
+            server.stop()
+        made = seal(image, device=device)
+    assert made.no_receipt is not None
+    assert "no quorum" in made.no_receipt
+    made.write(sealed)
+    before = sealed.read_bytes()
+    trust = TrustStore.load(site.folder / "trust")
+    assert verify(before, trust=trust).word is Word.NOT_CHECKED
+
+    def run(*words: Path | str) -> Any:
+        given = [str(word) for word in words]
+        return CliRunner().invoke(cli, ["log", "receipts", *given, "--site", str(site.folder)])
+
+    result = run(sealed)
+    assert result.exit_code == 15
+    assert "no receipt yet" in result.output
+    assert sealed.read_bytes() == before
+
+    for n, server in enumerate(servers):
+        back = witness_server(tmp_path / f"w{n}")
+        policy.write_text(policy.read_text().replace(f"{server.url}\n", f"{back.url}\n"))
+    result = run(sealed, image)
+    assert result.exit_code == 0, result.output
+    assert "1 not sealed here, 1 receipt written" in result.output
+    after = sealed.read_bytes()
+    assert verify(after, trust=trust).word is Word.AUTHENTIC
+    assert json.loads(run(sealed, "--json").output)["summary"] == {"has a receipt": 1}
+    assert sealed.read_bytes() == after
+
+
+def test_a_receipt_from_before_the_policy_is_replaced(
+    tmp_path: Path, make_dicom: Callable[..., bytes], witness_server: Callable[..., Any]
+) -> None:
+    site = Site.init(tmp_path / "site", name="here")
+    sealed = tmp_path / "sealed.dcm"
+    with site.device() as device:
+        seal(make_dicom(), device=device).write(sealed)
+    witnessed(site, tmp_path, witness_server)
+    trust = TrustStore.load(site.folder / "trust")
+    assert verify(sealed, trust=trust).word is Word.NOT_CHECKED
+    words = ["log", "receipts", str(sealed), "--site", str(site.folder)]
+    assert CliRunner().invoke(cli, words).exit_code == 0
+    assert verify(sealed, trust=trust).word is Word.AUTHENTIC
 
 
 @pytest.mark.parametrize("text", ["", "quorum w\n", "quorum none"])
