@@ -4,6 +4,7 @@ Statements in, proofs out. Knows neither images nor DICOM, and reads no clock.
 """
 
 from ledger.appending.refill import Refilled, refill_log
+from ledger.appending.shown_log import Judged, judge_log
 from ledger.auditing.audit_state import AuditState, parse_audit_state
 from ledger.auditing.findings import AuditReport, Finding, FindingCode
 from ledger.checkpoints.checkpoint import Checkpoint
@@ -184,6 +185,7 @@ __all__ = [
     "Gate",
     "Head",
     "Inclusion",
+    "Judged",
     "JudgedToken",
     "KeptTimestamps",
     "KeyAdded",
@@ -276,6 +278,7 @@ __all__ = [
     "encode_submissions",
     "hash_leaf",
     "hash_node",
+    "judge_log",
     "judge_timestamps",
     "key_added_body",
     "key_lines",

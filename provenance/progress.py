@@ -5,7 +5,7 @@ Draws nothing unless the stream is a terminal. Knows no clock but the one it is 
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -170,3 +170,26 @@ def stderr_progress(
     return (
         nullcontext(Silent()) if quiet else progress(total, words, stream=sys.stderr, clock=clock)
     )
+
+
+@contextmanager
+def late_progress(words: str, *, quiet: bool, clock: Clock) -> Iterator[Callable[[int, int], None]]:
+    """Show progress on standard error once it is known how much there is to do.
+
+    What is yielded takes steps done and steps in all; fewer done, where work began again, are
+    waited for.
+    """
+    shown: Progress | None = None
+    done = 0
+    with ExitStack() as stack:
+
+        def heard(now: int, total: int) -> None:
+            nonlocal shown, done
+            if shown is None:
+                bar = stderr_progress(total, words, quiet=quiet, clock=clock)
+                shown = stack.enter_context(bar)
+            if now > done:
+                shown.advance(now - done)
+                done = now
+
+        yield heard

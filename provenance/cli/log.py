@@ -13,6 +13,7 @@ from provenance.cli.failure import (
 )
 from provenance.cli.log_alarms import alarms
 from provenance.cli.log_audit import audit
+from provenance.cli.log_check import check
 from provenance.cli.log_erase import erase
 from provenance.cli.log_keys import add_keys, retire_keys
 from provenance.cli.log_monitor import monitor
@@ -258,6 +259,7 @@ def _index_of(entry: str, opened: "Log") -> int:
 
 
 log.add_command(alarms)
+log.add_command(check)
 log.add_command(add_keys)
 log.add_command(retire_keys)
 log.add_command(erase)

@@ -1,7 +1,5 @@
 """`radseal log monitor`: an auditor's own copy of a log, that follows it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -12,7 +10,7 @@ from provenance.cli.output import document, facts, path_text, print_json, say
 from provenance.cli.session import Session
 from provenance.cli.shown_log import log_at
 from provenance.cli.terminal import coloured, plain
-from provenance.progress import Progress, stderr_progress
+from provenance.progress import late_progress
 
 
 @click.command("monitor", short_help="Follow a log with a copy of one's own.")
@@ -53,7 +51,10 @@ def monitor(session: Session, source: str, copy: Path, trust: Path) -> int:
 
     logs = TrustStore.load(trust).logs
     monitor = Monitor(copy, logs=logs)
-    with log_at(source) as shown, _progress(session) as heard:
+    with (
+        log_at(source) as shown,
+        late_progress("copy", quiet=session.as_json, clock=session.monotonic) as heard,
+    ):
         followed = monitor.follow(shown, heard)
         alarms = [] if followed.alarm is None else [followed.alarm]
         added = 0
@@ -85,24 +86,3 @@ def monitor(session: Session, source: str, copy: Path, trust: Path) -> int:
     say(f"  the checkpoint that the log has signed is kept in {plain(copy / 'alarms')}")
     say("  do: keep the copy as it is, show both checkpoints to the operator and to other auditors")
     return code
-
-
-@contextmanager
-def _progress(session: Session) -> Iterator[Callable[[int, int], None]]:
-    """Show progress once it is known how much is new."""
-    shown: Progress | None = None
-    done = 0
-    with ExitStack() as stack:
-
-        def heard(copied: int, total: int) -> None:
-            nonlocal shown, done
-            if shown is None:
-                quiet, clock = session.as_json, session.monotonic
-                shown = stack.enter_context(
-                    stderr_progress(total, "copy", quiet=quiet, clock=clock)
-                )
-            if copied > done:  # less, where it began again
-                shown.advance(copied - done)
-                done = copied
-
-        yield heard

@@ -14,7 +14,14 @@ import pydicom.data
 import pytest
 from click.testing import CliRunner, Result
 
-from ledger import open_cose_receipt, open_receipt, parse_receipt, parse_statement
+from ledger import (
+    hash_leaf,
+    merkle_root,
+    open_cose_receipt,
+    open_receipt,
+    parse_receipt,
+    parse_statement,
+)
 from provenance import Site, UnreadableError
 from provenance.cli.root import cli
 from provenance.dicom.carrier import read_carrier
@@ -399,6 +406,46 @@ def test_log_monitor(site: Path, sealed: Path, tmp_path: Path) -> None:
     assert (shown.exit_code, shown.stdout.split()[:2]) == (10, ["FAIL", "ALARM:"])
     assert len(list((copy / "alarms").iterdir())) == 1
     assert run(*follow, tmp_path).exit_code == 16  # no checkpoint there
+
+
+def test_log_check(site: Path, sealed: Path, tmp_path: Path) -> None:
+    exported, trust = tmp_path / "log", site / "trust"
+    assert run("log", "export", exported, "--site", site).exit_code == 0
+    for source in (exported, site, site / "ledger.sqlite"):
+        found = answer("log", "check", source, "--trust", trust, "--jobs", "2")
+        assert (found["size"], found["forbidden"], found["why"]) == (7, None, None)
+    assert (
+        "7 entries, and each keeps the rules"
+        in run("log", "check", exported, "--trust", trust).stdout
+    )
+    (bundle,) = (exported / "tile/entries").rglob("*.p/7")
+    bundle.write_bytes(bundle.read_bytes()[:-1] + b"?")
+    shown = run("log", "check", exported, "--trust", trust)
+    assert shown.exit_code == 15  # nothing is said of statements that were not signed
+    assert "do not lead to the signed checkpoint" in shown.stderr
+
+
+def test_log_check_names_what_an_operator_let_in(site: Path, sealed: Path, tmp_path: Path) -> None:
+    """The operator holds the log's keys, and so signs whatever its database holds."""
+    with Site.open(site).reading_log() as log:
+        statements = [entry.statement for entry in log.entries()]
+    keys = Site.open(site).log_keys()
+    statements[5] = statements[5][:-1] + bytes([statements[5][-1] ^ 1])
+    root = merkle_root(map(hash_leaf, statements))
+    shown = tmp_path / "shown"
+    (shown / "tile/entries").mkdir(parents=True)
+    (shown / "checkpoint").write_bytes(
+        keys.sign_checkpoint(size=len(statements), root=root, timestamp=1)
+    )
+    bundle = b"".join(len(each).to_bytes(2, "big") + each for each in statements)
+    (shown / "tile/entries/000.p").mkdir()
+    (shown / f"tile/entries/000.p/{len(statements)}").write_bytes(bundle)
+    found = answer("log", "check", shown, "--trust", site / "trust", code=10)
+    assert found["forbidden"] == 5
+    assert "signature" in found["why"]
+    words = run("log", "check", shown, "--trust", site / "trust").stdout
+    assert words.startswith("FAIL")
+    assert "entry 5" in words
 
 
 def test_log_export(site: Path, sealed: Path, tmp_path: Path) -> None:
