@@ -134,15 +134,18 @@ def _climbed(spectrum: Spectrum, peaks: Sequence[Peak], *, key: bytes) -> list[t
     Of maps that come to lie on the same bins one is kept.
     """
     slots = constellations(key)
-    frequencies = np.array([slots[peak.slot].frequencies for peak in peaks], np.float64)
+    frequencies = np.array([slots[peak.slot].frequencies for peak in peaks], np.float32)
+    x, y = frequencies[:, np.newaxis, :, 0], frequencies[:, np.newaxis, :, 1]
     linear = np.array([peak.linear for peak in peaks])
     heights = np.zeros(len(peaks))
     moves = _steps()
     for stride in _STRIDES:
         for _ in range(2):
             tried = (np.eye(2) + stride * moves) @ linear[:, np.newaxis]
-            powers = spectrum.power_at(frequencies[:, np.newaxis] @ tried.swapaxes(2, 3))
-            sums = np.sqrt(powers).sum(axis=2)
+            by = tried.astype(np.float32)[..., np.newaxis]
+            sums = spectrum.amplitudes_at(
+                by[:, :, 0, 0] * x + by[:, :, 0, 1] * y, by[:, :, 1, 0] * x + by[:, :, 1, 1] * y
+            ).sum(axis=2)
             best = sums.argmax(axis=1)
             stay = sums[:, len(moves) // 2] >= sums[np.arange(len(peaks)), best]
             best[stay] = len(moves) // 2

@@ -17,10 +17,13 @@ from watermark.spectrum import Spectrum
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+Shorts = npt.NDArray[np.int16]
 
 CAP: Final = 8.0
 """Power above which a point counts no more: a ruler's or a screen's line is not ten pilots."""
 _NEAR: Final = 3
+_UNIT: Final = 64
+_MOST: Final = 15  # 32 pilots of 15 deviations, times 64, are below 2^15
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Peak:
     Attributes
     ----------
     height : float
-        Sum of the map at the pilots, each column of the map having unit variance.
+        Sum of the map at the pilots, each row of the map having unit variance.
     slot : int
         Number of the constellation.
     linear : float64, shape (2, 2)
@@ -82,13 +85,14 @@ class LogPolar:
         wide = np.pad(np.concatenate([even, even], axis=1), ((-first, max(0, last)), (0, 0)))
         found: list[Peak] = []
         for number, points in enumerate(_points(self, key)):
-            field = np.zeros((last - first, self.side), np.float32)
+            field = np.zeros((last - first, self.side), np.int16)
             for step, turn in points:
                 field += wide[step : step + last - first, turn : turn + self.side]
             for _ in range(each):
                 row, turn = divmod(int(field.argmax()), self.side)
                 similar = self._similar(turn, row + first, mirrored=number >= SLOTS)
-                found.append(Peak(float(field[row, turn]), number % SLOTS, strain @ similar))
+                height = float(field[row, turn]) / _UNIT
+                found.append(Peak(height, number % SLOTS, strain @ similar))
                 field[
                     max(row - _NEAR, 0) : row + _NEAR + 1, max(turn - _NEAR, 0) : turn + _NEAR + 1
                 ] = 0
@@ -112,23 +116,32 @@ class LogPolar:
         flip = -1.0 if mirrored else 1.0
         return np.array([[cosine * flip, -sine], [sine * flip, cosine]])
 
-    def _levelled(self, spectrum: Spectrum, strain: Doubles) -> Floats:
-        """Return power by log of frequency (rows) and direction (columns): rows of zero mean."""
-        place, seen = spectrum.places(_directions(self) @ strain.T)
-        powers = np.where(seen, np.minimum(spectrum.power.ravel()[place], np.float32(CAP)), 0)
-        share = np.maximum(seen.mean(axis=1, keepdims=True), 1e-9)
+    def _levelled(self, spectrum: Spectrum, strain: Doubles) -> Shorts:
+        """Return power by log of frequency (rows) and direction (columns): rows of zero mean.
+
+        In units of ``_UNIT`` to a row's deviation, so that sums over pilots fit into 16 bits.
+        """
+        x, y = _directions(self)
+        (a, b), (c, d) = strain.astype(np.float32)
+        powers = np.square(spectrum.amplitudes_at(a * x + b * y, c * x + d * y))
+        np.minimum(powers, np.float32(CAP), out=powers)
+        seen = powers > 0
+        share = np.maximum(seen.mean(axis=1, dtype=np.float32, keepdims=True), np.float32(1e-9))
         mean = powers.mean(axis=1, keepdims=True) / share
         variance = np.square(powers).mean(axis=1, keepdims=True) / share - np.square(mean)
-        deviation = np.sqrt(np.maximum(variance, 0)) + 1e-6
-        return np.where(seen, (powers - mean) / deviation, 0).astype(np.float32)
+        unit = np.float32(_UNIT) / (np.sqrt(np.maximum(variance, 0)) + np.float32(1e-6))
+        level = np.clip((powers - mean) * unit * seen, -_MOST * _UNIT, _MOST * _UNIT)
+        levelled: Shorts = np.rint(level).astype(np.int16)
+        return levelled
 
 
 @lru_cache(maxsize=4)
-def _directions(look: LogPolar) -> Doubles:
-    """Return the frequencies of a map's points, x and y, shape (side, side, 2)."""
+def _directions(look: LogPolar) -> tuple[Floats, Floats]:
+    """Return the frequencies of a map's points, x and y, each of shape (side, side)."""
     angle = np.arange(look.side) * np.pi / look.side
     radius = look.low * np.exp(np.arange(look.side)[:, np.newaxis] * look.step)
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
+    x, y = radius * np.cos(angle), radius * np.sin(angle)
+    return x.astype(np.float32), y.astype(np.float32)
 
 
 @lru_cache(maxsize=8)

@@ -1,6 +1,8 @@
 """The spectrum of a picture, levelled so that a weak wave shows wherever it lies."""
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Self
 
 import numpy as np
@@ -65,7 +67,7 @@ def _smooth(plane: Floats, hole: int) -> Floats:
     return plane
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Spectrum:
     """A transform over its local level.
 
@@ -113,18 +115,40 @@ class Spectrum:
         """Points of the transform along either side."""
         return len(self.waves)
 
-    def places(self, frequencies: Doubles) -> tuple[Places, Flags]:
-        """Return where frequencies (..., 2) lie in the flattened power, and which can be seen.
+    @cached_property
+    def _plane(self) -> Floats:
+        """Amplitudes over the whole plane, rows and columns from -reach to reach, ends zero."""
+        reach = self._reach
+        half = np.sqrt(self.power[:, :reach])
+        right = np.concatenate([half[1 - reach :], half[:reach]])
+        plane = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+        plane[1:-1, reach:-1] = right
+        plane[1:-1, 1:reach] = right[::-1, :0:-1]
+        return plane
 
-        Frequencies are x and y, in periods over 1024 points.
+    @property
+    def _reach(self) -> int:
+        """The least bin along an axis that is not looked up."""
+        return math.ceil(TOP * self.bins / SIDE)
+
+    def amplitudes_at(self, x: Floats, y: Floats) -> Floats:
+        """Return the square root of the power at frequencies; zero where it cannot be seen.
+
+        Parameters
+        ----------
+        x, y : float32, one shape
+            Periods over 1024 points.
         """
-        place, _, seen = self._nearest(frequencies)
-        return place, seen
-
-    def power_at(self, frequencies: Doubles) -> Floats:
-        """Return the power at frequencies (..., 2)."""
-        place, _, seen = self._nearest(frequencies)
-        return np.where(seen, self.power.ravel()[place], np.float32(0))
+        reach, scale = self._reach, np.float32(self.bins / SIDE)
+        column, row = (
+            np.clip(np.rint(part * scale), -reach, reach).astype(np.int32) for part in (x, y)
+        )
+        row += np.int32(reach)
+        row *= np.int32(2 * reach + 1)
+        row += column
+        row += np.int32(reach)
+        amplitudes: Floats = self._plane.ravel().take(row)
+        return amplitudes
 
     def waves_at(self, frequencies: Doubles) -> Waves:
         """Return the waves at frequencies (..., 2), phases taken at the centre."""

@@ -94,7 +94,8 @@ def _filtered(lists: dict[str, Doubles]) -> Iterator[tuple[object, ...]]:
 
 
 def _likely(image: Pixels, frequencies: Doubles) -> Doubles:
-    return frequencies[spectrum(image).power_at(frequencies) > LIKELY]
+    x, y = frequencies.T.astype(np.float32)
+    return frequencies[np.square(spectrum(image).amplitudes_at(x, y)) > LIKELY]
 
 
 def _victims(slot: int | None) -> list[Victim]:

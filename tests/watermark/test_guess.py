@@ -51,6 +51,17 @@ def test_flattening_levels_a_picture(flat: np.ndarray) -> None:
     assert parts.max() < 1.5 * parts.min()
 
 
+@pytest.mark.parametrize("part", [(slice(None), slice(None)), (slice(0, 512), slice(100, 612))])
+def test_amplitudes_are_those_of_the_waves(flat: np.ndarray, part: tuple[slice, slice]) -> None:
+    spectrum = Spectrum.of(flat[part])
+    frequencies = np.random.default_rng(4).uniform(-520, 520, (4000, 2)).astype(np.float32)
+    found = spectrum.amplitudes_at(*frequencies.T)
+    waves = np.abs(spectrum.waves_at(frequencies.astype(np.float64)))
+    assert np.allclose(found, waves, rtol=1e-4)
+    assert 0.04 < (found == 0).mean() < 0.12  # beyond 500 periods nothing is seen
+    assert found[found > 0].mean() == pytest.approx(0.89, abs=0.08)  # noise, and few pilots
+
+
 def test_the_strongest_guess_is_near(
     best: Guess, truth: np.ndarray, key: bytes, payload: bytes
 ) -> None:
