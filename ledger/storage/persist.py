@@ -84,6 +84,8 @@ def move_head(connection: Connection, old: HeadRow, new: HeadRow) -> None:
 
 def write_keys(connection: Connection, before: Keyring, after: Keyring) -> None:
     """Write keys that came and keys that went."""
+    if after is before:
+        return
     for kid, record in after.records.items():
         known = before.records.get(kid)
         if known is None:
@@ -180,6 +182,8 @@ def write_annexes(connection: Connection, annexes: Mapping[bytes, tuple[int, Sea
 
 def write_pseudonyms(connection: Connection, pseudonyms: Mapping[tuple[bytes, bytes], int]) -> None:
     """Write names under which an object is found; one that is known keeps its first index."""
+    if not pseudonyms:
+        return
     table = schema.pseudonym.c
     known: set[tuple[bytes, bytes]] = set()
     for object_id in {object_id for _, object_id in pseudonyms}:

@@ -26,6 +26,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from ledger.storage.schema import Bytes
+from ledger.tree.statement_hashes import Place
 
 Values = Mapping[str, object]
 _Statement = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]] | Insert | Update | Delete
@@ -110,6 +111,11 @@ class PreparedRows(PreparedWrite):
 class PreparedQuestion(_Prepared):
     """A SELECT with named parameters."""
 
+    def on(self, connection: Connection, values: Values) -> tuple[str, Any]:
+        """Return its text and its parameters, as another process gives them to the driver."""
+        compiled = self._for(connection.dialect)
+        return compiled.text, compiled.spread(values)
+
     def first(self, connection: Connection, values: Values) -> tuple[Any, ...] | None:
         """Return the first row, if there is one; SQLAlchemy's error for what the driver raises."""
         compiled = self._for(connection.dialect)
@@ -133,6 +139,15 @@ class PreparedQuestion(_Prepared):
         except _errors(connection) as error:
             raise _failed(connection, compiled.text, error) from error
         return rows
+
+
+def driver_place(connection: Connection) -> Place:
+    """Return the module of the driver, and what it connects with: with the password, if any."""
+    dialect, url = connection.dialect, connection.engine.url
+    assert dialect.dbapi is not None
+    arguments, names = dialect.create_connect_args(url)
+    plain = {name: value for name, value in names.items() if name != "context"}
+    return dialect.dbapi.__name__, list(arguments), plain
 
 
 def _cursor(connection: Connection) -> Any:

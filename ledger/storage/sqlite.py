@@ -36,7 +36,7 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",
     "PRAGMA synchronous = FULL",
-    "PRAGMA wal_autocheckpoint = 4000",
+    "PRAGMA wal_autocheckpoint = 1000",
 )
 
 
@@ -46,7 +46,7 @@ class SqliteDatabase:
     shared: ClassVar[bool] = False
 
     def __init__(self, path: Path, engine: Engine, *, writable: bool) -> None:
-        self.path = self.place = path
+        self.path = path
         self.writable = writable
         self._engine = engine
         self._closed = False
