@@ -24,6 +24,7 @@ _UPDATE_TILE = PreparedWrite(
     .where(schema.tile.c.number == bindparam("of_number"))
     .values(hashes=bindparam("new_hashes"))
 )
+_INSERT_CHECKPOINT = PreparedWrite(insert(schema.checkpoint))
 _MOVE_HEAD = PreparedWrite(
     update(schema.head)
     .where(schema.head.c.size == bindparam("old_size"))
@@ -207,4 +208,4 @@ def replace_checkpoint(connection: Connection, size: int, note: bytes) -> None:
 
 def write_checkpoint(connection: Connection, size: int, note: bytes) -> None:
     """Write a signed checkpoint."""
-    connection.execute(insert(schema.checkpoint).values(size=size, note=note))
+    _INSERT_CHECKPOINT.run(connection, [{"size": size, "note": note}])

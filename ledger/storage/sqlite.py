@@ -36,7 +36,6 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",
     "PRAGMA synchronous = FULL",
-    "PRAGMA wal_autocheckpoint = 1000",
 )
 
 
