@@ -206,21 +206,27 @@ class _Transaction:
         trace: TracebackType | None,
     ) -> None:
         try:
-            if error is None:
-                self._driver.commit()
-        except sqlite3.Error as failure:
+            try:
+                if error is None:
+                    self._driver.commit()
+            finally:
+                self._end()
+        except _DATABASE_ERRORS as failure:
             error = failure
-        finally:
-            self._end()
         if isinstance(error, _DATABASE_ERRORS):
             raise _meaning(error) from error
 
     def _end(self) -> None:
         connection = self._connection
-        self._driver.rollback()  # of what was not committed
-        if connection.in_transaction():  # SQLAlchemy's note of what it was asked
-            connection.rollback()
-        self._database._give_back(connection)
+        try:
+            self._driver.rollback()  # of what was not committed
+            if connection.in_transaction():  # SQLAlchemy's note of what it was asked
+                connection.rollback()
+        except BaseException:
+            connection.invalidate()  # nobody knows what it still holds
+            raise
+        finally:
+            self._database._give_back(connection)
 
 
 def _is_busy(error: BaseException | None) -> bool:
