@@ -389,7 +389,6 @@ class LogView:
                 trusted=self._trusted,
                 held=held,
                 progress=progress,
-                place=self._database.place,
                 jobs=jobs,
             )
 

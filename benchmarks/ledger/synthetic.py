@@ -19,7 +19,8 @@ from ledger.instants import to_milliseconds
 from ledger.statements.statement_header import protected_header
 from ledger.storage import schema, store
 from ledger.storage.sqlite import SqliteDatabase
-from ledger.tree.tiles import TILE_BYTES, TILE_WIDTH, TreeBuilder, perfect_root, root_at
+from ledger.tree.statement_hashes import perfect_root
+from ledger.tree.tiles import TILE_BYTES, TILE_WIDTH, TreeBuilder, root_at
 
 HISTORY = 100  # events of the one image that is asked for
 ASKED = hashlib.sha256(b"asked").digest()[:12]

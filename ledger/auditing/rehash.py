@@ -7,13 +7,16 @@ and no link is looked at; whoever holds a checkpoint learns that no byte of any 
 
 from __future__ import annotations
 
-import multiprocessing
+import marshal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -22,14 +25,14 @@ from ledger.checkpoints.trusted_logs import TrustedLogs, open_checkpoint
 from ledger.errors import StoreError, UsageError
 from ledger.links import HASH_SIZE
 from ledger.storage import schema, store
-from ledger.storage.database import open_database
-from ledger.storage.prepared import PreparedQuestion
-from ledger.tree.tiles import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, TileReader, perfect_root, root_at
+from ledger.storage.prepared import PreparedQuestion, driver_place
+from ledger.tree import statement_hashes
+from ledger.tree.statement_hashes import Hashed, hash_tiles, perfect_root
+from ledger.tree.tiles import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, TileReader, root_at
 
 PART = TILE_WIDTH**2  # entries under one tile of level 1
 
 _S, _T = schema.statement.c, schema.tile.c
-# hashing refuses text by itself, and asking each value for its type costs as much as its hash
 _STATEMENTS = PreparedQuestion(
     select(_S.encoded)
     .where(_S.idx >= bindparam("start"), _S.idx < bindparam("stop"))
@@ -47,10 +50,15 @@ _TILE = PreparedQuestion(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    place: Path | str
     start: int
     stop: int
     minimum: int  # entries below have no statement, if they were pruned
+
+    def tiles(self) -> Iterator[tuple[PreparedQuestion, dict[str, int]]]:
+        """For each tile of level 0, the question after its rows."""
+        for first in range(self.start, self.stop, TILE_WIDTH):
+            question = _WITH_LEAVES if first < self.minimum else _STATEMENTS
+            yield question, {"start": first, "stop": min(first + TILE_WIDTH, self.stop)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +74,11 @@ def rehash_log(
     trusted: TrustedLogs,
     held: Sequence[bytes],
     progress: Callable[[int, int], None] | None,
-    place: Path | str,
     jobs: int,
 ) -> AuditReport:
     """Return where the tree is not the one over the statements.
 
-    Other processes open the log for themselves: what is below the head never changes any more.
+    Other processes read the log for themselves: what is below the head never changes any more.
     """
     heads = [open_checkpoint(note, trusted) for note in held]
     if any(head.origin != row.origin for head in heads):
@@ -79,8 +86,7 @@ def rehash_log(
     findings = Findings()
     head, minimum = store.read_head(connection), store.minimum_index(connection)
     parts = [
-        _Part(place, start, min(start + PART, head.size), minimum)
-        for start in range(0, head.size, PART)
+        _Part(start, min(start + PART, head.size), minimum) for start in range(0, head.size, PART)
     ]
     done = unread = 0
     found: dict[int, Sequence[Finding]] = {}
@@ -121,71 +127,103 @@ def _each(
 ) -> Iterator[tuple[_Part, _Answer]]:
     if jobs < 1:
         raise UsageError("hashes are made by at least one process")
-    if jobs == 1:
+    others = min(jobs, len(parts)) - 1
+    if others < 1:
         for part in parts:
-            yield part, _rehash(connection, part)
+            yield part, _judge(connection, part, _hash_here(connection, part))
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs - 1, mp_context=context) as pool:
-        waiting = {pool.submit(_rehash_elsewhere, part): part for part in parts}
+    idle: SimpleQueue[_Hasher] = SimpleQueue()
+
+    def hash_elsewhere(part: _Part) -> Hashed | None:
+        hasher = idle.get()
+        try:
+            return hasher.ask(connection, part)
+        finally:
+            idle.put(hasher)
+
+    with ExitStack() as stack:
+        for _ in range(others):
+            hasher = _Hasher(connection)
+            stack.callback(hasher.close)
+            idle.put(hasher)
+        pool = stack.enter_context(ThreadPoolExecutor(others))  # each waits for one process
+        waiting = {pool.submit(hash_elsewhere, part): part for part in parts}
+        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
         while waiting:
             # the last part that no process has begun is done here
             mine = next((each for each in reversed(waiting) if each.cancel()), None)
             if mine is not None:
                 part = waiting.pop(mine)
-                yield part, _rehash(connection, part)
+                yield part, _judge(connection, part, _hash_here(connection, part))
             done = [each for each in waiting if each.done()] if mine else list(waiting)
             for each in done:
-                try:
-                    yield waiting.pop(each), each.result()
-                except BrokenProcessPool as error:
-                    raise StoreError("a process that hashed was killed: ask again") from error
+                part = waiting.pop(each)
+                # what a process could not say is asked here
+                hashed = each.result() or _hash_here(connection, part)
+                yield part, _judge(connection, part, hashed)
 
 
-def _rehash_elsewhere(part: _Part) -> _Answer:
-    database = open_database(part.place, writable=False)
-    try:
-        with database.read() as connection:
-            return _rehash(connection, part)
-    finally:
-        database.close()
+class _Hasher:
+    """One process that hashes; it connects to the database by itself."""
+
+    def __init__(self, connection: Connection) -> None:
+        command = [sys.executable, "-P", str(Path(statement_hashes.__file__).absolute())]
+        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and a file of ours
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._asked, self._answers = self._process.stdin, self._process.stdout
+        self._tell((driver_place(connection), TILE_BYTES))
+
+    def _tell(self, question: Any) -> None:
+        with suppress(OSError):  # it is gone: nothing will be read
+            statement_hashes.write(self._asked, marshal.dumps(question))
+
+    def ask(self, connection: Connection, part: _Part) -> Hashed | None:
+        """Return the hashes of a part; None if the process could not read it, or is gone."""
+        self._tell([question.on(connection, values) for question, values in part.tiles()])
+        answer = statement_hashes.read(self._answers)
+        if not answer:
+            return None
+        hashed: Hashed = marshal.loads(answer)  # noqa: S302 - from a process of ours
+        return hashed
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._asked, self._answers):
+            with suppress(OSError):
+                pipe.close()
 
 
-def _rehash(connection: Connection, part: _Part) -> _Answer:
-    """Hash statements, and compare the two lowest levels of their tiles."""
+def _hash_here(connection: Connection, part: _Part) -> Hashed:
+    rows = (question.all(connection, values) for question, values in part.tiles())
+    return hash_tiles(rows, full=TILE_BYTES)
+
+
+def _judge(connection: Connection, part: _Part, hashed: Hashed) -> _Answer:
+    """Compare the two lowest levels of tiles with the hashes of the statements."""
     findings = Findings()
-    above = bytearray()
-    unread = 0
-    for first in range(part.start, part.stop, TILE_WIDTH):
+    tiles, above, unread, unreadable = hashed
+    for first, hashes in zip(range(part.start, part.stop, TILE_WIDTH), tiles, strict=False):
         last = min(first + TILE_WIDTH, part.stop)
-        pruned = first < part.minimum
-        question = _WITH_LEAVES if pruned else _STATEMENTS
-        rows = question.all(connection, {"start": first, "stop": last})
-        if len(rows) != last - first:
-            words = f"of the statements {first} to {last - 1} only {len(rows)} are there"
+        count = len(hashes) // HASH_SIZE
+        if count != last - first:
+            words = f"of the statements {first} to {last - 1} only {count} are there"
             findings.add(first, FindingCode.STATEMENT_MISSING, words)
             return _Answer(findings.all(), unread)
-        try:
-            if pruned:
-                unread += sum(not encoded for encoded, _ in rows)
-                hashes = b"".join([_hash(encoded) if encoded else leaf for encoded, leaf in rows])
-            else:
-                hashes = b"".join([sha256(b"\x00" + encoded).digest() for (encoded,) in rows])
-        except TypeError:
-            words = "a statement that is text or a number: audit the log"
-            findings.add(first, FindingCode.DATABASE, words)
-            return _Answer(findings.all(), unread)
-        if not pruned:
+        if first >= part.minimum:
             _compare(connection, 0, first // TILE_WIDTH, hashes, findings)
-        if len(hashes) == TILE_BYTES:
-            above += perfect_root(hashes)
+    if unreadable:
+        first = part.start + len(tiles) * TILE_WIDTH
+        words = "a statement that is text or a number: audit the log"
+        findings.add(first, FindingCode.DATABASE, words)
+        return _Answer(findings.all(), unread)
     if above:
-        _compare(connection, 1, part.start // PART, bytes(above), findings)
+        _compare(connection, 1, part.start // PART, above, findings)
     return _Answer(findings.all(), unread)
-
-
-def _hash(encoded: bytes) -> bytes:
-    return sha256(b"\x00" + encoded).digest()
 
 
 def _compare_above(size: int, read: TileReader, findings: Findings) -> None:

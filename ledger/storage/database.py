@@ -29,10 +29,6 @@ class Database(Protocol):
     writable: bool
     shared: ClassVar[bool]  # whether many processes write through an inbox
 
-    @property
-    def place(self) -> Path | str:
-        """From where another process opens it; of a server with its password."""
-
     def read(self) -> AbstractContextManager[Connection]:
         """Hold one snapshot; our errors for whatever the driver raises."""
 

@@ -24,6 +24,7 @@ _UPDATE_TILE = PreparedWrite(
     .where(schema.tile.c.number == bindparam("of_number"))
     .values(hashes=bindparam("new_hashes"))
 )
+_INSERT_CHECKPOINT = PreparedWrite(insert(schema.checkpoint))
 _MOVE_HEAD = PreparedWrite(
     update(schema.head)
     .where(schema.head.c.size == bindparam("old_size"))
@@ -78,13 +79,14 @@ def move_head(connection: Connection, old: HeadRow, new: HeadRow) -> None:
         "new_key_events": new.key_events,
         "new_updated_at": new.updated_at,
     }
-    moved = _MOVE_HEAD.run(connection, [values])
-    if moved.rowcount != 1:
+    if _MOVE_HEAD.run(connection, [values]) != 1:
         raise RacedError("another writer moved the head")
 
 
 def write_keys(connection: Connection, before: Keyring, after: Keyring) -> None:
     """Write keys that came and keys that went."""
+    if after is before:
+        return
     for kid, record in after.records.items():
         known = before.records.get(kid)
         if known is None:
@@ -181,6 +183,8 @@ def write_annexes(connection: Connection, annexes: Mapping[bytes, tuple[int, Sea
 
 def write_pseudonyms(connection: Connection, pseudonyms: Mapping[tuple[bytes, bytes], int]) -> None:
     """Write names under which an object is found; one that is known keeps its first index."""
+    if not pseudonyms:
+        return
     table = schema.pseudonym.c
     known: set[tuple[bytes, bytes]] = set()
     for object_id in {object_id for _, object_id in pseudonyms}:
@@ -204,4 +208,4 @@ def replace_checkpoint(connection: Connection, size: int, note: bytes) -> None:
 
 def write_checkpoint(connection: Connection, size: int, note: bytes) -> None:
     """Write a signed checkpoint."""
-    connection.execute(insert(schema.checkpoint).values(size=size, note=note))
+    _INSERT_CHECKPOINT.run(connection, [{"size": size, "note": note}])

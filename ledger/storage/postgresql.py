@@ -69,7 +69,6 @@ class PostgresqlDatabase:
 
     def __init__(self, url: URL, *, writable: bool) -> None:
         self.writable = writable
-        self.place = url.render_as_string(hide_password=False)
         self._place = url.set(password=None, query={}).render_as_string()
         self._fresh = self._made = False
         # Isolation is set once for each connection: to set it at each use costs as much as a query.

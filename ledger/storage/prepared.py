@@ -6,15 +6,14 @@ bytes, which every driver takes as they are; so are results, whose types the cal
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     CompoundSelect,
     Connection,
-    CursorResult,
     Delete,
     Dialect,
     Insert,
@@ -27,6 +26,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from ledger.storage.schema import Bytes
+from ledger.tree.statement_hashes import Place
 
 Values = Mapping[str, object]
 _Statement = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]] | Insert | Update | Delete
@@ -68,11 +68,21 @@ class _Prepared:
 class PreparedWrite(_Prepared):
     """An INSERT, UPDATE or DELETE with named parameters."""
 
-    def run(self, connection: Connection, rows: Sequence[Values]) -> CursorResult[Any]:
-        """Run it once for each row of values."""
+    def run(self, connection: Connection, rows: Sequence[Values]) -> int:
+        """Run it once for each row of values; return how many rows of the table that touched."""
         compiled = self._for(connection.dialect)
         values: list[Any] = [compiled.spread(row) for row in rows]
-        return connection.exec_driver_sql(compiled.text, values[0] if len(values) == 1 else values)
+        try:
+            cursor = _cursor(connection)
+            if len(values) == 1:
+                cursor.execute(compiled.text, values[0])
+            else:
+                cursor.executemany(compiled.text, values)
+            touched: int = cursor.rowcount
+            cursor.close()
+        except _errors(connection) as error:
+            raise _failed(connection, compiled.text, error) from error
+        return touched
 
 
 class PreparedRows(PreparedWrite):
@@ -89,51 +99,75 @@ class PreparedRows(PreparedWrite):
         if connection.dialect.name != "postgresql":
             self.run(connection, rows)
             return
-        with (
-            _raised(connection, self._copy),
-            closing(connection.connection.cursor()) as cursor,
-            cursor.copy(self._copy) as copy,
-        ):
-            copy.set_types(self._types)
-            for row in rows:
-                copy.write_row([row[name] for name in self._columns])
+        try:
+            with closing(_cursor(connection)) as cursor, cursor.copy(self._copy) as copy:
+                copy.set_types(self._types)
+                for row in rows:
+                    copy.write_row([row[name] for name in self._columns])
+        except _errors(connection) as error:
+            raise _failed(connection, self._copy, error) from error
 
 
 class PreparedQuestion(_Prepared):
     """A SELECT with named parameters."""
 
+    def on(self, connection: Connection, values: Values) -> tuple[str, Any]:
+        """Return its text and its parameters, as another process gives them to the driver."""
+        compiled = self._for(connection.dialect)
+        return compiled.text, compiled.spread(values)
+
     def first(self, connection: Connection, values: Values) -> tuple[Any, ...] | None:
         """Return the first row, if there is one; SQLAlchemy's error for what the driver raises."""
         compiled = self._for(connection.dialect)
-        with (
-            _raised(connection, compiled.text),
-            closing(connection.connection.cursor()) as cursor,
-        ):
+        try:
+            cursor = _cursor(connection)
             cursor.execute(compiled.text, compiled.spread(values))
             row: tuple[Any, ...] | None = cursor.fetchone()
+            cursor.close()
+        except _errors(connection) as error:
+            raise _failed(connection, compiled.text, error) from error
         return row
 
     def all(self, connection: Connection, values: Values) -> list[tuple[Any, ...]]:
         """Return all rows; SQLAlchemy's error for what the driver raises."""
         compiled = self._for(connection.dialect)
-        with (
-            _raised(connection, compiled.text),
-            closing(connection.connection.cursor()) as cursor,
-        ):
+        try:
+            cursor = _cursor(connection)
             cursor.execute(compiled.text, compiled.spread(values))
             rows: list[tuple[Any, ...]] = list(cursor.fetchall())
+            cursor.close()
+        except _errors(connection) as error:
+            raise _failed(connection, compiled.text, error) from error
         return rows
 
 
-@contextmanager
-def _raised(connection: Connection, sql: str) -> Iterator[None]:
+def driver_place(connection: Connection) -> Place:
+    """Return the module of the driver, and what it connects with: with the password, if any."""
+    dialect, url = connection.dialect, connection.engine.url
+    assert dialect.dbapi is not None
+    arguments, names = dialect.create_connect_args(url)
+    plain = {name: value for name, value in names.items() if name != "context"}
+    return dialect.dbapi.__name__, list(arguments), plain
+
+
+def _cursor(connection: Connection) -> Any:
+    """Return a cursor of the driver itself."""
+    driver = connection.connection.dbapi_connection
+    assert driver is not None
+    return driver.cursor()
+
+
+def _errors(connection: Connection) -> type[Exception]:
+    """Return what the driver raises."""
     dbapi = connection.dialect.dbapi
     assert dbapi is not None
-    try:
-        yield
-    except dbapi.Error as error:
-        driver = connection.connection.dbapi_connection
-        lost = connection.dialect.is_disconnect(error, driver, None)
-        if lost:
-            connection.invalidate(error)  # or the pool would lend it again
-        raise DBAPIError(sql, None, error, connection_invalidated=lost) from error
+    return dbapi.Error
+
+
+def _failed(connection: Connection, sql: str, error: Exception) -> DBAPIError:
+    """Return SQLAlchemy's error; a connection that was lost is not lent again."""
+    driver = connection.connection.dbapi_connection
+    lost = connection.dialect.is_disconnect(error, driver, None)  # type: ignore[arg-type]
+    if lost:
+        connection.invalidate(error)
+    return DBAPIError(sql, None, error, connection_invalidated=lost)

@@ -9,21 +9,26 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import ClassVar
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
-from ledger.errors import BusyError, NotFoundError, StoreError, UsageError
+from ledger.errors import BusyError, LedgerError, NotFoundError, StoreError, UsageError
 
 BUSY_SECONDS = 10.0
+MOST_IDLE = 5  # connections kept open; more are opened when so many are in use at a time
 APPLICATION_ID = 0x5253_4C31  # "RSL1", in the header of the file: a log
 WITNESS_ID = 0x5253_4C57  # "RSLW": what a witness remembers
 OUTBOX_ID = 0x5253_4C4F  # "RSLO": what a device could not log yet
 
+_DATABASE_ERRORS = (sqlite3.Error, SQLAlchemyError)
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _PART = 12  # bytes of a secret that count as a part of it
 _BLOCK = 1 << 24
@@ -31,7 +36,6 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",
     "PRAGMA synchronous = FULL",
-    "PRAGMA wal_autocheckpoint = 4000",
 )
 
 
@@ -41,9 +45,11 @@ class SqliteDatabase:
     shared: ClassVar[bool] = False
 
     def __init__(self, path: Path, engine: Engine, *, writable: bool) -> None:
-        self.path = self.place = path
+        self.path = path
         self.writable = writable
         self._engine = engine
+        self._closed = False
+        self._idle: list[Connection] = []
 
     @classmethod
     def create(cls, path: Path, *, application_id: int = APPLICATION_ID) -> SqliteDatabase:
@@ -87,21 +93,27 @@ class SqliteDatabase:
             raise StoreError(f"{path} is a database, but not the one of radseal that is wanted")
         return database
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
         """Hold one snapshot; our errors for whatever the driver raises."""
-        with _translated(), self._engine.connect() as connection, connection.begin():
-            connection.exec_driver_sql("BEGIN")
-            yield connection
+        return _Transaction(self, "BEGIN")
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> AbstractContextManager[Connection]:
         """Hold the write lock; commit at the end, or nothing. BusyError if it is taken."""
         if not self.writable:
             raise UsageError("the log was opened for reading only")
-        with _translated(), self._engine.connect() as connection, connection.begin():
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
+        return _Transaction(self, "BEGIN IMMEDIATE")
+
+    def _connect(self) -> Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._engine.connect()
+
+    def _give_back(self, connection: Connection) -> None:
+        if self._closed or connection.invalidated or len(self._idle) >= MOST_IDLE:
+            connection.close()
+        else:
+            self._idle.append(connection)
 
     def scrub(self, secrets: Sequence[bytes] | None) -> None:
         """Return once none of ``secrets``, whose rows are deleted, is in any file of the database.
@@ -147,6 +159,9 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """Give back all connections; the last one merges the write-ahead log."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
         self._engine.dispose()
 
     def discard(self) -> None:
@@ -156,9 +171,67 @@ class SqliteDatabase:
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
 
-def _is_busy(error: DBAPIError) -> bool:
+class _Transaction:
+    """One transaction on a connection that is lent for it.
+
+    A class, and the driver's own calls: an append has little else to wait for but its disk.
+    """
+
+    __slots__ = ("_begin", "_connection", "_database", "_driver")
+
+    def __init__(self, database: SqliteDatabase, begin: str) -> None:
+        self._database, self._begin = database, begin
+        self._connection: Connection
+        self._driver: DBAPIConnection
+
+    def __enter__(self) -> Connection:
+        try:
+            self._connection = self._database._connect()
+            driver = self._connection.connection.dbapi_connection
+            assert driver is not None
+            self._driver = driver
+            try:
+                driver.cursor().execute(self._begin)
+            except BaseException:
+                self._end()
+                raise
+        except _DATABASE_ERRORS as error:
+            raise _meaning(error) from error
+        return self._connection
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            try:
+                if error is None:
+                    self._driver.commit()
+            finally:
+                self._end()
+        except _DATABASE_ERRORS as failure:
+            error = failure
+        if isinstance(error, _DATABASE_ERRORS):
+            raise _meaning(error) from error
+
+    def _end(self) -> None:
+        connection = self._connection
+        try:
+            self._driver.rollback()  # of what was not committed
+            if connection.in_transaction():  # SQLAlchemy's note of what it was asked
+                connection.rollback()
+        except BaseException:
+            connection.invalidate()  # nobody knows what it still holds
+            raise
+        finally:
+            self._database._give_back(connection)
+
+
+def _is_busy(error: BaseException | None) -> bool:
     """Whether the driver's own error code says that somebody else holds a lock."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
+    code = getattr(error, "sqlite_errorcode", None)
     return isinstance(code, int) and code & 0xFF in _BUSY
 
 
@@ -166,12 +239,15 @@ def _is_busy(error: DBAPIError) -> bool:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
-        if _is_busy(error):
-            raise BusyError("another process holds the log") from error
-        raise StoreError(f"the database failed: {error.orig}") from error
-    except SQLAlchemyError as error:
-        raise StoreError(f"the database failed: {error}") from error
+    except _DATABASE_ERRORS as error:
+        raise _meaning(error) from error
+
+
+def _meaning(error: sqlite3.Error | SQLAlchemyError) -> LedgerError:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if _is_busy(cause):
+        return BusyError("another process holds the log")
+    return StoreError(f"the database failed: {cause}")
 
 
 def _engine(path: Path, mode: str) -> Engine:
@@ -179,6 +255,7 @@ def _engine(path: Path, mode: str) -> Engine:
     engine = create_engine(
         f"sqlite:///{uri}",
         connect_args={"timeout": BUSY_SECONDS},
+        poolclass=NullPool,  # SQLAlchemy's takes as long to lend one as SQLite to write a row
         pool_reset_on_return=None,  # every transaction was ended by ``read`` or ``write``
     )
 

@@ -62,9 +62,15 @@ def read_log(connection: Connection) -> LogRow:
     return LogRow(row.origin, row.genesis_kid, tuple(row.vkeys.split("\n")), row.annex_key_check)
 
 
+_VKEYS = PreparedQuestion(select(schema.log.c.vkeys))
+
+
 def read_vkeys(connection: Connection) -> tuple[str, ...]:
     """Return the lines of the log's verifier keys, in force and retired."""
-    return tuple(connection.execute(select(schema.log.c.vkeys)).scalar_one().split("\n"))
+    row = _VKEYS.first(connection, {})
+    if row is None:
+        raise StoreError("the log has lost its configuration")
+    return tuple(str(row[0]).split("\n"))
 
 
 _HEAD = PreparedQuestion(
@@ -322,10 +328,13 @@ def checkpoint_up_to(connection: Connection, size: int) -> bytes | None:
     return None if row is None else row[1]
 
 
+_OF_SIZE = PreparedQuestion(_CHECKPOINT.where(schema.checkpoint.c.size == bindparam("size")))
+
+
 def read_checkpoint(connection: Connection, size: int) -> bytes | None:
     """Return the checkpoint of exactly that size."""
-    row = connection.execute(_CHECKPOINT.where(schema.checkpoint.c.size == size)).one_or_none()
-    return None if row is None else row[1]
+    row = _OF_SIZE.first(connection, {"size": size})
+    return None if row is None else schema.require_bytes(row[1])
 
 
 def _chunks(values: list[_T]) -> Iterator[list[_T]]:

@@ -6,18 +6,32 @@ receipt carries its own, so none that was handed out is lost.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from ledger.checkpoints.note import parse_note
 from ledger.checkpoints.note_keys import TIMESTAMP_SIZE
 from ledger.storage import schema
+from ledger.storage.prepared import PreparedQuestion, PreparedWrite
 
 ALL_OF_ENTRIES = 1024  # so far back every checkpoint is kept
 PERIOD_SECONDS = 600
 
 _LOG_LINE = TIMESTAMP_SIZE + 2_420  # ML-DSA-44 with its time
 _C = schema.checkpoint.c
-_NEWEST = select(_C.size).order_by(_C.size.desc()).limit(1)
+_NEWEST = PreparedQuestion(select(_C.size).order_by(_C.size.desc()).limit(1))
+_KEPT = PreparedQuestion(
+    select(_C.note).where(_C.size <= bindparam("low")).order_by(_C.size.desc()).limit(1)
+)
+_PASSED = PreparedQuestion(
+    select(_C.size, _C.note)
+    .where(_C.size > bindparam("low"), _C.size <= bindparam("high"))
+    .order_by(_C.size)
+)
+_DROP = PreparedWrite(
+    delete(schema.checkpoint).where(
+        _C.size == bindparam("old"), _C.size.not_in(select(schema.timestamp.c.size))
+    )
+)
 
 
 def thin(connection: Connection, *, size: int) -> None:
@@ -25,21 +39,17 @@ def thin(connection: Connection, *, size: int) -> None:
 
     Those that were timestamped stay.
     """
-    newest = connection.execute(_NEWEST).scalar()
+    newest = _NEWEST.first(connection, {})
     high = size - ALL_OF_ENTRIES
     if newest is None or high <= 0:
         return
-    stamped = select(schema.timestamp.c.size)
-    low = max(newest - ALL_OF_ENTRIES, 0)
-    before = select(_C.note).where(_C.size <= low).order_by(_C.size.desc()).limit(1)
-    kept = connection.execute(before).scalar()
-    period = None if kept is None else _period(kept)
-    passed = select(_C.size, _C.note).where(_C.size > low, _C.size <= high).order_by(_C.size)
-    for old, note in connection.execute(passed).all():
-        found = _period(note)
+    low = max(newest[0] - ALL_OF_ENTRIES, 0)
+    kept = _KEPT.first(connection, {"low": low})
+    period = None if kept is None else _period(schema.require_bytes(kept[0]))
+    for old, note in _PASSED.all(connection, {"low": low, "high": high}):
+        found = _period(schema.require_bytes(note))
         if found is not None and found == period:
-            drop = delete(schema.checkpoint).where(_C.size == old, _C.size.not_in(stamped))
-            connection.execute(drop)
+            _DROP.run(connection, [{"old": old}])
         period = found
 
 

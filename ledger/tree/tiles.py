@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 
 from ledger.errors import MalformedError, StoreError, UsageError
 from ledger.links import HASH_SIZE
 from ledger.tree.merkle import EMPTY_ROOT, fold_peaks, hash_node
+from ledger.tree.statement_hashes import perfect_root
 
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
@@ -169,14 +169,6 @@ def _subtree(height: int, number: int, read: TileReader) -> bytes:
     if len(content) != HASH_SIZE << inner:
         raise StoreError(f"tile {first // TILE_WIDTH} of level {level} is shorter than needed")
     return perfect_root(content)
-
-
-def perfect_root(hashes: bytes) -> bytes:
-    """Return the root over hashes that lie side by side, as many as a perfect subtree has."""
-    while len(hashes) > HASH_SIZE:
-        pairs = range(0, len(hashes), 2 * HASH_SIZE)
-        hashes = b"".join([sha256(b"\x01" + hashes[i : i + 2 * HASH_SIZE]).digest() for i in pairs])
-    return hashes
 
 
 def tile_path(level: int | str, number: int, width: int) -> str:

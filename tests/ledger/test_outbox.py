@@ -402,10 +402,9 @@ def test_a_receipt_that_proves_something_else_is_not_kept(modality: Any) -> None
 
 
 def _edit(path: Path, words: str, *values: object) -> None:
-    raw = sqlite3.connect(path)
-    raw.execute(words, values)
-    raw.commit()
-    raw.close()
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        raw.execute(words, values)
+        raw.commit()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Every statement hashed again: what it finds, and that processes share the work."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,43 @@ def test_a_checkpoint_of_another_log_cannot_be_held(log: Any) -> None:
 def test_no_process_at_all_is_a_mistake(log: Any) -> None:
     with pytest.raises(UsageError):
         log.rehash(jobs=0)
+
+
+@pytest.mark.both_databases
+def test_another_process_hashes_what_is_hashed_here(log: Any) -> None:
+    part = rehash._Part(0, log.size, 256)  # the first tile as if it was pruned
+    with log._database.read() as connection, closing(rehash._Hasher(connection)) as hasher:
+        assert hasher.ask(connection, part) == rehash._hash_here(connection, part)
+
+
+def test_another_process_meets_text(site: Any, log: Any) -> None:
+    part = rehash._Part(0, log.size, 0)
+    with log._database.read() as connection, closing(rehash._Hasher(connection)) as hasher:
+        here = rehash._hash_here(connection, part)
+        _change(site.path, "UPDATE radseal_statement SET encoded = 'text' WHERE idx = 270")
+        found = hasher.ask(connection, part)  # in a snapshot of its own
+        assert found is not None
+        tiles, _, unread, unreadable = found
+        assert (tiles, unread, unreadable) == (here[0][:1], 0, True)
+
+
+def test_what_a_process_does_not_say_is_hashed_here(
+    site: Any, log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehash, "PART", 256)
+    asked: list[rehash._Part] = []
+    real = rehash._Hasher.ask
+
+    def killed(self: rehash._Hasher, connection: Any, part: rehash._Part) -> Any:
+        self._process.kill()
+        asked.append(part)
+        answer = real(self, connection, part)
+        assert answer is None
+        return answer
+
+    monkeypatch.setattr(rehash._Hasher, "ask", killed)
+    _change(site.path, "UPDATE radseal_statement SET encoded = x'00' WHERE idx = 7")
+    report = log.rehash(jobs=2)
+    assert asked
+    assert not report.ok
+    assert report == log.rehash()
