@@ -143,7 +143,7 @@ def test_a_second_submission_returns_the_first_entry(site: Any) -> None:
 
 def test_a_stale_link_names_the_current_one(site: Any) -> None:
     object_id, entry = site.seal()
-    stale = site.statement(Event.SENT, site.device, object_id)
+    stale = site.statement(Event.SENT, site.gateway, object_id)
     (ingested,) = site.append(site.statement(Event.INGESTED, site.gateway, object_id))
     with pytest.raises(ConflictError) as caught:
         site.append(stale)
