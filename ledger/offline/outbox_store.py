@@ -34,6 +34,7 @@ from ledger.statements.statement import OBJECT_ID_SIZE, Statement, parse_stateme
 from ledger.storage.schema import Bytes
 
 FORMAT = 1
+MAX_WORDS = 1_000  # kept of why a sync was stopped
 
 metadata = MetaData()
 
@@ -210,12 +211,16 @@ def read_stop(connection: Connection) -> Stopped | None:
     if not connection.dialect.has_table(connection, stop.name):
         return None
     row = connection.execute(select(stop)).one_or_none()
-    try:
-        if row is None:
-            return None
-        return Stopped(row.code, row.words, row.seq, from_milliseconds(row.since))
-    except (LedgerError, TypeError) as error:
-        raise StoreError(f"the outbox is damaged: {error}") from error
+    if row is None:
+        return None
+    match (row.code, row.words, row.seq, row.since):
+        case (str(code), str(words), int(seq), int(since)):
+            try:
+                return Stopped(code, words, seq, from_milliseconds(since))
+            except LedgerError as error:
+                raise StoreError(f"the outbox is damaged: {error}") from error
+        case _:
+            raise StoreError("the outbox is damaged: why it was stopped")
 
 
 def write_stop(connection: Connection, found: Stopped) -> None:
@@ -226,7 +231,12 @@ def write_stop(connection: Connection, found: Stopped) -> None:
         return
     clear_stop(connection)
     since = to_milliseconds(found.since)
-    values = {"code": found.code, "words": found.words, "seq": found.seq, "since": since}
+    values = {
+        "code": found.code,
+        "words": found.words[:MAX_WORDS],
+        "seq": found.seq,
+        "since": since,
+    }
     connection.execute(insert(stop).values(id=1, **values))
 
 

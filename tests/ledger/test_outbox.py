@@ -28,6 +28,7 @@ from ledger import (
     LedgerError,
     Link,
     MalformedError,
+    ObjectChain,
     Outbox,
     OutboxConflictError,
     ProofError,
@@ -707,6 +708,30 @@ def test_an_outbox_says_why_it_has_stopped(modality: Any) -> None:
     ], "nothing is lost"
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("code", b"x"),
+        ("words", b"x"),
+        ("seq", "x"),
+        ("since", "x"),
+        ("since", -1),
+        ("since", 1 << 62),
+    ],
+)
+def test_a_reason_that_was_edited_is_not_believed(
+    modality: Any, column: str, value: object
+) -> None:
+    modality.outbox.note_stopped("refused", "why" * 1_000, at=modality.site.now)
+    assert len(modality.outbox.state().stopped.words) == 1_000
+    raw = sqlite3.connect(modality.path)
+    raw.execute(f"update radseal_outbox_stop set {column} = ?", (value,))
+    raw.commit()
+    raw.close()
+    with pytest.raises(StoreError, match="the outbox is damaged"):
+        modality.outbox.state()
+
+
 def test_what_goes_on_is_not_stopped_any_more(modality: Any) -> None:
     site = modality.site
     modality.keep()
@@ -722,3 +747,66 @@ def test_what_goes_on_is_not_stopped_any_more(modality: Any) -> None:
     assert modality.outbox.state().stopped.words == "not now"
     modality.sync()
     assert modality.outbox.state().stopped is None
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_whatever_others_do_meanwhile_no_device_is_blocked(
+    modality: Any, tmp_path: Path, number: int
+) -> None:
+    site, chance = modality.site, random.Random(number)
+    devices = [modality, Modality(site, tmp_path / "other.db", name="other")]
+    objects = [site.new_object() for _ in range(5)]
+    erased: set[bytes] = set()
+
+    def offline(device: Any, about: bytes) -> None:
+        sealed = device.outbox.object_link(about) != FIRST
+        device.keep(Event.SENT if sealed else Event.SEALED, about, annex=b"a")
+
+    def online(_: Any, about: bytes) -> None:
+        event = chance.choice((Event.INGESTED, Event.VERIFIED, Event.EXPORTED))
+        site.append(site.statement(event, site.gateway, about))
+
+    def erase(_: Any, about: bytes) -> None:
+        if about not in erased and site.log.events(about):
+            erased.add(about)
+            site.log.erase(site.statement(Event.ERASED, site.archivist, about), at=site.now)
+
+    def sync(device: Any, _: bytes) -> None:
+        device.sync(batch=chance.randint(1, 3))
+
+    for _ in range(60):
+        act = chance.choice((offline, offline, online, online, erase, sync))
+        act(chance.choice(devices), chance.choice(objects))
+    for device in devices:
+        device.sync()
+        kept = [each.statement.leaf_hash for each in device.outbox.statements()]
+        assert device.logged() == kept, "all of it, in its order"
+    known = site.log.keys()
+    roles = {key.kid: key.role for key in known}
+    for about in objects:
+        chain = ObjectChain()
+        for entry in site.log.events(about):
+            said = ledger.parse_statement(entry.statement)
+            assert chain.follow(said, roles[said.kid])
+        assert site.log.object_link(about) == chain.newest
+        assert about not in erased or site.log.annex(about) is None
+    assert {each.kind for each in site.log.alarms()} <= {AlarmKind.RIVAL}
+    assert site.log.audit().ok
+    devices[1].outbox.close()
+
+
+def test_an_operator_cannot_put_a_late_seal_first(modality: Any) -> None:
+    site, object_id = modality.site, modality.site.new_object()
+    modality.keep(object_id=object_id)
+    (ingested,) = site.append(site.statement(Event.INGESTED, site.gateway, object_id))
+    modality.sync()
+    sealed = site.log.events(object_id)[1]
+    assert sealed.index == ingested.index + 1
+    for index, place, of in (
+        (-1, 7, ingested.leaf_hash),
+        (ingested.index, 0, sealed.leaf_hash),
+        (sealed.index, 1, ingested.leaf_hash),
+    ):
+        change = "update radseal_statement set idx = :idx, object_seq = :place"
+        site.change(f"{change} where leaf_hash = :leaf", idx=index, place=place, leaf=of)
+    assert "object-link" in {each.code.value for each in site.log.audit().findings}
