@@ -116,6 +116,7 @@ from ledger.statements.key_events import (
     read_key_revoked,
     read_log_keys,
 )
+from ledger.statements.object_chain import ObjectChain
 from ledger.statements.statement import (
     Statement,
     UnverifiedStatement,
@@ -206,6 +207,7 @@ __all__ = [
     "NotSignedError",
     "Note",
     "NoteKey",
+    "ObjectChain",
     "Outbox",
     "OutboxConflictError",
     "OutboxState",

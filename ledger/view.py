@@ -23,7 +23,7 @@ from ledger.copies.pruning import Pruning, pruned_error, read_prunings
 from ledger.entries import Entry, LoggedKey
 from ledger.errors import MalformedError, NotFoundError, PrunedError, StoreError, UsageError
 from ledger.links import FIRST, HASH_SIZE, Link
-from ledger.questions.alarm_store import read_alarms, read_silence
+from ledger.questions.alarm_store import read_alarms, read_rivals, read_silence
 from ledger.questions.alarms import Alarm, Expectation
 from ledger.questions.bracket import Bracket
 from ledger.questions.bracket_store import Brackets
@@ -295,9 +295,10 @@ class LogView:
         return tuple(_logged(record) for record in records)
 
     def alarms(self) -> tuple[Alarm, ...]:
-        """Return gaps and forks of the keys of this log, open and closed, as of now."""
+        """Return gaps, forks and rival seals of this log, open and closed, as of now."""
         with self._database.read() as connection:
-            return tuple(read_alarms(connection))
+            rivals = read_rivals(connection, trusted=self._trusted)
+            return (*read_alarms(connection), *rivals)
 
     def silence(self, expected: Sequence[Expectation], *, at: datetime) -> tuple[Alarm, ...]:
         """Return the keys that were not heard for longer than they shall be, until ``at``.

@@ -257,6 +257,8 @@ def _custody_checks(evidence: Evidence) -> Iterator[Check]:
         yield Check("receipt", status, custody.receipt.code, custody.receipt.detail)
     if custody.bracket is not None:
         yield from _bracket_checks(custody.bracket)
+    for said in custody.order:
+        yield Check("order", Status.WARN, said.code, said.detail)
     if custody.ledger is not None:
         yield Check("chain", Status.FAIL, custody.ledger.code, custody.ledger.detail)
     elif custody.chain_events is not None:

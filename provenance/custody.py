@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ledger import (
+    Entry,
+    Event,
     Inclusion,
     LedgerError,
     NotFoundError,
+    ObjectChain,
     PrunedError,
+    Role,
     SignatureError,
     TrustedLogs,
     UnverifiedStatement,
@@ -69,18 +73,37 @@ def _ask_ledger(
             return custody
         return replace(custody, ledger=Problem(Code.NOT_LOGGED, _NOT_HELD))
     chain = [parse_statement(entry.statement) for entry in entries]
-    if chain[0].leaf_hash != claim.statement.leaf_hash:
+    seals = [each for each, said in zip(entries, chain, strict=True) if said.event is Event.SEALED]
+    seal = next((e for e in seals if e.leaf_hash == claim.statement.leaf_hash), None)
+    if seal is None and not seals and (proven is None or not own):
+        detail = f"{len(entries)} event(s) about it are logged, its seal is not: {_NOT_HELD}"
+        return replace(custody, ledger=Problem(Code.NOT_LOGGED, detail))
+    if seal is None or seal is not seals[0]:
         detail = "the ledger holds another seal under this seal id"
+        detail += "" if seal is None else f", which came first: entry {seals[0].index}"
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
-    if proven is not None and own and proven.index != entries[0].index:
-        detail = f"its receipt proves entry {proven.index}, the ledger says {entries[0].index}"
+    if proven is not None and own and proven.index != seal.index:
+        detail = f"its receipt proves entry {proven.index}, the ledger says {seal.index}"
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
-    custody = replace(custody, log_index=entries[0].index)
+    custody = replace(custody, log_index=seal.index, order=_order(entries, seals))
     broken = _break_in(chain, log)
     if broken is not None:
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, broken))
-    custody = replace(custody, chain_events=len(entries), bracket=log.bracket(entries[0]))
-    return _with_key(custody, claim, log, entries[0].index)
+    custody = replace(custody, chain_events=len(entries), bracket=log.bracket(seal))
+    return _with_key(custody, claim, log, seal.index)
+
+
+def _order(entries: Sequence[Entry], seals: Sequence[Entry]) -> tuple[Problem, ...]:
+    """Say what the order of the log shows of the first seal: others before it, rivals after."""
+    found = []
+    before = [each.index for each in entries if each.index < seals[0].index]
+    if before:
+        detail = f"{len(before)} event(s) about it came first, from entry {before[0]} on"
+        found.append(Problem(Code.SEALED_LATE, detail))
+    if len(seals) > 1:
+        detail = f"entry {seals[1].index} seals under the same id, for another device"
+        found.append(Problem(Code.RIVAL_SEAL, detail))
+    return tuple(found)
 
 
 def _with_key(custody: Custody, claim: Claim, log: ReadableLog, index: int) -> Custody:
@@ -97,17 +120,17 @@ def _with_key(custody: Custody, claim: Claim, log: ReadableLog, index: int) -> C
 
 def _break_in(chain: Sequence[UnverifiedStatement], log: ReadableLog) -> str | None:
     """Say where an object's chain does not hold, from the bytes of its statements alone."""
-    keys: dict[bytes, VerificationKey] = {}
-    previous = None
+    keys: dict[bytes, tuple[Role, VerificationKey]] = {}
+    so_far = ObjectChain()
     for number, statement in enumerate(chain):
-        link = statement.object_link
-        if link is None or link.seq != number or link.previous != previous:
-            return f"event {number} of the object does not name its predecessor"
-        previous = statement.leaf_hash
         try:
             if statement.kid not in keys:
-                keys[statement.kid] = VerificationKey.from_spki(log.key(statement.kid).spki)
-            verify_statement(statement, keys[statement.kid])
+                found = log.key(statement.kid)
+                keys[statement.kid] = found.role, VerificationKey.from_spki(found.spki)
+            role, key = keys[statement.kid]
+            if not so_far.follow(statement, role):
+                return f"event {number} of the object does not name its predecessor"
+            verify_statement(statement, key)
         except NotFoundError:
             return f"event {number} of the object is signed by a key that is not in the log"
         except SignatureError:

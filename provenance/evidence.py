@@ -110,6 +110,7 @@ class Custody:
     chain_events: int | None = None
     key: Problem | None = None
     bracket: Bracket | None = None
+    order: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

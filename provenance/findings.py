@@ -52,6 +52,8 @@ class Code(StrEnum):
     CLAIMED_EARLY = "LG109"
     CLAIMED_FUTURE = "LG110"
     HEAD_UNKNOWN = "LG111"
+    SEALED_LATE = "LG112"
+    RIVAL_SEAL = "LG113"
     MARK_READ = "MK100"
     NO_MARK = "MK101"
     MARK_NOT_SOUGHT = "MK102"
@@ -386,6 +388,22 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "The log was cut back or replaced after the device had seen it, or the device made it up.",
         "Hold the log against checkpoints kept elsewhere: radseal log audit --held.",
         "It does not mean that the image was changed.",
+    ),
+    Code.SEALED_LATE: Explanation(
+        "Others logged events about this object before its seal reached the log.",
+        "The device was offline, and whoever received the image was quicker; or an image that was "
+        "known already was sealed afterwards. The order of the log shows which came first, and "
+        "no order is claimed beyond it.",
+        "Read the events before the seal (radseal trace), above all what was verified then, and "
+        "the bracket of the seal; ask for the device's outbox if they do not fit.",
+        "It does not mean that the image was changed.",
+    ),
+    Code.RIVAL_SEAL: Explanation(
+        "Another device has sealed under the same seal id, later than this one.",
+        "Seal ids are random and do not meet by chance: one of the two keys was misused. The "
+        "seal that came first counts, and this is the one that came first.",
+        "Find out which device made the image, and revoke the other's key: radseal log alarms.",
+        "It does not say which of the two devices is the honest one.",
     ),
     Code.MARK_READ: Explanation("The mark was read from the pixels.", "", _NOTHING, ""),
     Code.NO_MARK: Explanation(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger import LedgerError, StoreError, parse_statement
+from ledger import Entry, Event, LedgerError, StoreError, UnverifiedStatement, parse_statement
 from provenance import compare
 from provenance.annex import Annex
 from provenance.claim import Claim, open_claim
@@ -74,17 +74,23 @@ def from_mark(
     return None, Problem(Code.SEAL_OUT_OF_REACH, detail)
 
 
+def _seal_of(entries: Sequence[Entry]) -> UnverifiedStatement | None:
+    """Return the first seal of an object; a later one is a rival, and has no annex in the log."""
+    said = (parse_statement(each.statement) for each in entries)
+    return next((each for each in said if each.event is Event.SEALED), None)
+
+
 def _newest(
     seal_ids: Sequence[bytes], source: Source, records: Records[ReadableLog]
 ) -> FoundSeal | None:
     """Open the newest seal among ``seal_ids`` whose annex the ledger still holds."""
     for seal_id in reversed(seal_ids):
-        entries = records.log.events(seal_id)
+        seal = _seal_of(records.log.events(seal_id))
         annex = records.log.annex(seal_id)
-        if not entries or annex is None:
+        if seal is None or annex is None:
             continue
         try:
-            claim = open_claim(parse_statement(entries[0].statement), Annex.decode(annex))
+            claim = open_claim(seal, Annex.decode(annex))
         except EvidenceError as error:
             raise StoreError(f"its own copy of seal {seal_id.hex()} does not open") from error
         return FoundSeal(claim, source, None)

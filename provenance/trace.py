@@ -3,9 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
-from ledger import Bracket, LedgerError, parse_statement
+from ledger import (
+    Bracket,
+    Event,
+    LedgerError,
+    ObjectChain,
+    UnverifiedStatement,
+    parse_statement,
+)
 from provenance.certificates import certificate_name, load_certificate
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
@@ -15,6 +23,13 @@ from provenance.picture_file import is_picture, read_head, read_picture_file
 from provenance.records import Lookup, ReadableLog, Records, uid_of
 
 SEAL_ID_HEX = 24
+
+
+class Order(StrEnum):
+    """Where the order of the log is not that of the signers; the codes are stable."""
+
+    LATE = "late"
+    RIVAL = "rival"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +43,7 @@ class TracedEvent:
     actor: str
     linked: bool
     bracket: Bracket | None = None
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +56,7 @@ class Trace:
 
     @property
     def complete(self) -> bool:
-        """Whether every event names its predecessor."""
+        """Whether every event names its predecessor, or, of a device, its own last one."""
         return bool(self.events) and all(e.linked for e in self.events)
 
 
@@ -109,11 +125,9 @@ def _of_file(
 
 
 def _events(seal_id: bytes, records: Records[ReadableLog]) -> Iterator[TracedEvent]:
-    previous = None
-    entries = records.log.events(seal_id)
-    for number, entry in enumerate(entries):
+    chain, sealed = ObjectChain(), False
+    for entry in records.log.events(seal_id):
         statement = parse_statement(entry.statement)
-        link = statement.object_link
         key = records.log.key(statement.kid)
         actor = statement.kid.hex()[:16]
         if key.certificate is not None:
@@ -124,7 +138,14 @@ def _events(seal_id: bytes, records: Records[ReadableLog]) -> Iterator[TracedEve
             claimed_at=statement.claimed_at,
             role=key.role.value,
             actor=actor,
-            linked=link is not None and link.seq == number and link.previous == previous,
+            order=_order(statement, chain, sealed=sealed),
+            linked=chain.follow(statement, key.role),
             bracket=records.log.bracket(entry),
         )
-        previous = statement.leaf_hash
+        sealed = sealed or statement.event is Event.SEALED
+
+
+def _order(statement: UnverifiedStatement, chain: ObjectChain, *, sealed: bool) -> Order | None:
+    if sealed and statement.event is Event.SEALED:
+        return Order.RIVAL
+    return None if statement.object_link == chain.newest else Order.LATE

@@ -12,10 +12,10 @@ from ledger.annexes import KEY_SIZE, NONCE_SIZE, SealedAnnex, seal_annex, unwrap
 from ledger.entries import Entry, Submission
 from ledger.errors import ConflictError, RefusedError, StoreError, UsageError
 from ledger.links import FIRST, Link
-from ledger.roles import ABOUT_THE_LOG, Event
+from ledger.roles import ABOUT_THE_LOG, Event, Role
 from ledger.statements import rules
 from ledger.statements.arrival import Arrival
-from ledger.statements.keyring import Keyring
+from ledger.statements.keyring import KeyRecord, Keyring
 from ledger.statements.statement import Statement, UnverifiedStatement, as_verified, parse_statement
 from ledger.statements.verifiers import WORTH_SHARING, Checking, Verifiers, check_here
 from ledger.storage import persist, schema, store
@@ -153,15 +153,34 @@ class Draft:
         rules.check_role(statement, signer.role)
         rules.check_subject(statement)
         object_id = statement.object_id
+        late = self._is_late(statement, signer)
         rules.check_links(
             statement,
             actor_next=self._actor_next(statement.kid),
             object_next=None if object_id is None else self._objects[object_id],
+            late=late,
         )
-        if object_id is not None and self._touches_erased(statement, arrival.submission):
+        if (
+            not late
+            and object_id is not None
+            and self._touches_erased(statement, arrival.submission)
+        ):
             raise RefusedError(f"the object {object_id.hex()} was erased")
         self._keyring = rules.follow_keys(statement, self._keyring, index=self._index)
         return statement
+
+    def _is_late(self, statement: Statement, signer: KeyRecord) -> bool:
+        """Whether a device goes on from its own newest about the object, as others came between."""
+        object_id = statement.object_id
+        if object_id is None or statement.object_link == self._objects[object_id]:
+            return False
+        if signer.role is not Role.DEVICE:
+            return False
+        own = store.own_link(self._connection, object_id, signer.number, below=self._index)
+        for row in self._statements:  # of this transaction, not written yet
+            if row["object_id"] == object_id and row["actor"] == signer.number:
+                own = own.next(schema.require_bytes(row["leaf_hash"]))
+        return rules.names_own(statement, signer.role, own)
 
     def _actor_next(self, kid: bytes) -> Link:
         return self._actors.get(kid) or self._tail.actors.get(kid, FIRST)
@@ -180,6 +199,8 @@ class Draft:
     def _take(self, statement: Statement, submission: Submission) -> Entry:
         entry = Entry(self._index, statement.encoded, statement.leaf_hash)
         link, object_id = statement.object_link, statement.object_id
+        place = None if object_id is None else self._objects[object_id]  # in the order of the log
+        kept_aside = place is not None and (place == link or self._is_first_seal(statement))
         self._statements.append(
             {
                 "idx": entry.index,
@@ -188,8 +209,8 @@ class Draft:
                 "actor": self._keyring.records[statement.kid].number,
                 "actor_seq": statement.actor_link.seq,
                 "object_id": object_id,
-                "object_seq": None if link is None else link.seq,
-                "annexed": int(submission.annex is not None),
+                "object_seq": None if place is None else place.seq,
+                "annexed": int(kept_aside and submission.annex is not None),
                 "event": schema.EVENT_NUMBERS[statement.event],
                 "claimed_at": statement.claimed_milliseconds,
             }
@@ -198,12 +219,27 @@ class Draft:
         self._actors[statement.kid] = statement.actor_link.next(entry.leaf_hash)
         if statement.event in ABOUT_THE_LOG:
             self._key_events += 1
-        if object_id is not None and link is not None:
-            self._objects[object_id] = link.next(entry.leaf_hash)
-            self._keep_aside(entry.index, object_id, submission)
+        if object_id is not None and place is not None:
+            self._objects[object_id] = place.next(entry.leaf_hash)
+            if kept_aside:
+                self._keep_aside(entry.index, object_id, submission)
             if statement.event is Event.ERASED:
                 self._forget(entry.index, object_id)
         return entry
+
+    def _is_first_seal(self, late: Statement) -> bool:
+        """Whether a late statement seals what nobody has sealed, and what was not erased."""
+        object_id, sealed = late.object_id, schema.EVENT_NUMBERS[Event.SEALED]
+        if late.event is not Event.SEALED or object_id is None or object_id in self.erased:
+            return False
+        if any(
+            row["object_id"] == object_id and row["event"] == sealed for row in self._statements
+        ):
+            return False
+        connection = self._connection
+        return not (
+            store.is_sealed(connection, object_id) or store.is_erased(connection, object_id)
+        )
 
     def _keep_aside(self, index: int, object_id: bytes, submission: Submission) -> None:
         for pseudonym in submission.pseudonyms:

@@ -59,6 +59,9 @@ _S = schema.statement.c
 _BY_LEAF = select(_S.leaf_hash, _S.idx, _S.object_id, _S.object_seq).where(
     _S.leaf_hash.in_(bindparam("leaves", expanding=True))
 )
+_BY_PLACE = select(_S.idx).where(
+    _S.object_id == bindparam("object_id"), _S.object_seq == bindparam("place")
+)
 
 _EVENT_NUMBERS = schema.EVENT_NUMBERS
 _ABOUT_KEYS = frozenset(schema.EVENT_NUMBERS[event] for event in ABOUT_THE_LOG)
@@ -126,8 +129,12 @@ class ChainAudit:
                 continue
             self._check_rules(index, statement, good=good)
             self._check_actor_link(index, statement)
-            self._check_object_link(index, statement, before)
-            self._check_index(row, statement)
+            late = self._is_late(row, statement)
+            if late:
+                self._check_late(index, statement)
+            else:
+                self._check_object_link(index, statement, before)
+            self._check_index(row, statement, late=late)
             if statement.event is _ERASED and statement.object_id is not None:
                 self.erased[index] = statement.object_id
 
@@ -288,7 +295,31 @@ class ChainAudit:
             return
         self._findings.add(index, FindingCode.OBJECT_LINK, words)
 
-    def _check_index(self, row: StatementRow, statement: UnverifiedStatement) -> None:
+    def _is_late(self, row: StatementRow, statement: UnverifiedStatement) -> bool:
+        """Whether it stands where the log's order put it, and names an older one of the object."""
+        link, place = statement.object_link, row.object_seq
+        if link is None or not isinstance(place, int) or place <= link.seq:
+            return False
+        asked = {"object_id": statement.object_id, "place": place - 1}
+        before = self._connection.execute(_BY_PLACE, asked).scalar_one_or_none()
+        return before is not None and before < row.idx
+
+    def _check_late(self, index: int, statement: UnverifiedStatement) -> None:
+        """Only a device may do that, and goes on from its own newest."""
+        record = self._keyring.records.get(statement.kid)
+        if record is None or statement.object_id is None:
+            return  # there is a finding about its key already
+        number = record.number
+        own = store.own_link(self._connection, statement.object_id, number, below=index)
+        if not rules.names_own(statement, record.role, own):
+            words = (
+                "it names neither the object's newest statement nor, of a device, its own newest"
+            )
+            self._findings.add(index, FindingCode.OBJECT_LINK, words)
+
+    def _check_index(
+        self, row: StatementRow, statement: UnverifiedStatement, *, late: bool
+    ) -> None:
         record = self._keyring.records.get(statement.kid)
         link = statement.object_link
         said = (
@@ -296,7 +327,7 @@ class ChainAudit:
             row.actor if record is None else record.number,
             statement.actor_link.seq,
             statement.object_id,
-            None if link is None else link.seq,
+            row.object_seq if late or link is None else link.seq,
             _EVENT_NUMBERS[statement.event],
             statement.claimed_milliseconds,
         )

@@ -36,7 +36,7 @@ from ledger.errors import (
 from ledger.instants import to_milliseconds
 from ledger.links import FIRST, Link
 from ledger.offline import outbox_store as store
-from ledger.offline.outbox_store import Kept, OutboxRow
+from ledger.offline.outbox_store import Kept, OutboxRow, Stopped
 from ledger.receipts.receipt import Inclusion, open_receipt
 from ledger.roles import ABOUT_THE_LOG, Event, Role
 from ledger.statements import rules
@@ -72,6 +72,7 @@ class OutboxState:
     registered: int
     stop: int
     head: TrustedHead
+    stopped: Stopped | None = None
 
     @property
     def waiting(self) -> int:
@@ -222,6 +223,7 @@ class Outbox:
         with self._database.read() as connection:
             row = store.read_outbox(connection)
             first = store.first_unpruned(connection)
+            stopped = store.read_stop(connection)
         pruned = row.received if first is None else min(first, row.received)
         return OutboxState(
             row.origin,
@@ -233,6 +235,7 @@ class Outbox:
             row.registered,
             row.next.seq,
             head,
+            stopped,
         )
 
     def leaf_before(self, seq: int) -> bytes | None:
@@ -279,6 +282,18 @@ class Outbox:
                 store.set_index(connection, kept.seq, entry.index)
                 reached += 1
             store.move(connection, registered=reached)
+            store.clear_stop(connection)
+
+    def note_stopped(self, code: str, words: str, *, at: datetime) -> None:
+        """Keep why the log does not take what waits; the statements stay as they are."""
+        with self._database.write() as connection:
+            seq = store.read_outbox(connection).registered
+            store.write_stop(connection, Stopped(code, words, seq, at))
+
+    def note_agreed(self) -> None:
+        """Forget why a sync stopped: log and outbox were compared, and agree."""
+        with self._database.write() as connection:
+            store.clear_stop(connection)
 
     def note_receipts(self, receipts: Sequence[tuple[Kept, bytes]]) -> None:
         """Keep receipts, each verified, of the next statements in order; ProofError for others."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    delete,
     func,
     insert,
     select,
@@ -24,13 +26,15 @@ from sqlalchemy import (
 from ledger.annexes import SealedAnnex
 from ledger.cose.keys import VerificationKey
 from ledger.entries import MAX_PSEUDONYMS, PSEUDONYM_SIZE
-from ledger.errors import MalformedError, ProofError, StoreError, UsageError
+from ledger.errors import LedgerError, MalformedError, ProofError, StoreError, UsageError
+from ledger.instants import from_milliseconds, to_milliseconds
 from ledger.links import HASH_SIZE, Link
 from ledger.roles import Role
 from ledger.statements.statement import OBJECT_ID_SIZE, Statement, parse_statement, verify_statement
 from ledger.storage.schema import Bytes
 
 FORMAT = 1
+MAX_WORDS = 1_000  # kept of why a sync was stopped
 
 metadata = MetaData()
 
@@ -70,6 +74,28 @@ entry = Table(
     Column("receipt", Bytes),
 )
 _E = entry.c
+
+# Why the last sync stopped, until one goes on; made when it is needed first.
+stop = Table(
+    "radseal_outbox_stop",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    CheckConstraint("id = 1"),
+    Column("code", String, nullable=False),
+    Column("words", String, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("since", Integer, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Why statements from number ``seq`` on are not in the log; ``code`` is stable."""
+
+    code: str
+    words: str
+    seq: int
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +204,46 @@ def write_outbox(connection: Connection, row: OutboxRow, *, created_at: int) -> 
 def move(connection: Connection, **values: object) -> None:
     """Set columns of the one row, which is read under the same lock."""
     connection.execute(update(outbox).values(**values))
+
+
+def read_stop(connection: Connection) -> Stopped | None:
+    """Return why the last sync stopped; None if it did not."""
+    if not connection.dialect.has_table(connection, stop.name):
+        return None
+    row = connection.execute(select(stop)).one_or_none()
+    if row is None:
+        return None
+    match (row.code, row.words, row.seq, row.since):
+        case (str(code), str(words), int(seq), int(since)):
+            try:
+                return Stopped(code, words, seq, from_milliseconds(since))
+            except LedgerError as error:
+                raise StoreError(f"the outbox is damaged: {error}") from error
+        case _:
+            raise StoreError("the outbox is damaged: why it was stopped")
+
+
+def write_stop(connection: Connection, found: Stopped) -> None:
+    """Remember why a sync stopped; of the same reason, since when."""
+    stop.create(connection, checkfirst=True)
+    before = read_stop(connection)
+    if before is not None and (before.code, before.seq) == (found.code, found.seq):
+        return
+    clear_stop(connection)
+    since = to_milliseconds(found.since)
+    values = {
+        "code": found.code,
+        "words": found.words[:MAX_WORDS],
+        "seq": found.seq,
+        "since": since,
+    }
+    connection.execute(insert(stop).values(id=1, **values))
+
+
+def clear_stop(connection: Connection) -> None:
+    """Forget it: the log has taken what it had refused."""
+    if connection.dialect.has_table(connection, stop.name):
+        connection.execute(delete(stop))
 
 
 def newest_of_object(connection: Connection, object_id: bytes) -> Link | None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from ledger.entries import Entry, Submission
-from ledger.errors import Chain, ConflictError
+from ledger.errors import Chain, ConflictError, RefusedError
 from ledger.links import Link
 from ledger.offline.outbox import Outbox
 from ledger.offline.outbox_store import Kept
@@ -21,6 +21,7 @@ from ledger.remote.registration import MAX_SUBMISSIONS
 
 MAX_BATCH_BYTES = 1 << 24
 RECEIPTS = 64  # kept in one transaction
+REFUSED = "refused"  # why a sync stopped, beside the disagreements
 
 
 class Registrar(Protocol):
@@ -87,7 +88,14 @@ def sync_outbox(
     ProofError for a receipt that proves nothing; BusyError, UnreachableError, WitnessError if the
     log cannot answer now. What was done before the error stays done: sync again.
     """
-    registered = _register(outbox, log, clock, progress, batch)
+    try:
+        registered = _register(outbox, log, clock, progress, batch)
+    except OutboxConflictError as error:
+        outbox.note_stopped(error.disagreement.value, str(error), at=clock())
+        raise
+    except RefusedError as error:
+        outbox.note_stopped(REFUSED, str(error), at=clock())
+        raise
     return Synced(registered, _receive(outbox, log, progress))
 
 
@@ -101,6 +109,8 @@ def _register(
     total, done = outbox.state().waiting, 0
     if not total:
         _compare(outbox, log.actor_link(outbox.kid))
+        if outbox.state().stopped is not None:
+            outbox.note_agreed()
     while ready := outbox.unregistered(most=batch, size=MAX_BATCH_BYTES):
         try:
             entries = log.append([submission for _, submission in ready], at=clock())
@@ -136,8 +146,9 @@ def _receive(outbox: Outbox, log: Registrar, progress: Callable[[SyncStep, int, 
 def _explain(outbox: Outbox, error: ConflictError) -> OutboxConflictError:
     if error.chain is Chain.OBJECT:
         words = (
-            "another statement about an object came first, which this device could not know: "
-            "the log refuses the batch, and the outbox keeps it"
+            "another statement about an object came first, and this log does not take seals "
+            "that come late: its release is older than this one. The outbox keeps the batch; "
+            "sync again once the log is upgraded"
         )
         return OutboxConflictError(
             words, current=error.current, chain=error.chain, disagreement=Disagreement.OBJECT

@@ -7,12 +7,13 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, literal_column, select
 
 from ledger.checkpoints.trusted_logs import TrustedLogs, open_checkpoint
 from ledger.errors import LedgerError, MalformedError, RefusedError, StoreError
 from ledger.instants import from_milliseconds, to_milliseconds
 from ledger.questions.alarms import Alarm, AlarmKind, Expectation, Run, missing_numbers, presented
+from ledger.roles import Event
 from ledger.statements import rules
 from ledger.statements.arrival import Arrival
 from ledger.statements.keyring import KeyRecord, Keyring
@@ -135,6 +136,74 @@ def read_alarms(connection: Connection) -> Iterator[Alarm]:
                     yield _fork(connection, actor, kid, each)
         else:
             raise StoreError(f"an alarm of the kind {kind!r}, which is not known")
+
+
+def read_rivals(connection: Connection, *, trusted: TrustedLogs) -> Iterator[Alarm]:
+    """Yield one alarm for each two keys of which one has sealed what the other had sealed before.
+
+    Both seals are in the log, which cannot tell who lies. It is closed once either is revoked.
+    """
+    records = {each.number: each for each in store.read_keyring(connection).records.values()}
+    rows = connection.execute(_RIVALS).all()
+    for (second, first), group in groupby(rows, key=lambda row: (row.second, row.first)):
+        pairs, keys = list(group), (records.get(second), records.get(first))
+        if keys[0] is None or keys[1] is None:
+            raise StoreError("a seal of a key that the log does not have")
+        numbers = sorted(pair.second_seq for pair in pairs)
+        revoked = [each.revoked_index for each in keys if each and each.revoked_index is not None]
+        oldest = pairs[0]
+        yield Alarm(
+            AlarmKind.RIVAL,
+            keys[0].key.kid,
+            _ranges(numbers),
+            _raised(connection, oldest.idx, trusted),
+            oldest.idx + 1,
+            oldest.encoded or None,
+            leaf_hash=oldest.leaf_hash,
+            other=oldest.first_idx,
+            closed_by=min(revoked, default=None),
+        )
+
+
+_FIRST_SEAL = schema.statement.alias()
+_SEALED: ColumnElement[int] = literal_column(str(schema.EVENT_NUMBERS[Event.SEALED]))
+_RIVALS = (
+    select(
+        _S.actor.label("second"),
+        _S.actor_seq.label("second_seq"),
+        _S.idx,
+        _S.encoded,
+        _S.leaf_hash,
+        _FIRST_SEAL.c.actor.label("first"),
+        _FIRST_SEAL.c.idx.label("first_idx"),
+    )
+    .join_from(
+        schema.statement,
+        _FIRST_SEAL,
+        (_FIRST_SEAL.c.object_id == _S.object_id)
+        & (_FIRST_SEAL.c.object_seq < _S.object_seq)
+        & (_FIRST_SEAL.c.event + 0 == _SEALED),  # not by the index over events
+    )
+    .where(_S.event == _SEALED, _S.object_seq > literal_column("0"))
+    .order_by("second", "first", _S.idx)
+)
+
+
+def _raised(connection: Connection, index: int, trusted: TrustedLogs) -> datetime:
+    """Return when a checkpoint first covered an entry; until then, when the log grew last."""
+    note = store.checkpoint_covering(connection, index)
+    signed = None if note is None else open_checkpoint(note, trusted).cosigned_at
+    return signed or from_milliseconds(store.read_head(connection).updated_at)
+
+
+def _ranges(numbers: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and found[-1][1] >= number - 1:
+            found[-1] = found[-1][0], number
+        else:
+            found.append((number, number))
+    return tuple(found)
 
 
 def read_silence(

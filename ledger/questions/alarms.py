@@ -27,6 +27,7 @@ class AlarmKind(StrEnum):
     GAP = "gap"
     FORK = "fork"
     SILENCE = "silence"
+    RIVAL = "rival"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,9 @@ class Alarm:
     """An alarm about a key: which of its numbers, since which size of the log, until which entry.
 
     ``numbers`` are ranges, both ends included. ``evidence`` is the signed statement that shows it;
-    for a fork, ``other`` is the entry that the log holds in its place. ``closed_by`` is the entry
-    that filled the gap, or in which the signer has said the same again at the right place.
+    for a fork, ``other`` is the entry that the log holds in its place; for rivals, where the second
+    seals are numbered, the seal that came first. ``closed_by`` is the entry that filled the gap, in
+    which the signer has said the same again at the right place, or that revoked a rival.
     """
 
     kind: AlarmKind

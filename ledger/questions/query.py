@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, false, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    exists,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from ledger.entries import Entry
 from ledger.errors import UsageError
@@ -149,7 +159,6 @@ def _of_those_sealed_by(number: int) -> ColumnElement[bool]:
     first = schema.statement.alias()
     sealed = select(first.c.object_id).where(
         first.c.actor == number,
-        first.c.object_seq == 0,
         first.c.event + 0 == schema.EVENT_NUMBERS[Event.SEALED],  # not by the index over events
     )
     return _S.object_id.in_(sealed)
@@ -157,12 +166,20 @@ def _of_those_sealed_by(number: int) -> ColumnElement[bool]:
 
 def _sealed_by(number: int) -> ColumnElement[bool]:
     first = schema.statement.alias()
-    return exists().where(
+    was_first = exists().where(
         first.c.object_id == _S.object_id,
         first.c.object_seq == 0,
         first.c.actor == number,
         first.c.event == schema.EVENT_NUMBERS[Event.SEALED],
     )
+    late = schema.statement.alias()
+    was_late = exists().where(
+        late.c.object_id == _S.object_id,
+        late.c.actor == number,
+        late.c.event == literal_column(str(schema.EVENT_NUMBERS[Event.SEALED])),
+        late.c.object_seq > literal_column("0"),
+    )
+    return or_(was_first, was_late)
 
 
 def _verdict(entry: Entry) -> object:

@@ -20,6 +20,7 @@ from ledger.statements.statement import (
 
 _Any = UnverifiedStatement | Statement
 _SEALED, _ERASED = Event.SEALED, Event.ERASED  # the name of a member is slow to find
+_DEVICE = Role.DEVICE
 
 
 def check_signature(statement: UnverifiedStatement, signer: KeyRecord) -> Statement:
@@ -51,14 +52,29 @@ def check_subject(statement: _Any) -> None:
     elif event in ABOUT_THE_LOG:
         raise RefusedError(f"{event} is about the log, not about an object")
     if event is _SEALED and link is not None and link.seq:
-        raise RefusedError("a seal is the first statement in the life of an object")
+        raise RefusedError("a seal is the first that its device says of an object")
     if event is _ERASED and link is not None and not link.seq:
         raise RefusedError("the object to be erased is not in the log")
 
 
-def check_links(statement: _Any, *, actor_next: Link, object_next: Link | None) -> None:
-    """Return only if both back links name the newest; ConflictError with the current one."""
-    if statement.object_link != object_next:
+def names_own(statement: _Any, role: Role, own_next: Link) -> bool:
+    """Whether a device, which may not know what others said, goes on from what it said itself.
+
+    ``own_next`` counts its own statements about the object; the first of them is the seal.
+    """
+    if role is not _DEVICE or statement.object_link != own_next:
+        return False
+    return own_next != FIRST or statement.event is _SEALED
+
+
+def check_links(
+    statement: _Any, *, actor_next: Link, object_next: Link | None, late: bool = False
+) -> None:
+    """Return only if both back links name the newest; ConflictError with the current one.
+
+    A ``late`` one goes on from its signer's own newest about the object: see ``names_own``.
+    """
+    if statement.object_link != object_next and not late:
         assert object_next is not None
         words = "another statement of this object came first"
         raise ConflictError(words, current=object_next, chain=Chain.OBJECT)

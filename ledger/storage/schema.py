@@ -20,13 +20,14 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     event,
+    text,
 )
 from sqlalchemy.types import TypeEngine
 
 from ledger.errors import StoreError
 from ledger.roles import Event
 
-FORMAT = 3  # those before, and the way from each to the next: ledger/storage/migrations
+FORMAT = 4  # those before, and the way from each to the next: ledger/storage/migrations
 # How the query index spells events; a new event gets the next number (docs/spec/log.md).
 EVENT_NUMBERS: Mapping[Event, int] = {event: number for number, event in enumerate(Event, 1)}
 
@@ -120,10 +121,18 @@ statement = Table(
     UniqueConstraint("actor", "actor_seq"),
     UniqueConstraint("object_id", "object_seq"),
 )
+# A seal that others were quicker than; in words, as SQLite uses a partial index for these alone.
+LATE_SEAL = text(f"event = {EVENT_NUMBERS[Event.SEALED]} AND object_seq > 0")
 # Each holds the index of the entry as well, so that answers come in the order of the log.
 QUERY_INDEXES = (
     Index("radseal_statement_by_event", statement.c.event),
     Index("radseal_statement_by_time", statement.c.claimed_at),
+    Index(
+        "radseal_statement_late_seal",
+        statement.c.object_id,
+        sqlite_where=LATE_SEAL,
+        postgresql_where=LATE_SEAL,
+    ),
 )
 
 tile = Table(

@@ -14,7 +14,7 @@ from ledger.cose.keys import VerificationKey
 from ledger.entries import Entry
 from ledger.errors import MalformedError, StoreError
 from ledger.links import FIRST, Link
-from ledger.roles import Role
+from ledger.roles import Event, Role
 from ledger.statements.keyring import KeyRecord, Keyring
 from ledger.storage import schema
 from ledger.storage.prepared import PreparedQuestion
@@ -212,6 +212,32 @@ def next_object_links(connection: Connection, objects: Sequence[bytes]) -> dict[
     for chain, seq, leaf_hash in _newest_of(connection, _OBJECTS, list(links)):
         links[chain] = Link(seq + 1, leaf_hash)
     return links
+
+
+_OWN = select(_S.leaf_hash, func.count().over()).where(
+    _S.object_id == bindparam("object_id"),
+    _S.actor == bindparam("actor"),
+    _S.idx < bindparam("below"),
+)
+
+
+def own_link(connection: Connection, object_id: bytes, actor: int, *, below: int) -> Link:
+    """Return the link that goes on from what a key itself has said of an object.
+
+    Its number counts what the key has said in the entries below an index.
+    """
+    asked = _OWN.order_by(_S.idx.desc()).limit(1)
+    values = {"object_id": object_id, "actor": actor, "below": below}
+    row = connection.execute(asked, values).one_or_none()
+    return FIRST if row is None else Link(row[1], schema.require_bytes(row[0]))
+
+
+def is_sealed(connection: Connection, object_id: bytes) -> bool:
+    """Whether somebody has sealed an object."""
+    asked = select(_S.idx).where(
+        _S.object_id == object_id, _S.event == schema.EVENT_NUMBERS[Event.SEALED]
+    )
+    return connection.execute(asked.limit(1)).first() is not None
 
 
 def next_actor_links(connection: Connection, numbers: Sequence[int]) -> dict[int, Link]:

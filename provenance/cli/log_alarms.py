@@ -1,4 +1,4 @@
-"""`radseal log alarms`: numbers that are missing, keys that signed twice or fell silent."""
+"""`radseal log alarms`: missing numbers, keys that signed twice or fell silent, rival seals."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 _DO = {
     "gap": "ask the device for these numbers: radseal outbox sync there; keep what it sends",
     "fork": "find out where the key signs twice (a copied outbox, a stolen key), and revoke it",
+    "rival": "find out which device made the image, and revoke the other's key; both are named",
     "silence": "see whether the device works, and what waits in its outbox",
 }
 
 
-@click.command("alarms", short_help="Show gaps, forks and silence of the log's keys.")
+@click.command("alarms", short_help="Show gaps, forks, rival seals and silence of the log's keys.")
 @click.option(
     "--expect",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -38,8 +39,9 @@ def alarms(session: Session, expect: Path | None, everything: bool, site: Path |
     """Show what the log has noticed about its keys; exit 10 while an alarm is open.
 
     gap: statements beyond these numbers were shown to the log, these were not. fork: the key has
-    signed two different statements with one number, or after another predecessor. silence: the
-    operator expects the key to be heard more often. Gaps close when they are filled.
+    signed two different statements with one number, or after another predecessor. rival: the key
+    has sealed what another device had sealed before; closed when one of the two is revoked.
+    silence: the operator expects the key to be heard more often. Gaps close when they are filled.
 
     \b
     Examples

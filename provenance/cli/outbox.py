@@ -32,7 +32,13 @@ CONFLICT_DO = (
     "find out where else the key has signed, and give the device a new key and a new outbox"
 )
 BEHIND_DO = "keep the outbox as it is; radseal log audit --held with a checkpoint kept elsewhere"
-REFUSED_DO = "keep the outbox as it is; see radseal log query --event key-revoked at the log"
+REFUSED_DO = (
+    "keep the outbox as it is; see radseal log query --event key-revoked at the log. What a "
+    "revoked key has signed is logged no more: hold the files against the outbox, and seal with a "
+    "new key what is true"
+)
+OBJECT_DO = "keep the outbox as it is; upgrade the log, and sync again"
+_DO = {"log-behind": BEHIND_DO, "refused": REFUSED_DO, "object": OBJECT_DO}
 
 
 @click.group(short_help="Seal while the log cannot be reached, and log it later.")
@@ -87,18 +93,21 @@ def init(session: Session, file: Path, url: str | None, site: Path | None) -> in
 def status(session: Session, file: Path, site: Path | None) -> int:
     """Say how far an outbox is: what the log has not got, and what has no receipt yet.
 
+    Exit 10 while the last sync was stopped by something that does not pass by itself.
+
     \b
     Example
       radseal outbox status /var/lib/radseal/outbox
     """
     with _opened(open_site(site), file) as opened:
         state = opened.state()
+    code = 0 if state.stopped is None else ALTERED
     if session.as_json:
-        print_json(document("outbox-status", _state(state, file), exit_code=0))
+        print_json(document("outbox-status", _state(state, file), exit_code=code))
     else:
         say(f"outbox {plain(file)}")
         _print_state(state)
-    return 0
+    return code
 
 
 @outbox.command(short_help="Log what waits, and fetch the receipts.")
@@ -190,7 +199,7 @@ def _log(site: "Site", url: str | None) -> Iterator["Log | LogClient"]:
 
 
 def _sync(session: Session, opened: "Outbox", log: "Log | LogClient") -> "Synced":
-    from ledger import Disagreement, OutboxConflictError, RefusedError, sync_outbox
+    from ledger import OutboxConflictError, RefusedError, sync_outbox
 
     state = opened.state()
     total = state.waiting + state.unproven
@@ -201,8 +210,7 @@ def _sync(session: Session, opened: "Outbox", log: "Log | LogClient") -> "Synced
         try:
             return sync_outbox(opened, log, clock=session.now, progress=steps.heard)
         except OutboxConflictError as error:
-            behind = error.disagreement is Disagreement.LOG_BEHIND
-            raise _stopped(error, BEHIND_DO if behind else CONFLICT_DO) from error
+            raise _stopped(error, _DO.get(error.disagreement, CONFLICT_DO)) from error
         except RefusedError as error:
             raise _stopped(error, REFUSED_DO) from error
 
@@ -246,6 +254,14 @@ def _state(state: "OutboxState", file: Path) -> dict[str, object]:
         "pruned": state.pruned - state.start,
         "head_seen": state.head.size,
         "head_seen_at": None if seen is None else moment(seen),
+        "stopped": None
+        if state.stopped is None
+        else {
+            "code": state.stopped.code,
+            "number": state.stopped.seq,
+            "since": moment(state.stopped.since),
+            "why": state.stopped.words,
+        },
     }
 
 
@@ -263,6 +279,12 @@ def _print_state(state: "OutboxState") -> None:
             ("head seen", f"{state.head.size} entries{when}"),
         ]
     )  # fmt: skip
+    if state.stopped is not None:
+        stopped = state.stopped
+        since = moment(stopped.since)
+        say(f"STOPPED  {stopped.code}, at number {stopped.seq}, since {since}")
+        say(f"  why: {plain(stopped.words)}")
+        say(f"  do: {_DO.get(stopped.code, CONFLICT_DO)}")
 
 
 def _answer(

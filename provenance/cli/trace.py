@@ -59,15 +59,25 @@ def trace(session: Session, subject: str, site: Path | None) -> int:
     return code
 
 
+_ORDER = {
+    "late": "signed without knowing the entries above: its device was offline",
+    "rival": "another device's seal came first, and counts: see radseal log alarms",
+}
+
+
 def _print(found: "Trace") -> None:
     state = "complete" if found.complete else "NOT COMPLETE"
     say(f"seal {found.seal_id.hex()}  found by {found.found_by}; the chain is {state}")
+    if all(event.event != "sealed" for event in found.events):
+        say("  no seal of it is in the log; a device that was offline may bring it yet")
     for event in found.events:
         gap = "" if event.linked else "  FAIL: does not name its predecessor"
         say(
             f"  {event.index:>6}  {moment(event.claimed_at)}  {event.event:<13}  "
             f"{event.role}: {plain(event.actor)}{gap}"
         )
+        if event.linked and event.order is not None:
+            say(f"          {_ORDER[event.order]}")
         if event.bracket is not None and worth_saying(event.bracket):
             say(f"          {bracket_line(event.bracket)}")
 
@@ -85,6 +95,7 @@ def _object(found: "Trace") -> dict[str, object]:
                 "role": e.role,
                 "actor": e.actor,
                 "linked": e.linked,
+                "order": e.order,
                 "bracket": None if e.bracket is None else bracket_fields(e.bracket),
             }
             for e in found.events

@@ -18,6 +18,7 @@ from ledger import (
     MalformedError,
     NotFoundError,
     PrivateKeySigner,
+    Query,
     RefusedError,
     Role,
     StoreError,
@@ -143,7 +144,7 @@ def test_a_second_submission_returns_the_first_entry(site: Any) -> None:
 
 def test_a_stale_link_names_the_current_one(site: Any) -> None:
     object_id, entry = site.seal()
-    stale = site.statement(Event.SENT, site.device, object_id)
+    stale = site.statement(Event.SENT, site.gateway, object_id)
     (ingested,) = site.append(site.statement(Event.INGESTED, site.gateway, object_id))
     with pytest.raises(ConflictError) as caught:
         site.append(stale)
@@ -429,3 +430,34 @@ def test_receipts_of_many_are_those_of_each(site: Any) -> None:
     assert site.log.prove_each([]) == ()
     with pytest.raises(NotFoundError):
         site.log.prove_each([3, site.log.size])
+
+
+def test_a_device_is_heard_late_and_a_rival_is_named(
+    site: Any, spare_signer: PrivateKeySigner
+) -> None:
+    site.add_key(spare_signer, Role.DEVICE)
+    object_id, other = site.new_object(), site.new_object()
+    for about in (object_id, other):
+        site.append(site.statement(Event.INGESTED, site.gateway, about))
+    sealed = site.statement(Event.SEALED, site.device, object_id, object_link=FIRST)
+    own = FIRST.next(hash_leaf(sealed))
+    next_one = site.log.actor_link(site.device.kid).next(hash_leaf(sealed))
+    sent = site.statement(Event.SENT, site.device, object_id, object_link=own, actor_link=next_one)
+    first, _ = site.append(sealed, sent, annex=b"annex")
+    (rival,) = site.append(
+        site.statement(Event.SEALED, spare_signer, object_id, object_link=FIRST), annex=b"other"
+    )
+    site.append(site.statement(Event.EXPORTED, site.gateway, object_id))
+    assert site.log.annex(object_id) == b"annex"
+    told = [parse_statement(e.statement).event for e in site.log.events(object_id)]
+    assert told == [Event.INGESTED, Event.SEALED, Event.SENT, Event.SEALED, Event.EXPORTED]
+    (alarm,) = site.log.alarms()
+    assert (alarm.kid, alarm.other, alarm.leaf_hash) == (
+        spare_signer.kid,
+        first.index,
+        rival.leaf_hash,
+    )
+    for signer in (site.device, spare_signer):
+        assert len(list(site.log.query(Query(device=signer.kid)))) == 5
+    assert not list(site.log.query(Query(object_id=other, device=site.device.kid)))
+    assert site.log.audit().ok

@@ -25,7 +25,7 @@ def _described(connection: Connection) -> dict[str, object]:
             sorted(there.get_foreign_keys(name), key=str),
             sorted(there.get_unique_constraints(name), key=str),
             sorted(there.get_check_constraints(name), key=str),
-            sorted(there.get_indexes(name), **by_name),  # type: ignore[call-overload]
+            sorted(map(_spelled, there.get_indexes(name)), **by_name),  # type: ignore[call-overload]
         )
     if connection.dialect.name == "postgresql":
         columns = "attname, attstattarget, attstorage::text"
@@ -38,12 +38,18 @@ def _described(connection: Connection) -> dict[str, object]:
     return described
 
 
+def _spelled(index: Any) -> dict[str, Any]:
+    """The words of a partial index, not the object that holds them."""
+    options = index.get("dialect_options", {})
+    return {**index, "dialect_options": {name: str(words) for name, words in options.items()}}
+
+
 def _drop_all(site: Any) -> None:
     with site.log._database.write() as connection:
         schema.metadata.drop_all(connection)
 
 
-@pytest.mark.parametrize("first", [1, 2])
+@pytest.mark.parametrize("first", [1, 2, 3])
 def test_a_log_made_today_equals_one_brought_up(bare_site: Any, first: int) -> None:
     database = bare_site.log._database
     with database.read() as connection:
@@ -51,7 +57,7 @@ def test_a_log_made_today_equals_one_brought_up(bare_site: Any, first: int) -> N
     _drop_all(bare_site)
     with database.write() as connection:
         migration.migrate(connection, before=0, after=first)
-        assert len(inspect(connection).get_table_names()) < len(schema.metadata.tables)
+        assert _described(connection) != fresh
     with database.write() as connection:
         migration.migrate(connection, before=first, after=schema.FORMAT)
     with database.read() as connection:
@@ -95,7 +101,7 @@ def kept(site: Any) -> Any:
     return site
 
 
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("number", [1, 2, 3])
 def test_everything_is_as_before_once_it_is_brought_up(kept: Any, number: int) -> None:
     statements = "select idx, event, claimed_at from radseal_statement order by idx"
     before, receipt, rows = list(kept.log.entries()), kept.log.prove(5), kept.ask(statements)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import ledger
 from ledger import (
     FIRST,
+    AlarmKind,
     BusyError,
     ConflictError,
     Disagreement,
@@ -27,6 +28,7 @@ from ledger import (
     LedgerError,
     Link,
     MalformedError,
+    ObjectChain,
     Outbox,
     OutboxConflictError,
     ProofError,
@@ -352,16 +354,18 @@ def test_a_log_that_was_cut_back_is_told(modality: Any) -> None:
         assert caught.value.disagreement is Disagreement.LOG_BEHIND
 
 
-def test_an_object_that_others_spoke_of_first(modality: Any) -> None:
+def test_an_object_that_others_spoke_of_meanwhile(modality: Any) -> None:
     site = modality.site
     object_id = site.new_object()
-    modality.keep(object_id=object_id)
+    seal = modality.keep(object_id=object_id)
     modality.sync()
-    modality.keep(Event.SENT, object_id)
-    site.append(site.statement(Event.INGESTED, site.gateway, object_id))
-    with pytest.raises(OutboxConflictError) as caught:
-        modality.sync()
-    assert caught.value.disagreement is Disagreement.OBJECT
+    sent = modality.keep(Event.SENT, object_id)
+    (ingested,) = site.append(site.statement(Event.INGESTED, site.gateway, object_id))
+    modality.sync()
+    told = [each.leaf_hash for each in site.log.events(object_id)]
+    assert told == [seal.leaf_hash, ingested.leaf_hash, sent.leaf_hash]
+    assert site.log.object_link(object_id) == Link(3, sent.leaf_hash)
+    assert site.log.audit().ok
 
 
 def test_pruning_needs_a_receipt_that_verifies(modality: Any) -> None:
@@ -524,3 +528,284 @@ def test_head_seen_is_the_newest_checkpoint_here(modality: Any) -> None:
     head = modality.outbox.head()
     assert (head.size, head.root) == (5, modality.site.log.head().root)
     assert sign_statement  # what a device signs next names it: see test_bracket.py
+
+
+def _aside(site: Any, object_id: bytes) -> tuple[bytes | None, tuple[bytes, ...]]:
+    return site.log.annex(object_id), site.log.find(b"n" * 32)
+
+
+def test_a_seal_that_others_were_quicker_than_is_logged(modality: Any) -> None:
+    site, object_id = modality.site, modality.site.new_object()
+    seal = modality.keep(object_id=object_id, annex=b"annex", pseudonyms=(b"n" * 32,))
+    sent = modality.keep(Event.SENT, object_id)
+    other = modality.keep()
+    ingested = site.append(site.statement(Event.INGESTED, site.gateway, object_id))
+    verified = site.append(site.statement(Event.VERIFIED, site.gateway, object_id))
+    modality.sync()
+    viewed = site.append(site.statement(Event.EXPORTED, site.gateway, object_id))
+    told = [each.leaf_hash for each in site.log.events(object_id)]
+    first = [each.leaf_hash for each in (*ingested, *verified)]
+    assert told == [*first, seal.leaf_hash, sent.leaf_hash, viewed[0].leaf_hash], "the log's order"
+    last = ledger.parse_statement(viewed[0].statement)
+    assert last.object_link == Link(4, sent.leaf_hash), "what follows pins all that came before"
+    assert modality.logged() == [seal.leaf_hash, sent.leaf_hash, other.leaf_hash]
+    assert _aside(site, object_id) == (b"annex", (object_id,))
+    assert modality.outbox.state().unproven == 0
+    assert site.log.history(object_id, 2, count=2)[0].leaf_hash == seal.leaf_hash
+    assert not [each for each in site.log.alarms() if each.open]
+    assert site.log.audit().ok
+
+
+def test_what_a_device_cannot_claim_by_coming_late(modality: Any) -> None:
+    site, device = modality.site, modality.signer
+    object_id, other = site.new_object(), site.new_object()
+    for each in (object_id, other):
+        site.append(site.statement(Event.INGESTED, site.gateway, each))
+    (sealed,) = site.append(site.statement(Event.SEALED, device, object_id, object_link=FIRST))
+    site.append(site.statement(Event.VERIFIED, site.gateway, object_id))
+    foreign = site.log.events(object_id)[0].leaf_hash
+    for event, about, link, error in (
+        (Event.SEALED, object_id, FIRST, ConflictError),  # once
+        (Event.SENT, object_id, FIRST, ConflictError),  # a device begins with its seal
+        (Event.SENT, other, FIRST, ConflictError),
+        (Event.SENT, object_id, Link(1, foreign), ConflictError),  # another's word
+        (Event.SENT, object_id, Link(2, sealed.leaf_hash), ConflictError),  # another number
+        (Event.SENT, other, Link(1, sealed.leaf_hash), ConflictError),  # another object
+        (Event.SEALED, other, Link(1, foreign), RefusedError),
+    ):
+        with pytest.raises(error):
+            site.append(site.statement(event, device, about, object_link=link))
+    stale = Link(1, foreign)
+    with pytest.raises(ConflictError):  # nobody but a device
+        site.append(site.statement(Event.VERIFIED, site.gateway, object_id, object_link=stale))
+    late = Link(1, sealed.leaf_hash)
+    site.append(site.statement(Event.SENT, device, object_id, object_link=late))
+    with pytest.raises(ConflictError):  # its own chain is one, too
+        site.append(site.statement(Event.SENT, device, object_id, object_link=late))
+    assert site.log.audit().ok
+
+
+def test_a_rival_cannot_block_a_device_nor_take_its_place(modality: Any, tmp_path: Path) -> None:
+    site, object_id = modality.site, modality.site.new_object()
+    thief = Modality(site, tmp_path / "thief.db", name="thief")
+    honest = modality.keep(object_id=object_id, annex=b"true")
+    modality.sync()
+    before = site.log.events(object_id)
+    rival = thief.keep(object_id=object_id, annex=b"false", pseudonyms=(b"n" * 32,))
+    thief.keep(Event.SENT, object_id, annex=b"false too")
+    thief.sync()
+    assert site.log.events(object_id)[0] == before[0]
+    assert _aside(site, object_id) == (b"true", ()), "beside a rival nothing is kept"
+    (alarm,) = site.log.alarms()
+    assert (alarm.kind, alarm.open, alarm.kid) == (AlarmKind.RIVAL, True, thief.signer.kid)
+    assert (alarm.evidence, alarm.other) == (rival.statement, before[0].index)
+    assert alarm.numbers == ((0, 0),)
+    for device in (modality, thief):
+        found = list(site.log.query(ledger.Query(device=device.signer.kid)))
+        assert len(found) == 3, "both have sealed it"
+    site.append(site.statement(Event.KEY_REVOKED, site.archivist, body=_revoked(thief)))
+    (alarm,) = site.log.alarms()
+    assert not alarm.open
+    assert alarm.closed_by == site.log.size - 1
+    assert site.log.audit().ok
+    assert modality.logged() == [honest.leaf_hash]
+    thief.outbox.close()
+
+
+def _revoked(device: Any) -> dict[int, object]:
+    return ledger.key_revoked_body(device.signer.kid, reason="stolen")
+
+
+def test_who_seals_first_with_a_stolen_key_blocks_nobody(modality: Any, tmp_path: Path) -> None:
+    site, object_id = modality.site, modality.site.new_object()
+    thief = Modality(site, tmp_path / "thief.db", name="thief")
+    honest, other = modality.keep(object_id=object_id), modality.keep()
+    thief.keep(object_id=object_id)
+    thief.sync()
+    modality.sync()
+    assert modality.logged() == [honest.leaf_hash, other.leaf_hash]
+    (alarm,) = site.log.alarms()
+    assert (alarm.kind, alarm.kid) == (AlarmKind.RIVAL, modality.signer.kid)
+    assert site.log.entry(alarm.other).leaf_hash == thief.logged()[0], "the other is named"
+    thief.outbox.close()
+
+
+def test_a_late_seal_brings_nothing_of_an_erased_object_back(modality: Any) -> None:
+    site, object_id = modality.site, modality.site.new_object()
+    modality.keep(object_id=object_id, annex=b"a secret of some length", pseudonyms=(b"n" * 32,))
+    modality.keep(Event.SENT, object_id)
+    site.append(site.statement(Event.INGESTED, site.gateway, object_id))
+    site.log.erase(site.statement(Event.ERASED, site.archivist, object_id), at=site.now)
+    modality.sync()
+    assert site.log.is_erased(object_id)
+    assert _aside(site, object_id) == (None, ())
+    assert [ledger.parse_statement(e.statement).event for e in site.log.events(object_id)][2:] == [
+        Event.SEALED,
+        Event.SENT,
+    ]
+    assert site.log.audit().ok
+
+
+def test_an_audit_that_goes_on_knows_late_seals(modality: Any) -> None:
+    site, object_id = modality.site, modality.site.new_object()
+    modality.keep(object_id=object_id)
+    modality.keep(Event.SENT, object_id)
+    site.append(site.statement(Event.INGESTED, site.gateway, object_id))
+    state = site.log.audit().state
+    modality.sync(batch=1)
+    assert state is not None
+    assert site.log.audit_since(state).ok
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("update radseal_statement set object_seq = 7 where object_seq = 1", "index"),
+        ("update radseal_statement set object_seq = 4 where object_seq = 2", "index"),
+        ("update radseal_key set role = 'gateway' where role = 'device'", "keys"),
+    ],
+)
+def test_an_audit_looks_at_the_place_of_a_late_seal(modality: Any, change: str, code: str) -> None:
+    site, object_id = modality.site, modality.site.new_object()
+    modality.keep(object_id=object_id)
+    modality.keep(Event.SENT, object_id)
+    site.append(site.statement(Event.INGESTED, site.gateway, object_id))
+    modality.sync()
+    assert site.log.audit().ok
+    site.change(change)
+    assert code in {each.code.value for each in site.log.audit().findings}
+
+
+def test_an_audit_finds_a_late_link_that_is_not_a_devices(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    object_id, sealed = site.seal()
+    site.append(site.statement(Event.INGESTED, site.gateway, object_id))
+    stale = FIRST.next(sealed.leaf_hash)
+    made = site.statement(Event.VERIFIED, site.gateway, object_id, object_link=stale)
+    with monkeypatch.context() as patch:  # a log that forgets its rule
+        patch.setattr("ledger.appending.draft.Draft._is_late", lambda *_: True)
+        site.append(made)
+    assert {each.code.value for each in site.log.audit().findings} == {"object-link"}
+
+
+def test_an_outbox_says_why_it_has_stopped(modality: Any) -> None:
+    site = modality.site
+    kept = [modality.keep(), modality.keep()]
+    assert modality.outbox.state().stopped is None
+    site.append(site.statement(Event.KEY_REVOKED, site.archivist, body=_revoked(modality)))
+    for _ in range(2):
+        since = site.now
+        with pytest.raises(RefusedError):
+            modality.sync()
+        stopped = modality.outbox.state().stopped
+        assert (stopped.code, stopped.seq, stopped.since) == ("refused", 0, since)
+        assert "revoked" in stopped.words
+        modality.reopen()
+    assert [each.statement.leaf_hash for each in modality.outbox.statements()] == [
+        each.leaf_hash for each in kept
+    ], "nothing is lost"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("code", b"x"),
+        ("words", b"x"),
+        ("seq", "x"),
+        ("since", "x"),
+        ("since", -1),
+        ("since", 1 << 62),
+    ],
+)
+def test_a_reason_that_was_edited_is_not_believed(
+    modality: Any, column: str, value: object
+) -> None:
+    modality.outbox.note_stopped("refused", "why" * 1_000, at=modality.site.now)
+    assert len(modality.outbox.state().stopped.words) == 1_000
+    raw = sqlite3.connect(modality.path)
+    raw.execute(f"update radseal_outbox_stop set {column} = ?", (value,))
+    raw.commit()
+    raw.close()
+    with pytest.raises(StoreError, match="the outbox is damaged"):
+        modality.outbox.state()
+
+
+def test_what_goes_on_is_not_stopped_any_more(modality: Any) -> None:
+    site = modality.site
+    modality.keep()
+
+    class Refusing:
+        receipt, actor_link = site.log.receipt, site.log.actor_link
+
+        def append(self, _submissions: object, *, at: object) -> list[Entry]:
+            raise RefusedError("not now")
+
+    with pytest.raises(RefusedError):
+        modality.sync(Refusing())
+    assert modality.outbox.state().stopped.words == "not now"
+    modality.sync()
+    assert modality.outbox.state().stopped is None
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_whatever_others_do_meanwhile_no_device_is_blocked(
+    modality: Any, tmp_path: Path, number: int
+) -> None:
+    site, chance = modality.site, random.Random(number)
+    devices = [modality, Modality(site, tmp_path / "other.db", name="other")]
+    objects = [site.new_object() for _ in range(5)]
+    erased: set[bytes] = set()
+
+    def offline(device: Any, about: bytes) -> None:
+        sealed = device.outbox.object_link(about) != FIRST
+        device.keep(Event.SENT if sealed else Event.SEALED, about, annex=b"a")
+
+    def online(_: Any, about: bytes) -> None:
+        event = chance.choice((Event.INGESTED, Event.VERIFIED, Event.EXPORTED))
+        site.append(site.statement(event, site.gateway, about))
+
+    def erase(_: Any, about: bytes) -> None:
+        if about not in erased and site.log.events(about):
+            erased.add(about)
+            site.log.erase(site.statement(Event.ERASED, site.archivist, about), at=site.now)
+
+    def sync(device: Any, _: bytes) -> None:
+        device.sync(batch=chance.randint(1, 3))
+
+    for _ in range(60):
+        act = chance.choice((offline, offline, online, online, erase, sync))
+        act(chance.choice(devices), chance.choice(objects))
+    for device in devices:
+        device.sync()
+        kept = [each.statement.leaf_hash for each in device.outbox.statements()]
+        assert device.logged() == kept, "all of it, in its order"
+    known = site.log.keys()
+    roles = {key.kid: key.role for key in known}
+    for about in objects:
+        chain = ObjectChain()
+        for entry in site.log.events(about):
+            said = ledger.parse_statement(entry.statement)
+            assert chain.follow(said, roles[said.kid])
+        assert site.log.object_link(about) == chain.newest
+        assert about not in erased or site.log.annex(about) is None
+    assert {each.kind for each in site.log.alarms()} <= {AlarmKind.RIVAL}
+    assert site.log.audit().ok
+    devices[1].outbox.close()
+
+
+def test_an_operator_cannot_put_a_late_seal_first(modality: Any) -> None:
+    site, object_id = modality.site, modality.site.new_object()
+    modality.keep(object_id=object_id)
+    (ingested,) = site.append(site.statement(Event.INGESTED, site.gateway, object_id))
+    modality.sync()
+    sealed = site.log.events(object_id)[1]
+    assert sealed.index == ingested.index + 1
+    for index, place, of in (
+        (-1, 7, ingested.leaf_hash),
+        (ingested.index, 0, sealed.leaf_hash),
+        (sealed.index, 1, ingested.leaf_hash),
+    ):
+        change = "update radseal_statement set idx = :idx, object_seq = :place"
+        site.change(f"{change} where leaf_hash = :leaf", idx=index, place=place, leaf=of)
+    assert "object-link" in {each.code.value for each in site.log.audit().findings}

@@ -110,6 +110,7 @@ def test_no_question_reads_the_whole_table_where_an_index_leads(eventful: Any) -
         Query(object_id=eventful.mine[0]),
         Query(actor=eventful.device.kid),
         Query(event=Event.QUARANTINED),
+        Query(device=eventful.device.kid),
         Query(claimed_from=at, claimed_before=at + timedelta(days=1)),
     ):
         list(eventful.log.query(query))
@@ -133,8 +134,8 @@ def test_a_question_that_makes_no_sense(site: Any) -> None:
 
 def _make_first_format(path: Any) -> None:
     raw = sqlite3.connect(path)
-    for name in ("event", "time"):
-        raw.execute(f"drop index radseal_statement_by_{name}")
+    for name in ("by_event", "by_time", "late_seal"):
+        raw.execute(f"drop index radseal_statement_{name}")
     for name in ("event", "claimed_at"):
         raw.execute(f"alter table radseal_statement drop column {name}")
     for name in ("timestamp", "pruning", "alarm", "inbox", "lease"):
@@ -153,7 +154,7 @@ def test_a_log_of_the_first_format_is_brought_up_in_place(eventful: Any) -> None
     fresh = sorted(raw.execute("select name, sql from sqlite_master where type='index'"))
     raw.close()
     _make_first_format(site.path)
-    with pytest.raises(StoreError, match="format 1; this release reads 3: open it once"):
+    with pytest.raises(StoreError, match="format 1; this release reads 4: open it once"):
         open_log(site.path, keys=None, annex_key=None)
     site.log = open_log(site.path, keys=site.keys, annex_key=site.annex_key)
     assert [entry.index for entry in site.log.query(Query(verdict="ALTERED"))] == before
@@ -173,9 +174,10 @@ def test_a_log_of_the_second_format_is_brought_up_in_place(site: Any) -> None:
     tables = sorted(raw.execute("select name, sql from sqlite_master where type='table'"))
     for name in ("timestamp", "pruning", "alarm", "inbox", "lease"):
         raw.execute(f"drop table radseal_{name}")
+    raw.execute("drop index radseal_statement_late_seal")
     raw.execute("update radseal_log set format=2")
     raw.commit()
-    with pytest.raises(StoreError, match="format 2; this release reads 3: open it once"):
+    with pytest.raises(StoreError, match="format 2; this release reads 4: open it once"):
         open_log(site.path, keys=None, annex_key=None)
     site.log = open_log(site.path, keys=site.keys, annex_key=site.annex_key)
     assert (site.log.checkpoint(), list(site.log.timestamps())) == (root, [])
@@ -187,9 +189,9 @@ def test_a_log_of_the_second_format_is_brought_up_in_place(site: Any) -> None:
 
 def test_a_log_of_a_later_format_is_refused(site: Any) -> None:
     raw = sqlite3.connect(site.path)
-    raw.execute("update radseal_log set format=4")
+    raw.execute("update radseal_log set format=5")
     raw.commit()
     raw.close()
     for keys in (None, site.keys):
-        with pytest.raises(StoreError, match="format 4; this release knows 3"):
+        with pytest.raises(StoreError, match="format 5; this release knows 4"):
             open_log(site.path, keys=keys, annex_key=None)

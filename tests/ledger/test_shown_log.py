@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger import (
+    FIRST,
     Event,
     LogKeys,
     Monitor,
@@ -178,3 +179,15 @@ def test_any_change_is_found_where_it_is(
     found = judged(changed)
     assert not found.ok
     assert found.index >= first
+
+
+def test_what_a_device_said_late_is_no_breach(site: Any, judged: Any) -> None:
+    object_id = site.new_object()
+    site.append(site.statement(Event.INGESTED, site.gateway, object_id))
+    site.append(site.statement(Event.SEALED, site.device, object_id, object_link=FIRST))
+    site.append(site.statement(Event.VERIFIED, site.gateway, object_id))
+    *before, ingested, sealed, verified = (each.statement for each in site.log.entries())
+    assert judged([*before, ingested, sealed, verified]).ok
+    found = judged([*before, sealed, ingested, verified])
+    assert (found.ok, found.index) == (False, len(before) + 1), "it cannot be put first"
+    assert not judged([*before, ingested, verified]).ok, "nor left out before what follows"

@@ -9,12 +9,25 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from ledger import (
+    FIRST,
+    Event,
+    PrivateKeySigner,
+    Role,
+    Submission,
+    key_added_body,
+    parse_statement,
+    sign_statement,
+)
 from provenance import Outcome, Site, Word, seal, verify
 from provenance.cli.root import cli
 from provenance.cli.session import Session
+from provenance.dicom.carrier import read_carrier
 
 NEEDED = (
     *("site.json", "trust", "certificates/device.pem"),
@@ -132,8 +145,8 @@ def test_a_key_that_signed_at_the_log_meanwhile(offline: Offline) -> None:
     assert "signed elsewhere" in result.output
     answer = json.loads(offline.run("outbox", "sync", offline.outbox, "--json", code=10).stdout)
     assert answer["error"]["code"] == "fork"
-    status = json.loads(offline.run("outbox", "status", offline.outbox, "--json").stdout)
-    assert status["waiting"] == 1
+    status = json.loads(offline.run("outbox", "status", offline.outbox, "--json", code=10).stdout)
+    assert (status["waiting"], status["stopped"]["code"]) == (1, "fork")
     alarms = json.loads(offline.run("log", "alarms", "--json", code=10).stdout)
     (fork,) = [each for each in alarms["alarms"] if each["open"]]
     assert (fork["kind"], fork["numbers"], fork["actor"]) == ("fork", [[0, 0]], "here device")
@@ -191,3 +204,112 @@ def test_a_week_later_it_says_so(offline: Offline) -> None:
 )
 def test_usage(offline: Offline, words: tuple[str, ...], code: int) -> None:
     offline.run(*words, code=code)
+
+
+def _log(site: Site, event: Event, role: Role, seal_id: bytes) -> None:
+    signer = site.signer(role)
+    with site.writing_log() as log:
+        statement = sign_statement(
+            event=event,
+            object_id=seal_id,
+            object_link=log.object_link(seal_id),
+            actor_link=log.actor_link(signer.kid),
+            claimed_at=datetime.now(UTC),
+            head_seen=None,
+            body={},
+            signer=signer,
+        )
+        log.append([Submission(statement)], at=datetime.now(UTC))
+
+
+def _seal_id(path: Path) -> bytes:
+    values = read_carrier(pydicom.dcmread(path))
+    assert values is not None
+    object_id = parse_statement(values.statement).object_id
+    assert object_id is not None
+    return object_id
+
+
+def test_an_archive_that_is_quicker_than_the_device(offline: Offline) -> None:
+    offline.init()
+    path, other = offline.seal("a.dcm", "b.dcm")
+    seal_id = _seal_id(path)
+    _log(offline.archive, Event.INGESTED, Role.ARCHIVIST, seal_id)
+    verdict = offline.judge(path, ledger=True)
+    assert verdict.word is Word.UNTRUSTED
+    (said,) = [c for c in verdict.checks if c.code.value == "LG103"]
+    assert "1 event(s) about it are logged, its seal is not" in said.detail
+    assert "no seal of it is in the log" in offline.run("trace", path).output
+    offline.run("outbox", "sync", offline.outbox, "--receipts", offline.sealed)
+    for each in (path, other):
+        assert offline.judge(each).word is Word.AUTHENTIC
+        assert offline.judge(each, ledger=True).word is Word.AUTHENTIC
+    (late,) = [c for c in offline.judge(path, ledger=True).checks if c.code.value == "LG112"]
+    assert (late.status.value, late.detail[:31]) == ("warn", "1 event(s) about it came first,")
+    told = offline.run("trace", path).output
+    assert told.index("ingested") < told.index("sealed"), "in the order of the log"
+    assert "the chain is complete" in told
+    assert "signed without knowing the entries above" in told
+    (found,) = json.loads(offline.run("trace", path, "--json").stdout)["objects"]
+    assert [each["order"] for each in found["events"]] == [None, "late"]
+    offline.run("log", "alarms")
+
+
+def test_a_rival_seal_is_told_and_does_not_count(offline: Offline) -> None:
+    offline.init()
+    (path,) = offline.seal("a.dcm")
+    seal_id, site = _seal_id(path), offline.archive
+    spare = PrivateKeySigner.from_private_key(ed25519.Ed25519PrivateKey.generate())
+    archivist = site.signer(Role.ARCHIVIST)
+
+    def say(event: Event, signer: Any, about: bytes | None, body: dict[int, object]) -> None:
+        with site.writing_log() as log:
+            statement = sign_statement(
+                event=event,
+                object_id=about,
+                object_link=None if about is None else FIRST,
+                actor_link=log.actor_link(signer.kid),
+                claimed_at=datetime.now(UTC),
+                head_seen=None,
+                body=body,
+                signer=signer,
+            )
+            log.append([Submission(statement)], at=datetime.now(UTC))
+
+    say(Event.KEY_ADDED, archivist, None, key_added_body(spare.spki, role=Role.DEVICE))
+    offline.run("outbox", "sync", offline.outbox, "--receipts", offline.sealed)
+    say(Event.SEALED, spare, seal_id, {})
+    verdict = offline.judge(path, ledger=True)
+    assert verdict.word is Word.AUTHENTIC, "the first one counts"
+    assert [c.status.value for c in verdict.checks if c.code.value == "LG113"] == ["warn"]
+    assert "another device's seal came first" in offline.run("trace", path).output
+    answer = json.loads(offline.run("log", "alarms", "--json", code=10).stdout)
+    (rival,) = answer["alarms"]
+    assert (rival["kind"], rival["key"]) == ("rival", spare.kid.hex())
+    assert "revoke the other's key" in offline.run("log", "alarms", code=10).output
+
+
+def test_a_sync_that_found_a_fork_is_shown(offline: Offline) -> None:
+    offline.init()
+    (path,) = offline.seal("a.dcm")
+    _log(offline.archive, Event.SEALED, Role.DEVICE, _seal_id(path)[::-1])
+    result = offline.run("outbox", "sync", offline.outbox, code=10)
+    assert "signed elsewhere" in result.output
+    status = offline.run("outbox", "status", offline.outbox, code=10).output
+    assert "STOPPED  fork, at number 0, since 20" in status
+
+
+def test_what_a_revoked_key_has_waiting_is_shown(offline: Offline) -> None:
+    offline.init()
+    offline.seal("a.dcm")
+    with offline.archive.records().log as log:
+        keys = log.keys()
+    (device,) = [each for each in keys if each.role is Role.DEVICE]
+    offline.run("key", "revoke", device.kid.hex(), "--reason", "lost", "--yes")
+    assert "STOPPED" not in offline.run("outbox", "status", offline.outbox).output
+    assert "was revoked" in offline.run("outbox", "sync", offline.outbox, code=10).output
+    told = offline.run("outbox", "status", offline.outbox, code=10).output
+    assert "STOPPED  refused, at number 0, since 20" in told
+    assert "do: keep the outbox as it is; see radseal log query" in told
+    status = json.loads(offline.run("outbox", "status", offline.outbox, "--json", code=10).stdout)
+    assert (status["waiting"], status["stopped"]["code"]) == (1, "refused")
