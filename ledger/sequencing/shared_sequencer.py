@@ -156,10 +156,7 @@ class SharedSequencer:
         until = time.monotonic() + self._patience
         for request in requests:
             try:
-                letter = self._inbox.letter(
-                    [each.submission for each in request.arrivals],
-                    [each.parsed.leaf_hash for each in request.arrivals],
-                )
+                letter = self._inbox.letter(request.arrivals)
             except UsageError as error:
                 self._requests.done([request])
                 request.fail(error)

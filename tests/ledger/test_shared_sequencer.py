@@ -165,7 +165,7 @@ def test_annexes_wait_encrypted(site: Any) -> None:
     (seal,) = site.seals(1)
     (arrival,) = receive([Submission(seal, annex=text, pseudonyms=(bytes(32),))], Keyring())
     inbox = site.log.inbox()
-    letter = inbox.letter([arrival.submission], [arrival.parsed.leaf_hash])
+    letter = inbox.letter([arrival])
     inbox.post([letter])
     inbox.post([letter])
     ((body,),) = site.ask("select body from radseal_inbox")
@@ -198,7 +198,7 @@ def test_damage_in_the_inbox_is_told_and_stops_nobody(site: Any) -> None:
     seals = site.seals(2)
     inbox = site.log.inbox()
     arrival = receive([Submission(seals[0], annex=b"x")], Keyring())[0]
-    letter = inbox.letter([arrival.submission], [arrival.parsed.leaf_hash])
+    letter = inbox.letter([arrival])
     inbox.post([letter])
     site.change("update radseal_inbox set body = '\\x00'")
     with sharing(site) as made:
@@ -343,7 +343,7 @@ def test_a_malformed_outcome_is_said(site: Any) -> None:
     (seal,) = site.seals(1)
     arrival = receive([Submission(seal)], Keyring())[0]
     inbox = site.log.inbox()
-    letter = inbox.letter([arrival.submission], [arrival.parsed.leaf_hash])
+    letter = inbox.letter([arrival])
     inbox.post([letter])
     site.change("update radseal_inbox set outcome = '\\x00'")
     found = inbox.collect({letter.name: letter})[letter.name]
