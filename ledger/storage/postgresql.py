@@ -47,7 +47,7 @@ FRESH_SECONDS = 0.5
 POOL_SIZE, POOL_OVERFLOW = 4, 28
 
 # Serialization failure, deadlock, a key or a table that another transaction has made.
-_RACED = frozenset({"40001", "40P01", "23505", "42P07", "42701"})
+_RACED = frozenset({"40001", "40P01", "23505", "23P01", "42P07", "42701"})
 _LOCKED = frozenset({"55P03"})
 _GONE_CLASSES = ("08", "57P", "25P03", "25P04")  # the connection, not the statement, has failed
 _SECRETS_OF = (schema.annex_key, schema.annex, schema.pseudonym, schema.inbox)

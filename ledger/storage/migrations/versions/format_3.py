@@ -1,5 +1,6 @@
-"""Format 3: timestamps, prunings, alarms; inbox and lease, for many writers; nothing else changes.
+"""Format 3: timestamps, prunings, alarms; inbox and lease, for many writers.
 
+On PostgreSQL the index of leaf hashes becomes one of hashes of them; nothing else changes.
 Another table of this format is one more function here, called by ``upgrade``.
 """
 
@@ -33,6 +34,7 @@ def upgrade() -> None:
     _add_lease()
     if op.get_context().dialect.name == "postgresql":
         _keep_out_of_statistics()
+        _hash_leaf_hashes()
 
 
 def _add_timestamps() -> None:
@@ -96,6 +98,12 @@ def _add_lease() -> None:
         sa.Column("holder", Bytes, nullable=False),
         sa.Column("until", Number, nullable=False),
     )
+
+
+def _hash_leaf_hashes() -> None:
+    name = "radseal_statement_leaf_hash_key"
+    op.drop_constraint(name, "radseal_statement", type_="unique")
+    op.execute("ALTER TABLE radseal_statement ADD EXCLUDE USING hash (leaf_hash WITH =)")
 
 
 def _keep_out_of_statistics() -> None:
