@@ -21,6 +21,7 @@ from sqlalchemy import (
     Connection,
     any_,
     bindparam,
+    case,
     cast,
     delete,
     exists,
@@ -57,6 +58,7 @@ from ledger.tree.merkle import hash_leaf
 
 MOST_BYTES = 1 << 27  # of the bodies that are read at a time
 MOST_ROWS = 256
+SMALL = 1 << 16  # bytes of a body that is read with its name: so many times MOST_ROWS at most
 UNCOLLECTED_SECONDS = 3600  # that the outcome of a refused request waits for its submitter
 
 _I, _S = schema.inbox.c, schema.statement.c
@@ -81,7 +83,14 @@ _POST_ONCE = PreparedWrite(
     )
 )
 _OPEN = PreparedQuestion(
-    select(_I.request, _I.statements, func.octet_length(_I.body))
+    select(
+        _I.request,
+        _I.statements,
+        func.octet_length(_I.body),
+        case((func.octet_length(_I.body) <= literal_column(str(SMALL)), _I.body)),
+        _I.nonce,
+        _I.wrapped,
+    )
     .where(_I.outcome.is_(None))
     .order_by(_I.arrived_at, _I.place, _I.request)
     .limit(literal_column(str(MOST_ROWS)))
@@ -245,10 +254,14 @@ class Inbox:
         ``known``.
         """
         with self._database.glance() as connection:
-            names = _as_many_as(_OPEN.all(connection, {}), statements)
-            unknown = [name for name in names if name not in known]
-            rows = _BODIES.all(connection, {"names": unknown}) if unknown else ()
-        found = {row[0]: self._open(*row) for row in rows}
+            rows = _as_many_as(_OPEN.all(connection, {}), statements)
+            names = [row[0] for row in rows]
+            sealed = {name: rest for name, _, _, *rest in rows if name not in known}
+            large = [name for name, (body, *_) in sealed.items() if body is None]
+            if large:
+                sealed |= {name: rest for name, *rest in _BODIES.all(connection, {"names": large})}
+        there = {name: rest for name, rest in sealed.items() if rest[0] is not None}
+        found = {name: self._open(name, *rest) for name, rest in there.items()}
         return {name: found.get(name) for name in names if name in found or name in known}
 
     def _open(
@@ -333,15 +346,13 @@ def _verified_name(key: bytes, name: bytes) -> bytes:
     return hmac.digest(key, VERIFIED + name, "sha256")
 
 
-def _as_many_as(rows: Sequence[tuple[Any, ...]], statements: int) -> list[bytes]:
-    names: list[bytes] = []
+def _as_many_as(rows: Sequence[tuple[Any, ...]], statements: int) -> list[tuple[Any, ...]]:
     count = size = 0
-    for name, number, length in rows:
+    for at, (_, number, length, *_) in enumerate(rows):
         count, size = count + number, size + length
-        if names and (count > statements or size > MOST_BYTES):
-            break
-        names.append(name)
-    return names
+        if at and (count > statements or size > MOST_BYTES):
+            return list(rows[:at])
+    return list(rows)
 
 
 def _entries(letter: Letter, places: Mapping[bytes, int]) -> list[Entry]:

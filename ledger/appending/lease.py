@@ -50,7 +50,7 @@ class Lease:
         The row stays locked until the transaction ends: nobody takes the lease in between.
         """
         values = {"of_holder": self.holder, "milliseconds": self.milliseconds}
-        if _HOLD.run(connection, [values]).rowcount != 1:
+        if _HOLD.run(connection, [values]) != 1:
             raise LeaseLostError("another process takes from the inbox now")
 
     def give_up(self, connection: Connection) -> None:

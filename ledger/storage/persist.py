@@ -78,8 +78,7 @@ def move_head(connection: Connection, old: HeadRow, new: HeadRow) -> None:
         "new_key_events": new.key_events,
         "new_updated_at": new.updated_at,
     }
-    moved = _MOVE_HEAD.run(connection, [values])
-    if moved.rowcount != 1:
+    if _MOVE_HEAD.run(connection, [values]) != 1:
         raise RacedError("another writer moved the head")
 
 

@@ -76,6 +76,8 @@ class PostgresqlDatabase:
         self._reader = _engine(url, "REPEATABLE READ")
         self._writer = _engine(url, "REPEATABLE READ")
         self._glancer = _engine(url, "AUTOCOMMIT")
+        for engine in (self._reader, self._writer, self._glancer):
+            event.listen(engine, "connect", _send_arrays_as_they_are)
         event.listen(self._reader, "connect", _read_only)
         event.listen(self._writer, "connect", _prepare)
         event.listen(self._glancer, "connect", _promise_nothing)
@@ -315,6 +317,13 @@ def _revive(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object)
         connection.rollback()
     except Error as error:
         raise DisconnectionError from error  # the pool makes another
+
+
+def _send_arrays_as_they_are(connection: DBAPIConnection, _record: object) -> None:
+    """Bytes in an array would be spelled out in hex and escaped, one by one."""
+    from psycopg.types.array import ListBinaryDumper
+
+    connection.adapters.register_dumper(list, ListBinaryDumper)
 
 
 def _read_only(connection: DBAPIConnection, _record: object) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import (
     CompoundSelect,
     Connection,
-    CursorResult,
     Delete,
     Dialect,
     Insert,
@@ -68,11 +67,19 @@ class _Prepared:
 class PreparedWrite(_Prepared):
     """An INSERT, UPDATE or DELETE with named parameters."""
 
-    def run(self, connection: Connection, rows: Sequence[Values]) -> CursorResult[Any]:
-        """Run it once for each row of values."""
+    def run(self, connection: Connection, rows: Sequence[Values]) -> int:
+        """Run it once for each row of values; return how many rows of the table it has met."""
         compiled = self._for(connection.dialect)
-        values: list[Any] = [compiled.spread(row) for row in rows]
-        return connection.exec_driver_sql(compiled.text, values[0] if len(values) == 1 else values)
+        values = [compiled.spread(row) for row in rows]
+        with (
+            _raised(connection, compiled.text),
+            closing(connection.connection.cursor()) as cursor,
+        ):
+            if len(values) == 1:
+                cursor.execute(compiled.text, values[0])
+            else:
+                cursor.executemany(compiled.text, values)
+            return cursor.rowcount
 
 
 class PreparedRows(PreparedWrite):
