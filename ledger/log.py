@@ -13,7 +13,7 @@ from types import TracebackType
 from sqlalchemy import Connection
 
 from ledger.appending.draft import Draft, Tail, load_tail, receive
-from ledger.appending.inbox import Inbox
+from ledger.appending.inbox import VERIFIED, Inbox
 from ledger.checkpoints.key_sets import KeySuccession, key_lines
 from ledger.checkpoints.log_keys import LogKeys
 from ledger.checkpoints.trusted_logs import TrustedHead
@@ -234,7 +234,8 @@ class Log(PublishedLog):
 
     def inbox(self) -> Inbox:
         """Return the inbox of a log on PostgreSQL; UsageError for any other."""
-        return Inbox(self._database, site_key=self._site_key)
+        verified_keys = () if self._keys is None else self._keys.derive(VERIFIED)
+        return Inbox(self._database, site_key=self._site_key, verified_keys=verified_keys)
 
     def _finish_erasures(self, fresh: Collection[int], destroyed: Sequence[bytes]) -> None:
         """Clean the files of what was erased; of the ``fresh`` entries it is known what that is."""

@@ -276,17 +276,17 @@ class LogView:
     def actor_link(self, kid: bytes) -> Link:
         """Return the link the next statement of a signer must have."""
         with self._database.read() as connection:
-            record = store.read_keyring(connection).records.get(kid)
+            record = store.find_key(connection, kid)
             if record is None:
                 return FIRST
             return store.next_actor_links(connection, (record.number,))[record.number]
 
     def key(self, kid: bytes) -> LoggedKey:
         """Return what the log knows of a key; NotFoundError if it was never added."""
-        for key in self.keys():
-            if key.kid == kid:
-                return key
-        raise NotFoundError(f"key {kid.hex()} is not in the log")
+        record = self._ask(store.find_key, kid)
+        if record is None:
+            raise NotFoundError(f"key {kid.hex()} is not in the log")
+        return _logged(record)
 
     def keys(self) -> tuple[LoggedKey, ...]:
         """Return every key that was ever added, in that order."""

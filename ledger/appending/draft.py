@@ -50,7 +50,7 @@ def receive(
 ) -> list[Arrival]:
     """Do what needs no transaction: parse, and check the signatures whose keys are at hand."""
     if verifiers is None or len(submissions) < WORTH_SHARING:
-        parsed = [_parse(each) for each in submissions]
+        parsed = [parse_submission(each) for each in submissions]
         good = check_here(parsed, [keyring.key(each.kid) for each in parsed])
         return [
             Arrival(s, p, as_verified(p) if fine else _verify(p, keyring))
@@ -69,11 +69,12 @@ def receive(
 
 
 def _begin(half: Sequence[Submission], keyring: Keyring, verifiers: Verifiers) -> Checking:
-    parsed = [_parse(each) for each in half]
+    parsed = [parse_submission(each) for each in half]
     return verifiers.start(parsed, [keyring.key(each.kid) for each in parsed])
 
 
-def _parse(submission: Submission) -> UnverifiedStatement:
+def parse_submission(submission: Submission) -> UnverifiedStatement:
+    """Parse the statement; UsageError for an annex or pseudonyms of what names no object."""
     parsed = parse_statement(submission.statement)
     if parsed.object_id is None and (submission.annex is not None or submission.pseudonyms):
         raise UsageError("annex and pseudonyms belong to an object; the statement names none")

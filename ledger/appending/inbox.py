@@ -2,6 +2,10 @@
 
 A request is what must be logged as a whole. Its name is a hash over what it holds, so to post it
 again is to post it once. What it carries for erasable tables is encrypted while it waits.
+
+A request whose signatures were verified before it was posted has a MAC over that hash for its name,
+under a key that only holders of the log's signing keys can derive: the lease holder need not repeat
+the arithmetic. A name that is no such MAC says nothing, and the signatures are verified.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from sqlalchemy import (
     Connection,
     any_,
     bindparam,
+    case,
     cast,
     delete,
     exists,
@@ -31,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, insert
 
 from ledger.annexes import KEY_SIZE, NONCE_SIZE, SealedAnnex, open_sealed, seal
+from ledger.appending.draft import parse_submission
 from ledger.appending.lease import HOLD, Lease
 from ledger.entries import Entry, Submission
 from ledger.errors import LeaseLostError, LedgerError, MalformedError, StoreError, UsageError
@@ -42,19 +48,24 @@ from ledger.remote.registration import (
     parse_submissions,
     problem_of,
 )
+from ledger.statements.arrival import Arrival
+from ledger.statements.statement import as_verified
 from ledger.storage import schema
 from ledger.storage.database import Database, transact
 from ledger.storage.postgresql import PostgresqlDatabase
 from ledger.storage.prepared import PreparedQuestion, PreparedWrite
+from ledger.tree.merkle import hash_leaf
 
 MOST_BYTES = 1 << 27  # of the bodies that are read at a time
 MOST_ROWS = 256
+SMALL = 1 << 16  # bytes of a body that is read with its name: so many times MOST_ROWS at most
 UNCOLLECTED_SECONDS = 3600  # that the outcome of a refused request waits for its submitter
 
 _I, _S = schema.inbox.c, schema.statement.c
 _NOW = literal_column("(extract(epoch from clock_timestamp()) * 1000000)::bigint", schema.Number())
 _ASSOCIATED = b"radseal-inbox-1"
 _NAMED = b"radseal-inbox-name-1"
+VERIFIED = b"radseal-inbox-verified-1"  # what the keys are derived for, and what they say
 _POST = insert(schema.inbox).values(
     request=bindparam("request"),
     arrived_at=_NOW,
@@ -72,7 +83,14 @@ _POST_ONCE = PreparedWrite(
     )
 )
 _OPEN = PreparedQuestion(
-    select(_I.request, _I.statements, func.octet_length(_I.body))
+    select(
+        _I.request,
+        _I.statements,
+        func.octet_length(_I.body),
+        case((func.octet_length(_I.body) <= literal_column(str(SMALL)), _I.body)),
+        _I.nonce,
+        _I.wrapped,
+    )
     .where(_I.outcome.is_(None))
     .order_by(_I.arrived_at, _I.place, _I.request)
     .limit(literal_column(str(MOST_ROWS)))
@@ -111,26 +129,43 @@ class Letter:
 class Inbox:
     """Requests in, entries or refusals out. Threads may share it."""
 
-    def __init__(self, database: Database, *, site_key: bytes | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        site_key: bytes | None,
+        verified_keys: Sequence[bytes] = (),
+    ) -> None:
+        """``verified_keys`` say what was verified: the first is used, each is believed."""
         if not isinstance(database, PostgresqlDatabase):
             raise UsageError("only a log on PostgreSQL has an inbox")
         self._database = database
         self._site_key = site_key
+        self._verified_keys = verified_keys
 
-    def letter(self, submissions: Sequence[Submission], leaves: Sequence[bytes]) -> Letter:
-        """Make a request of submissions and their leaf hashes.
+    def letter(self, arrivals: Sequence[Arrival]) -> Letter:
+        """Make a request, whose name says if all its signatures were verified.
 
         UsageError if there are more than one request may have, or if one brings an annex or
         names and the log was opened without its annex key.
         """
+        submissions = [each.submission for each in arrivals]
+        leaves = [each.parsed.leaf_hash for each in arrivals]
         body = encode_submissions(submissions)
-        if not any(each.annex is not None or each.pseudonyms for each in submissions):
-            name = hashlib.sha256(b"".join(leaves)).digest()
-            return Letter(name, submissions, leaves, body, secret=False)
+        name = self._name(submissions, leaves, body)
+        if self._verified_keys and all(each.verified is not None for each in arrivals):
+            name = _verified_name(self._verified_keys[0], name)
+        return Letter(name, submissions, leaves, body, _is_secret(submissions))
+
+    def _name(
+        self, submissions: Sequence[Submission], leaves: Sequence[bytes], body: bytes
+    ) -> bytes:
+        """Return a hash over all that a request holds: over its statements, if that is all."""
+        if not _is_secret(submissions):
+            return hashlib.sha256(b"".join(leaves)).digest()
         if self._site_key is None:
             raise UsageError("the log was opened without its annex key")
-        name = hmac.digest(self._site_key, _NAMED + body, "sha256")  # tells nothing of the annex
-        return Letter(name, submissions, leaves, body, secret=True)
+        return hmac.digest(self._site_key, _NAMED + body, "sha256")  # tells nothing of the annex
 
     def post(self, letters: Sequence[Letter]) -> None:
         """Put requests in, in their order.
@@ -211,31 +246,49 @@ class Inbox:
 
     def next(
         self, *, statements: int, known: Collection[bytes]
-    ) -> dict[bytes, list[Submission] | LedgerError | None]:
+    ) -> dict[bytes, list[Submission] | list[Arrival] | LedgerError | None]:
         """Return the requests to be taken next, in their order: at least one, if there is any.
 
-        As many as hold ``statements`` statements, by their names: what they hold, or why that
-        cannot be read; None for a name that is ``known``.
+        As many as hold ``statements`` statements, by their names: what they hold, as arrivals if
+        it was verified where it was posted, or why it cannot be read; None for a name that is
+        ``known``.
         """
         with self._database.glance() as connection:
-            names = _as_many_as(_OPEN.all(connection, {}), statements)
-            unknown = [name for name in names if name not in known]
-            rows = _BODIES.all(connection, {"names": unknown}) if unknown else ()
-        found = {row[0]: self._open(*row) for row in rows}
+            rows = _as_many_as(_OPEN.all(connection, {}), statements)
+            names = [row[0] for row in rows]
+            sealed = {name: rest for name, _, _, *rest in rows if name not in known}
+            large = [name for name, (body, *_) in sealed.items() if body is None]
+            if large:
+                sealed |= {name: rest for name, *rest in _BODIES.all(connection, {"names": large})}
+        there = {name: rest for name, rest in sealed.items() if rest[0] is not None}
+        found = {name: self._open(name, *rest) for name, rest in there.items()}
         return {name: found.get(name) for name in names if name in found or name in known}
 
     def _open(
         self, name: bytes, body: bytes, nonce: bytes | None, wrapped: bytes | None
-    ) -> list[Submission] | LedgerError:
+    ) -> list[Submission] | list[Arrival] | LedgerError:
         try:
             if nonce is not None and wrapped is not None:
                 if self._site_key is None:
                     return StoreError("the log was opened without its annex key")
                 sealed = SealedAnnex(wrapped, nonce, body)
                 body = open_sealed(sealed, _ASSOCIATED + name, site_key=self._site_key)
-            return parse_submissions(body)
-        except (MalformedError, StoreError) as error:
+            submissions = parse_submissions(body)
+            if not self._was_verified(name, submissions, body):
+                return submissions
+            parsed = [parse_submission(each) for each in submissions]
+        except (MalformedError, StoreError, UsageError) as error:
             return error
+        return [Arrival(s, p, as_verified(p)) for s, p in zip(submissions, parsed, strict=True)]
+
+    def _was_verified(self, name: bytes, submissions: Sequence[Submission], body: bytes) -> bool:
+        """Whether a holder of the log's keys says by the name that all signatures hold."""
+        if not self._verified_keys or (self._site_key is None and _is_secret(submissions)):
+            return False
+        leaves = [hash_leaf(each.statement) for each in submissions]
+        plain = self._name(submissions, leaves, body)
+        names = [_verified_name(key, plain) for key in self._verified_keys]
+        return any(hmac.compare_digest(name, each) for each in names)
 
     def take(self, connection: Connection, names: Sequence[bytes], *, lease: Lease) -> None:
         """Renew the lease and remove requests, in the transaction that logs or drops them.
@@ -285,15 +338,21 @@ class Inbox:
             connection.execute(swept)
 
 
-def _as_many_as(rows: Sequence[tuple[Any, ...]], statements: int) -> list[bytes]:
-    names: list[bytes] = []
+def _is_secret(submissions: Sequence[Submission]) -> bool:
+    return any(each.annex is not None or each.pseudonyms for each in submissions)
+
+
+def _verified_name(key: bytes, name: bytes) -> bytes:
+    return hmac.digest(key, VERIFIED + name, "sha256")
+
+
+def _as_many_as(rows: Sequence[tuple[Any, ...]], statements: int) -> list[tuple[Any, ...]]:
     count = size = 0
-    for name, number, length in rows:
+    for at, (_, number, length, *_) in enumerate(rows):
         count, size = count + number, size + length
-        if names and (count > statements or size > MOST_BYTES):
-            break
-        names.append(name)
-    return names
+        if at and (count > statements or size > MOST_BYTES):
+            return list(rows[:at])
+    return list(rows)
 
 
 def _entries(letter: Letter, places: Mapping[bytes, int]) -> list[Entry]:

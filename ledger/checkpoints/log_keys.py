@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ledger.checkpoints.checkpoint import Checkpoint
 from ledger.checkpoints.key_file import KeyPair, read_key_file, write_key_file
@@ -75,6 +77,19 @@ class LogKeys:
     def ed25519_signer(self) -> PrivateKeySigner:
         """The newest Ed25519 key, as a signer of COSE messages: receipts of the log."""
         return PrivateKeySigner.from_private_key(self._pairs[-1].ed25519)
+
+    def derive(self, purpose: bytes) -> tuple[bytes, ...]:
+        """Return a secret of 32 bytes for ``purpose`` of each pair of keys, the newest first.
+
+        HKDF-SHA-256 (RFC 5869) over both seeds, without salt; info is purpose, 0, origin.
+        """
+        info = purpose + b"\0" + self.origin.encode()
+        return tuple(
+            HKDF(hashes.SHA256(), length=32, salt=None, info=info).derive(
+                pair.ed25519.private_bytes_raw() + pair.mldsa44.private_bytes_raw()
+            )
+            for pair in reversed(self._pairs)
+        )
 
     def sign_checkpoint(self, *, size: int, root: bytes, timestamp: int) -> bytes:
         """Return the signed checkpoint; ``timestamp`` in seconds says when, to the ML-DSA line."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +35,7 @@ from ledger.statements.arrival import Arrival
 
 LEASE_SECONDS = 5.0
 EARLY = 0.7  # of the usual time to an answer has gone by when it is asked for first
+LATER = 0.25  # of it goes by until it is asked for again, and each time half as much more
 SPACING = 0.005  # seconds between two visits to the inbox: what comes meanwhile goes together
 PATIENCE = 60.0  # seconds a request may wait in the inbox before its submitter is told "busy"
 
@@ -119,7 +120,8 @@ class SharedSequencer:
         self._publisher.close()
 
     def _carry(self) -> None:
-        pause, look, last, sent = FIRST_PAUSE, 0.0, 0.0, 0.0
+        pause = again = FIRST_PAUSE
+        look, last, sent = 0.0, 0.0, 0.0
         usual = FIRST_PAUSE  # from posting to the answer
         while True:
             left = max(0.0, look - time.monotonic())
@@ -138,8 +140,9 @@ class SharedSequencer:
                 look = min(look, last + SPACING)
             if time.monotonic() < look:
                 continue
+            earlier = self._posted()
             posted = not self._taker.holding and self._post()
-            moved = self._collect()
+            moved = self._collect(earlier)
             last = time.monotonic()
             if moved:
                 usual += (min(last - sent, LONGEST_PAUSE) - usual) / 8
@@ -147,8 +150,9 @@ class SharedSequencer:
                 sent = last
             if posted or moved:
                 pause = max(FIRST_PAUSE, EARLY * usual)
+                again = max(FIRST_PAUSE, LATER * usual)
             else:
-                pause = min(1.5 * pause, LONGEST_PAUSE)
+                pause, again = again, min(1.5 * again, LONGEST_PAUSE)
             # whoever holds the lease tells its own submitters
             look = last + (LONGEST_PAUSE if self._taker.holding else pause)
 
@@ -156,10 +160,7 @@ class SharedSequencer:
         until = time.monotonic() + self._patience
         for request in requests:
             try:
-                letter = self._inbox.letter(
-                    [each.submission for each in request.arrivals],
-                    [each.parsed.leaf_hash for each in request.arrivals],
-                )
+                letter = self._inbox.letter(request.arrivals)
             except UsageError as error:
                 self._requests.done([request])
                 request.fail(error)
@@ -167,6 +168,10 @@ class SharedSequencer:
             with self._lock:
                 waiting = self._underway.setdefault(letter.name, _Waiting(letter, [], until))
                 waiting.requests.append(request)
+
+    def _posted(self) -> dict[bytes, Letter]:
+        with self._lock:
+            return {name: each.letter for name, each in self._underway.items() if each.posted}
 
     def _post(self) -> bool:
         """Put into the inbox what is not there yet; return whether there was anything."""
@@ -188,14 +193,12 @@ class SharedSequencer:
         self._taker.wake()
         return True
 
-    def _collect(self) -> bool:
+    def _collect(self, letters: Mapping[bytes, Letter]) -> bool:
         """Tell those whose requests were judged; return whether there were any."""
         with self._lock:
             still = dict(self._underway)
         try:
-            found = self._inbox.collect(
-                {n: each.letter for n, each in still.items() if each.posted}
-            )
+            found = self._inbox.collect(letters)
         except LedgerError as error:
             _logger.warning("the inbox cannot be read: %s", error)
             found = {}

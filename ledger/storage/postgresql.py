@@ -47,7 +47,7 @@ FRESH_SECONDS = 0.5
 POOL_SIZE, POOL_OVERFLOW = 4, 28
 
 # Serialization failure, deadlock, a key or a table that another transaction has made.
-_RACED = frozenset({"40001", "40P01", "23505", "42P07", "42701"})
+_RACED = frozenset({"40001", "40P01", "23505", "23P01", "42P07", "42701"})
 _LOCKED = frozenset({"55P03"})
 _GONE_CLASSES = ("08", "57P", "25P03", "25P04")  # the connection, not the statement, has failed
 _SECRETS_OF = (schema.annex_key, schema.annex, schema.pseudonym, schema.inbox)
@@ -75,6 +75,8 @@ class PostgresqlDatabase:
         self._reader = _engine(url, "REPEATABLE READ")
         self._writer = _engine(url, "REPEATABLE READ")
         self._glancer = _engine(url, "AUTOCOMMIT")
+        for engine in (self._reader, self._writer, self._glancer):
+            event.listen(engine, "connect", _send_arrays_as_they_are)
         event.listen(self._reader, "connect", _read_only)
         event.listen(self._writer, "connect", _prepare)
         event.listen(self._glancer, "connect", _promise_nothing)
@@ -314,6 +316,13 @@ def _revive(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object)
         connection.rollback()
     except Error as error:
         raise DisconnectionError from error  # the pool makes another
+
+
+def _send_arrays_as_they_are(connection: DBAPIConnection, _record: object) -> None:
+    """Bytes in an array would be spelled out in hex and escaped, one by one."""
+    from psycopg.types.array import ListBinaryDumper
+
+    connection.adapters.register_dumper(list, ListBinaryDumper)
 
 
 def _read_only(connection: DBAPIConnection, _record: object) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.types import TypeEngine
 
 from ledger.errors import StoreError
@@ -110,7 +111,7 @@ statement = Table(
     metadata,
     Column("idx", Number, primary_key=True, autoincrement=False),
     Column("encoded", Bytes, nullable=False),
-    Column("leaf_hash", Bytes, nullable=False, unique=True),
+    Column("leaf_hash", Bytes, nullable=False),
     Column("actor", ForeignKey(key.c.number), nullable=False),
     Column("actor_seq", Number, nullable=False),
     Column("object_id", Bytes),
@@ -120,6 +121,9 @@ statement = Table(
     Column("claimed_at", Number, nullable=False, server_default="0"),
     UniqueConstraint("actor", "actor_seq"),
     UniqueConstraint("object_id", "object_seq"),
+    UniqueConstraint("leaf_hash").ddl_if(dialect="sqlite"),
+    # The same, by an index of 4 bytes of each that finds the row in which the whole is compared.
+    ExcludeConstraint(("leaf_hash", "="), using="hash").ddl_if(dialect="postgresql"),
 )
 # A seal that others were quicker than; in words, as SQLite uses a partial index for these alone.
 LATE_SEAL = text(f"event = {EVENT_NUMBERS[Event.SEALED]} AND object_seq > 0")

@@ -132,16 +132,28 @@ def _pruned_tile(connection: Connection, number: int) -> bytes | None:
 
 def read_keyring(connection: Connection) -> Keyring:
     """Return all keys of the log."""
-    records = {}
-    for row in connection.execute(select(schema.key).order_by(schema.key.c.number)):
-        try:
-            key, role = VerificationKey.from_spki(row.spki), Role(row.role)
-        except (MalformedError, ValueError) as error:
-            raise StoreError(f"key number {row.number} of the log is damaged") from error
-        records[key.kid] = KeyRecord(
-            row.number, key, role, row.certificate, row.added_index, row.revoked_index
-        )
-    return Keyring(records)
+    rows = connection.execute(select(schema.key).order_by(schema.key.c.number))
+    records = [_key_record(row) for row in rows]
+    return Keyring({record.key.kid: record for record in records})
+
+
+def find_key(connection: Connection, kid: bytes) -> KeyRecord | None:
+    """Return the record of a key; None if it was never added."""
+    row = connection.execute(select(schema.key).where(schema.key.c.kid == kid)).one_or_none()
+    if row is None:
+        return None
+    record = _key_record(row)
+    if record.key.kid != kid:
+        raise StoreError(f"key number {row.number} of the log is damaged: its id is another's")
+    return record
+
+
+def _key_record(row: Any) -> KeyRecord:
+    try:
+        key, role = VerificationKey.from_spki(row.spki), Role(row.role)
+    except (MalformedError, ValueError) as error:
+        raise StoreError(f"key number {row.number} of the log is damaged") from error
+    return KeyRecord(row.number, key, role, row.certificate, row.added_index, row.revoked_index)
 
 
 def _newest(column: str, seq: str) -> Select[Any, int, bytes]:

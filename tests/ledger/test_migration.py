@@ -35,6 +35,12 @@ def _described(connection: Connection) -> dict[str, object]:
                 " where relname like 'radseal%' and relkind = 'r' and attnum > 0 order by 1, 2"
             )
         ).all()
+        described["constraints"] = connection.execute(
+            text(
+                "select conrelid::regclass::text, conname, pg_get_constraintdef(oid)"
+                " from pg_constraint where conrelid::regclass::text like 'radseal%' order by 1, 2"
+            )
+        ).all()
     return described
 
 
@@ -63,7 +69,7 @@ def test_a_log_made_today_equals_one_brought_up(bare_site: Any, first: int) -> N
     with database.read() as connection:
         assert _described(connection) == fresh
     bare_site.log._keys = None  # nothing is there to be signed
-    assert set(fresh) - {"storage"} == set(schema.metadata.tables)
+    assert set(fresh) - {"storage", "constraints"} == set(schema.metadata.tables)
 
 
 def _as_format(site: Any, number: int) -> None:

@@ -1,6 +1,7 @@
 """Statements given to the driver as text: what comes back, what the driver refuses."""
 
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,36 @@ def test_a_row_copied_twice_is_a_race(site: Any) -> None:
     with pytest.raises(RacedError), site.log._database.write() as connection:
         write_statements(connection, [row | {"idx": 3}])
     assert site.ask("select count(*) from radseal_statement") == [(3,)]
+    with pytest.raises(RacedError), site.log._database.write() as connection:
+        write_statements(connection, [row | {"leaf_hash": bytes(32)}])
+    with site.log._database.write() as connection:  # only the hash is the same
+        write_statements(connection, [row | {"idx": 3, "actor_seq": 9, "leaf_hash": bytes(32)}])
+
+
+@pytest.mark.postgresql_alone
+def test_two_who_write_one_leaf_hash_at_once_race(site: Any) -> None:
+    with site.log._database.read() as connection:
+        stored = connection.execute(select(schema.statement).where(schema.statement.c.idx == 1))
+        row = dict(stored.mappings().one()) | {"leaf_hash": bytes(32)}
+    outcomes: list[str] = []
+
+    def write(index: int) -> None:
+        try:
+            with site.log._database.write() as connection:
+                read_head(connection)  # the snapshot of each is from before the other
+                both.wait(30)
+                write_statements(connection, [row | {"idx": index, "actor_seq": index}])
+            outcomes.append("written")
+        except RacedError:
+            outcomes.append("raced")
+
+    both = threading.Barrier(2)
+    threads = [threading.Thread(target=write, args=(index,)) for index in (10, 11)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["raced", "written"]
 
 
 @pytest.mark.postgresql_alone

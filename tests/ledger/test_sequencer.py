@@ -302,3 +302,13 @@ def test_it_says_since_when_no_quorum_answers(site: Any, caplog: pytest.LogCaptu
         "no checkpoint was published: no quorum",
         "a quorum of witnesses answers again",
     ]
+
+
+def test_a_key_under_the_id_of_another_is_damage(site: Any, spare_signer: Any) -> None:
+    (seal,) = site.seals(1)
+    kid, spki = site.device.kid, spare_signer.spki
+    site.change("update radseal_key set spki = :spki where kid = :kid", spki=spki, kid=kid)
+    with pytest.raises(StoreError, match="key number 1 of the log is damaged"):
+        site.log.key(kid)
+    with pytest.raises(StoreError, match="damaged"):
+        Gate(site.log).check([Submission(seal)])

@@ -30,7 +30,7 @@ from ledger import (
     open_sequencer,
 )
 from ledger.appending.draft import receive
-from ledger.appending.inbox import Inbox
+from ledger.appending.inbox import SMALL, Inbox
 from ledger.appending.lease import Lease
 from ledger.sequencing.taker import Own, _unposted
 from ledger.statements.keyring import Keyring
@@ -165,7 +165,7 @@ def test_annexes_wait_encrypted(site: Any) -> None:
     (seal,) = site.seals(1)
     (arrival,) = receive([Submission(seal, annex=text, pseudonyms=(bytes(32),))], Keyring())
     inbox = site.log.inbox()
-    letter = inbox.letter([arrival.submission], [arrival.parsed.leaf_hash])
+    letter = inbox.letter([arrival])
     inbox.post([letter])
     inbox.post([letter])
     ((body,),) = site.ask("select body from radseal_inbox")
@@ -181,6 +181,27 @@ def test_annexes_wait_encrypted(site: Any) -> None:
     assert site.log.find(bytes(32)) == (object_id,)
 
 
+def test_large_and_small_are_taken_in_their_order(site: Any) -> None:
+    seals = site.seals(3)
+    annexes = [b"small", bytes(SMALL), b"small, too"]
+    inbox = site.log.inbox()
+    arrivals = receive(
+        [Submission(s, annex=a) for s, a in zip(seals, annexes, strict=True)], Keyring()
+    )
+    letters = [inbox.letter([each]) for each in arrivals]
+    for letter in letters:
+        inbox.post([letter])
+    names = [letter.name for letter in letters]
+    assert list(inbox.next(statements=3, known=()).items()) == [
+        (name, [each.submission]) for name, each in zip(names, arrivals, strict=True)
+    ]
+    assert inbox.next(statements=3, known=names) == dict.fromkeys(names)
+    with sharing(site):
+        wait_for(lambda: site.log.size == 6)
+    objects = [each.parsed.object_id for each in arrivals]
+    assert [site.log.annex(each) for each in objects] == annexes
+
+
 def test_without_the_annex_key_only_annexes_are_refused(site: Any) -> None:
     first, second = site.seals(2)
     with open_log(site.path, keys=site.keys, annex_key=None) as log:
@@ -194,13 +215,14 @@ def test_without_the_annex_key_only_annexes_are_refused(site: Any) -> None:
             made.close()
 
 
-def test_damage_in_the_inbox_is_told_and_stops_nobody(site: Any) -> None:
+@pytest.mark.parametrize("body", ["\\x00", ""])
+def test_damage_in_the_inbox_is_told_and_stops_nobody(site: Any, body: str) -> None:
     seals = site.seals(2)
     inbox = site.log.inbox()
     arrival = receive([Submission(seals[0], annex=b"x")], Keyring())[0]
-    letter = inbox.letter([arrival.submission], [arrival.parsed.leaf_hash])
+    letter = inbox.letter([arrival])
     inbox.post([letter])
-    site.change("update radseal_inbox set body = '\\x00'")
+    site.change(f"update radseal_inbox set body = '{body}'")
     with sharing(site) as made:
         with pytest.raises(ConflictError):  # its predecessor was never logged
             send(made, seals[1]).result(30)
@@ -343,7 +365,7 @@ def test_a_malformed_outcome_is_said(site: Any) -> None:
     (seal,) = site.seals(1)
     arrival = receive([Submission(seal)], Keyring())[0]
     inbox = site.log.inbox()
-    letter = inbox.letter([arrival.submission], [arrival.parsed.leaf_hash])
+    letter = inbox.letter([arrival])
     inbox.post([letter])
     site.change("update radseal_inbox set outcome = '\\x00'")
     found = inbox.collect({letter.name: letter})[letter.name]

@@ -1,4 +1,7 @@
-"""Format 4: seals that others were quicker than, to be found at once (docs/spec/log.md, rule 6)."""
+"""Format 4: seals that others were quicker than, to be found at once (docs/spec/log.md, rule 6).
+
+On PostgreSQL the index of leaf hashes becomes one of hashes of them.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +11,7 @@ down_revision = "3"
 
 
 def upgrade() -> None:
-    """Make the index; a log of before has nothing in it."""
+    """Make the index, which a log of before has nothing for, and change the other."""
     late = sa.text("event = 1 AND object_seq > 0")
     op.create_index(
         "radseal_statement_late_seal",
@@ -17,3 +20,7 @@ def upgrade() -> None:
         sqlite_where=late,
         postgresql_where=late,
     )
+    if op.get_context().dialect.name == "postgresql":
+        name = "radseal_statement_leaf_hash_key"
+        op.drop_constraint(name, "radseal_statement", type_="unique")
+        op.execute("ALTER TABLE radseal_statement ADD EXCLUDE USING hash (leaf_hash WITH =)")
