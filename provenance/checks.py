@@ -6,7 +6,7 @@ from datetime import timedelta
 from ledger import Bracket, TimeFinding
 from provenance.descriptor import LEAST_COMPARED
 from provenance.dicom.attributes import Change, Group, Severity
-from provenance.evidence import Carrier, Evidence, Likeness, Source
+from provenance.evidence import Attestation, Carrier, Evidence, Likeness, Source
 from provenance.findings import Code
 from provenance.image_tree import Region, Witness
 from provenance.rules import (
@@ -266,3 +266,14 @@ def _custody_checks(evidence: Evidence) -> Iterator[Check]:
         yield Check("chain", Status.PASS, Code.CHAIN_COMPLETE, detail)
     else:
         yield Check("chain", Status.SKIP, Code.CHAIN_NOT_CHECKED, "no ledger was asked")
+    for each in custody.attestations:
+        yield _attestation_check(each)
+
+
+def _attestation_check(said: Attestation) -> Check:
+    when = f"{said.claimed_at:%Y-%m-%d %H:%M:%SZ}"
+    if said.problem is not None:
+        detail = f"entry {said.index} by {said.name} counts for nothing: {said.problem}"
+        return Check("attested", Status.WARN, Code.ATTESTER_UNKNOWN, detail)
+    detail = f"{said.name} vouches for it ({said.purpose}), entry {said.index}, {when}"
+    return Check("attested", Status.PASS, Code.ATTESTED, detail)

@@ -13,23 +13,24 @@ from ledger import (
     PrunedError,
     Role,
     SignatureError,
-    TrustedLogs,
     UnverifiedStatement,
     VerificationKey,
     open_receipt,
     parse_statement,
     verify_statement,
 )
+from provenance.attestation import find_attestations
 from provenance.claim import Claim
 from provenance.evidence import Custody, Problem
 from provenance.findings import Code
 from provenance.records import ReadableLog, Records
+from provenance.trust import TrustStore
 
 _NOT_HELD = "the ledger does not hold it; a device that was offline has not synced its outbox yet"
 
 
 def find_custody(
-    claim: Claim, receipt: bytes | None, *, logs: TrustedLogs, records: Records[ReadableLog] | None
+    claim: Claim, receipt: bytes | None, *, trust: TrustStore, records: Records[ReadableLog] | None
 ) -> Custody:
     """Open the receipt, and ask the ledger if there is one."""
     custody = Custody()
@@ -37,7 +38,7 @@ def find_custody(
     statement = claim.statement.encoded
     if receipt is not None:
         try:
-            proven = open_receipt(statement, receipt, logs=logs)
+            proven = open_receipt(statement, receipt, logs=trust.logs)
         except LedgerError as error:
             custody = replace(custody, receipt=Problem(Code.RECEIPT_BAD, str(error)))
         else:
@@ -50,11 +51,15 @@ def find_custody(
         )
     if records is None:
         return custody
-    return _ask_ledger(custody, claim, records, proven)
+    return _ask_ledger(custody, claim, records, proven, trust)
 
 
 def _ask_ledger(
-    custody: Custody, claim: Claim, records: Records[ReadableLog], proven: Inclusion | None
+    custody: Custody,
+    claim: Claim,
+    records: Records[ReadableLog],
+    proven: Inclusion | None,
+    trust: TrustStore,
 ) -> Custody:
     log = records.log
     own = proven is not None and proven.head.origin == log.origin
@@ -89,7 +94,12 @@ def _ask_ledger(
     broken = _break_in(chain, log)
     if broken is not None:
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, broken))
-    custody = replace(custody, chain_events=len(entries), bracket=log.bracket(seal))
+    custody = replace(
+        custody,
+        chain_events=len(entries),
+        bracket=log.bracket(seal),
+        attestations=find_attestations(entries, log, trust),
+    )
     return _with_key(custody, claim, log, seal.index)
 
 

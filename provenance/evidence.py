@@ -100,6 +100,17 @@ class Likeness:
 
 
 @dataclass(frozen=True, slots=True)
+class Attestation:
+    """That somebody has vouched for the object, at an entry of the log; or why it counts not."""
+
+    index: int
+    claimed_at: datetime
+    name: str
+    purpose: str
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Custody:
     """What log, receipt and ledger say of the seal."""
 
@@ -111,6 +122,7 @@ class Custody:
     key: Problem | None = None
     bracket: Bracket | None = None
     order: tuple[Problem, ...] = ()
+    attestations: tuple[Attestation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

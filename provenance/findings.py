@@ -54,6 +54,8 @@ class Code(StrEnum):
     HEAD_UNKNOWN = "LG111"
     SEALED_LATE = "LG112"
     RIVAL_SEAL = "LG113"
+    ATTESTED = "AT100"
+    ATTESTER_UNKNOWN = "AT101"
     MARK_READ = "MK100"
     NO_MARK = "MK101"
     MARK_NOT_SOUGHT = "MK102"
@@ -404,6 +406,20 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "seal that came first counts, and this is the one that came first.",
         "Find out which device made the image, and revoke the other's key: radseal log alarms.",
         "It does not say which of the two devices is the honest one.",
+    ),
+    Code.ATTESTED: Explanation(
+        "A person has vouched for the object.",
+        "An operator, vouched for by a trusted authority, verified it and signed that in the log.",
+        _NOTHING,
+        "It does not mean that the finding in the image is right; and without it an object is no "
+        "less authentic.",
+    ),
+    Code.ATTESTER_UNKNOWN: Explanation(
+        "Somebody has vouched for the object who is not known as an operator.",
+        "No trusted authority vouches for the signer in that role, the key was revoked, or it is "
+        "not known here what was meant.",
+        "Ask the site for its trust folder over a channel you trust.",
+        "It does not weaken the seal of the device.",
     ),
     Code.MARK_READ: Explanation("The mark was read from the pixels.", "", _NOTHING, ""),
     Code.NO_MARK: Explanation(

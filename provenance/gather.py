@@ -204,7 +204,7 @@ def _with_likeness(
 def _with_trust_and_custody(evidence: Evidence, found: FoundSeal, verifier: Verifier) -> Evidence:
     claim, trust = found.claim, verifier.trust
     evidence = _with_trust(evidence, claim, trust)
-    custody = find_custody(claim, found.receipt, logs=trust.logs, records=verifier.records)
+    custody = find_custody(claim, found.receipt, trust=trust, records=verifier.records)
     return replace(evidence, custody=custody)
 
 

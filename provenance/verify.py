@@ -25,4 +25,9 @@ def verify(
     questions stay unknown. Raises only for a mistake of the caller (UsageError).
     """
     path = Path(source) if isinstance(source, str) else source
-    return examine_source(path, Verifier(trust, records, mark_key, tuple(former_mark_keys))).verdict
+    return verify_with(path, Verifier(trust, records, mark_key, tuple(former_mark_keys)))
+
+
+def verify_with(source: bytes | Path, verifier: Verifier) -> Verdict:
+    """Return the verdict on one object, with a verifier that is made already."""
+    return examine_source(source, verifier).verdict

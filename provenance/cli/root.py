@@ -20,6 +20,7 @@ VERBS: Mapping[str, str] = {
     "seal": "seal",
     "verify": "verify",
     "inspect": "inspect",
+    "attest": "attest",
     "trace": "trace",
     "restore": "restore",
     "watermark": "watermark",

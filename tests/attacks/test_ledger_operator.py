@@ -428,7 +428,7 @@ def images_chain(scene: Scene, image: str) -> str:
     records = scene.site.records()
     with records.log:
         claim = scene.images[image].claim
-        custody = find_custody(claim, None, logs=scene.site.trust.logs, records=records)
+        custody = find_custody(claim, None, trust=scene.site.trust, records=records)
     return UNSEEN if custody.ledger is None else str(custody.ledger.code.value)
 
 

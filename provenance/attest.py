@@ -1,0 +1,41 @@
+"""Vouch for a sealed object as a person: it is verified first, then the log keeps who said so."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ledger import Entry, Event
+from provenance.attestation import Purpose, attestation_body
+from provenance.device import Device
+from provenance.errors import UsageError
+from provenance.verdict import Word
+from provenance.verifier import Verifier
+from provenance.verify import verify_with
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """An attestation in the log."""
+
+    seal_id: bytes
+    index: int
+    purpose: Purpose
+
+
+def attest(
+    source: bytes | Path, *, operator: Device, verifier: Verifier, purpose: Purpose, at: datetime
+) -> Attested:
+    """Verify one object, and log that the operator vouches for it.
+
+    ``operator`` signs with an operator's key. NotProvenError if the object is not AUTHENTIC: nobody
+    vouches for what was changed since. Errors of the ledger.
+    """
+    verdict = verify_with(source, verifier)
+    verdict.require(Word.AUTHENTIC)
+    assert verdict.seal_id is not None  # what is AUTHENTIC has a seal
+    entry = operator.record(
+        Event.ATTESTED, object_id=verdict.seal_id, body=attestation_body(purpose), at=at
+    )
+    if not isinstance(entry, Entry):
+        raise UsageError("an operator is online: an attestation does not wait in an outbox")
+    return Attested(verdict.seal_id, entry.index, purpose)
