@@ -60,7 +60,7 @@ NAMES = [name for name, _ in commands()]
 
 def test_there_are_all_commands() -> None:
     assert [
-        *("init", "seal", "verify", "inspect", "trace", "restore"),
+        *("init", "seal", "verify", "inspect", "attest", "trace", "restore"),
         *("watermark quality", "watermark read", "watermark renew-key"),
         *("key list", "key add", "key renew", "key revoke"),
         *(
@@ -70,10 +70,12 @@ def test_there_are_all_commands() -> None:
             "log export",
             "log upgrade",
             "log alarms",
+            "log check",
             "log add-keys",
             "log retire-keys",
             "log erase",
             "log query",
+            "log receipts",
             "log refill",
             "log monitor",
             "log serve",
