@@ -285,7 +285,7 @@ def test_log_upgrade(site: Path, sealed: Path, tmp_path: Path) -> None:
     shutil.copytree(site, copy)
     database = sqlite3.connect(copy / "ledger.sqlite")
     for statement in (
-        *(f"DROP INDEX radseal_statement_by_{name}" for name in ("event", "time")),
+        *(f"DROP INDEX radseal_statement_{n}" for n in ("by_event", "by_time", "late_seal")),
         *(f"ALTER TABLE radseal_statement DROP COLUMN {n}" for n in ("event", "claimed_at")),
         *(f"DROP TABLE radseal_{n}" for n in ("timestamp", "pruning", "alarm", "inbox", "lease")),
         "UPDATE radseal_log SET format = 1",
