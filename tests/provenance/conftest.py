@@ -1,12 +1,13 @@
 """A sealed radiograph, and pictures of it as hospitals make them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.softhsm import SoftHsm, softhsm_module
 from provenance import Site, Verdict, seal, verify
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
@@ -100,3 +101,17 @@ def encode() -> Callable[..., bytes]:
         return buffer.getvalue()
 
     return write
+
+
+@pytest.fixture(scope="module")
+def hsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsm]:
+    """SoftHSM with a folder of tokens of its own; this process uses it."""
+    pytest.importorskip("pkcs11", reason="python-pkcs11 is not installed")
+    module = softhsm_module()
+    if module is None:
+        pytest.skip("SoftHSM is not installed (Debian: softhsm2)")
+    made = SoftHsm(tmp_path_factory.mktemp("hsm"), module)
+    made.make()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTHSM2_CONF", str(made.configuration))
+        yield made
