@@ -27,10 +27,10 @@ from provenance.passphrases import new_passphrase
 from provenance.signers import (
     generate_key,
     is_encrypted,
+    key_pem,
     load_key,
     public_key,
-    save_key,
-    write_secret,
+    put_secret,
 )
 from provenance.site import ROLES, Site
 from provenance.whole_file import write_whole
@@ -140,7 +140,7 @@ def _begun(site: Site, role: Role, place: KeyPlace | None) -> Path | None:
 
 def _begin_at(site: Site, role: Role, place: KeyPlace) -> Path:
     following = next_of(uri_file(site.folder, role))
-    write_secret(following, f"{place}\n".encode())
+    put_secret(following, f"{place}\n".encode())
     return following
 
 
@@ -154,7 +154,7 @@ def _begin(site: Site, role: Role) -> Path:
         )
     following = next_of(old.where)
     passphrase = new_passphrase(following) if is_encrypted(old.where) else None
-    save_key(generate_key(old.signer().algorithm), following, passphrase=passphrase)
+    put_secret(following, key_pem(generate_key(old.signer().algorithm), passphrase))
     return following
 
 

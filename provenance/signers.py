@@ -67,26 +67,21 @@ def is_encrypted(path: Path) -> bool:
     return _ENCRYPTED in _read(path)
 
 
-def save_key(key: PrivateKey, path: Path, *, passphrase: bytes | None = None) -> None:
-    """Write ``key`` as PKCS#8 PEM, readable by its owner alone; never over another file.
-
-    With ``passphrase`` it is encrypted (PBES2 with PBKDF2 and AES-256; RFC 8018).
-    """
-    write_secret(path, _pem(key, passphrase))
+def save_key(key: PrivateKey, path: Path) -> None:
+    """Write ``key`` as plain PKCS#8 PEM, readable by its owner alone; never over another file."""
+    write_secret(path, key_pem(key))
 
 
 def encrypt_key(path: Path, passphrase: bytes) -> None:
     """Put an encrypted key file in the place of a plain one, which is there until it is."""
     key = load_key(path)
-    encrypted = _pem(key, passphrase)
+    encrypted = key_pem(key, passphrase)
     serialization.load_pem_private_key(encrypted, password=passphrase)  # it can be read again
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)  # of a run that was cut off
-    write_secret(fresh, encrypted)
-    fresh.replace(path)
+    put_secret(path, encrypted)
 
 
-def _pem(key: PrivateKey, passphrase: bytes | None) -> bytes:
+def key_pem(key: PrivateKey, passphrase: bytes | None = None) -> bytes:
+    """Return PKCS#8 PEM; with ``passphrase`` encrypted: PBES2, PBKDF2, AES-256 (RFC 8018)."""
     kind: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase is not None:
         kind = serialization.BestAvailableEncryption(passphrase)
@@ -98,6 +93,14 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UsageError(f"the key file {path} cannot be read: {error.strerror}") from error
+
+
+def put_secret(path: Path, content: bytes) -> None:
+    """Put a file with mode 0600 there, whole or not at all, in the place of another if there is."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)  # of a run that was cut off
+    write_secret(fresh, content)
+    fresh.replace(path)
 
 
 def write_secret(path: Path, content: bytes) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pydicom.data
 import pytest
@@ -239,17 +239,33 @@ def test_from_the_token_to_a_file_elsewhere(here: Tokened, tmp_path: Path) -> No
     assert f"others may read {elsewhere}" in found.detail
 
 
-@pytest.mark.parametrize("step", ["_record", "write_whole", "replace"])
+@pytest.mark.parametrize("step", ["_record", "write_whole"])
 def test_a_move_that_was_cut_off_goes_on(
     here: Tokened, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Path if step == "replace" else actor_keys, step, _cut)
+        patch.setattr(actor_keys, step, _cut)
         with pytest.raises(KeyboardInterrupt):
             renew_key(here.site, Role.DEVICE, at=now(), place=here.place)
-    if step != "replace":  # write_whole replaces the certificate, and was cut off there
-        here.site.device().close()
+    here.site.device().close()
     renewed = renew_key(here.site, Role.DEVICE, at=now())
+    assert renewed.kid == here.place.signer().kid == here.site.signer(Role.DEVICE).kid
+
+
+@pytest.mark.parametrize("replaced", [0, 1, 2])
+def test_cut_off_before_any_file_is_replaced(
+    here: Tokened, replaced: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, done = Path.replace, count()
+
+    def some(path: Path, target: Path) -> Path:
+        return _cut() if next(done) == replaced else replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", some)
+        with pytest.raises(KeyboardInterrupt):
+            renew_key(here.site, Role.DEVICE, at=now(), place=here.place)
+    renewed = renew_key(here.site, Role.DEVICE, at=now(), place=here.place)
     assert renewed.kid == here.place.signer().kid == here.site.signer(Role.DEVICE).kid
     with here.site.public_log() as log:
         keys = log.keys()
@@ -327,5 +343,5 @@ def test_the_doctor_warns_of_a_key_that_can_leave(hsm: SoftHsm, here: Tokened) -
     assert "gives the key away" in warned.detail
 
 
-def _cut(*_: object, **__: object) -> None:
+def _cut(*_: object, **__: object) -> NoReturn:
     raise KeyboardInterrupt
