@@ -1,13 +1,12 @@
 """Key files under a passphrase: they sign with it and not without, and no kill loses a key."""
 
 import json
-import os
-import pty
 import shutil
 import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -128,7 +127,9 @@ def test_a_short_passphrase_encrypts_nothing(folder: Path, passphrase: Path) -> 
     assert not list((folder / "keys").glob("*.new"))
 
 
-def test_it_is_asked_for_at_a_terminal(folder: Path, tmp_path: Path) -> None:
+def test_it_is_asked_for_at_a_terminal(
+    folder: Path, tmp_path: Path, on_a_terminal: Callable[..., str]
+) -> None:
     words = ["key", "encrypt", "device", "--site", str(folder)]
     asked = on_a_terminal(words, ["one passphrase of many", "one passphrase of mans"])
     assert "the two passphrases differ" in asked
@@ -138,28 +139,6 @@ def test_it_is_asked_for_at_a_terminal(folder: Path, tmp_path: Path) -> None:
     assert "of many" not in said, "what is typed is not shown"
     seal = ["seal", str(IMAGE), "-o", str(tmp_path / "out"), "--site", str(folder)]
     assert "1 sealed" in on_a_terminal(seal, ["one passphrase of many"])
-
-
-def on_a_terminal(words: list[str], lines: list[str]) -> str:
-    """Run radseal at a terminal of its own, answer each of its questions, return what it shows."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(CHECKOUT)
-        os.execv(sys.executable, [sys.executable, "-m", "provenance.cli", *words])
-    shown, left = b"", list(lines)
-    while True:
-        try:
-            part = os.read(terminal, 4096)
-        except OSError:  # Linux: the other side is closed
-            break
-        if not part:
-            break
-        shown += part
-        if left and shown.endswith((b".pem: ", b"once more: ")):
-            os.write(terminal, left.pop(0).encode() + b"\n")
-    os.close(terminal)
-    os.waitpid(pid, 0)
-    return shown.decode()
 
 
 def test_the_doctor_says_which_are_encrypted(

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from benchmarks.softhsm import SoftHsm
+from benchmarks.softhsm import PIN, SoftHsm
 from ledger import Role
 from provenance import actor_keys
 from provenance.actor_keys import add_key, renew_key, revoke_key
@@ -219,6 +219,20 @@ def test_what_is_not_used(hsm: SoftHsm, here: Tokened, tmp_path: Path) -> None:
     )
     assert refused.exit_code == 2
     assert "must not hold a PIN" in refused.stderr
+
+
+def test_the_pin_is_asked_for_at_a_terminal(
+    here: Tokened, tmp_path: Path, on_a_terminal: Callable[[list[str], list[str]], str]
+) -> None:
+    uri = here.uri.partition("&")[0]
+    renew_key(here.site, Role.DEVICE, at=now(), place=here.place)
+    (here.folder / "keys" / "device.key.uri").write_text(uri)
+    words = ["seal", str(IMAGE), "-o", str(tmp_path / "out"), "--site", str(here.folder)]
+    assert "does not accept the PIN" in on_a_terminal(words, ["9999"])
+    shown = on_a_terminal(words, [PIN])
+    assert "PIN of the token (token site-" in shown
+    assert "1 sealed" in shown
+    assert shown.splitlines()[0].endswith("): "), "what is typed is not shown"
 
 
 def test_radseal_makes_no_key_on_a_token(here: Tokened) -> None:

@@ -211,5 +211,12 @@ def test_many_threads_many_keys(hsm: SoftHsm, make: Callable[..., str]) -> None:
         VerificationKey.from_spki(signers[int(message) % 3].spki).verify(signature, message)
 
 
+def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pkcs11", None)
+    with pytest.raises(KeyUnavailableError, match="python-pkcs11") as raised:
+        opened("pkcs11:token=a;object=b?module-path=/usr/lib/none.so")
+    assert raised.value.do == "pip install 'radseal[hsm]'"
+
+
 def test_the_trial_is_no_statement() -> None:
     assert not TRIAL.startswith(b"\x84")  # Sig_structure: an array of four (RFC 9052, section 4.4)
