@@ -116,6 +116,8 @@ def test_a_pin_that_was_refused_is_not_tried_again(
     with pytest.raises(KeyUnavailableError, match="does not accept"):
         opened(uri.replace(str(hsm.folder / "pin"), str(own)))
     inside(hsm, token[0], f"session.set_pin({PIN!r}, '24680')")
+    with pytest.raises(KeyUnavailableError, match="is not there"):
+        opened(hsm.uri("not-there", "seal"))  # after which the module has read its tokens anew
     with pytest.raises(KeyUnavailableError, match="does not accept"):  # though it would be right
         opened(uri.replace(str(hsm.folder / "pin"), str(own)))
 
