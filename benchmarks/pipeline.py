@@ -60,7 +60,7 @@ def main() -> None:
 
 def _default_files(work: Path) -> list[Path]:
     native = work / "generated-10MB-native.dcm"
-    native.write_bytes(_generated(2560, 2048))
+    native.write_bytes(generated(2560, 2048))
     jpegls = work / "generated-10MB-jpeg-ls.dcm"
     dataset = pydicom.dcmread(native)
     frame = imagecodecs.jpegls_encode(dataset.pixel_array)
@@ -77,7 +77,7 @@ def _real() -> list[Path]:
     return [path for root in roots for name in REAL for path in root.rglob(name)]
 
 
-def _generated(rows: int, columns: int) -> bytes:
+def generated(rows: int, columns: int) -> bytes:
     chance = np.random.default_rng(7)
     y, x = np.mgrid[0:rows, 0:columns]
     smooth = 0.45 + 0.25 * np.sin(x / 310) * np.cos(y / 270) + 0.1 * np.sin(x * y / 2e5)
@@ -243,7 +243,7 @@ def _child(what: str, file: Path, site_folder: Path) -> None:
     """Print by how many bytes the peak of one seal or verify lies above a warm process."""
     site = Site.open(site_folder)
     with site.device() as device:
-        small = seal(_generated(256, 256), device=device).to_bytes()
+        small = seal(generated(256, 256), device=device).to_bytes()
         verify(small, trust=site.trust)
         # Not ru_maxrss: Linux carries the parent's peak over into it.
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")

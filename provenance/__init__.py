@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from provenance.errors import (
         EvidenceError,
         EvidenceMissingError,
+        KeyUnavailableError,
         MalformedError,
         NotProvenError,
         RadsealError,
@@ -41,6 +42,7 @@ __all__ = [
     "Device",
     "EvidenceError",
     "EvidenceMissingError",
+    "KeyUnavailableError",
     "MalformedError",
     "NotProvenError",
     "Outcome",
@@ -67,6 +69,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
     "provenance.errors": (
         "EvidenceError",
         "EvidenceMissingError",
+        "KeyUnavailableError",
         "MalformedError",
         "NotProvenError",
         "RadsealError",

@@ -10,7 +10,13 @@ from ledger import LedgerError
 from provenance.device import Device
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
-from provenance.errors import MalformedError, SealError, UnreadableError, UsageError
+from provenance.errors import (
+    KeyUnavailableError,
+    MalformedError,
+    SealError,
+    UnreadableError,
+    UsageError,
+)
 from provenance.records import Lookup, uid_of
 from provenance.seal import Chance, Sealed, seal_at_time
 from provenance.walk import Found
@@ -66,7 +72,7 @@ def seal_file(
     except OSError as error:
         done = Done.UNREADABLE if error.filename == str(file.path) else Done.REFUSED
         return Sealing(file.path, output, done, error=error)
-    except (SealError, UsageError, WatermarkError) as error:
+    except (KeyUnavailableError, SealError, UsageError, WatermarkError) as error:
         return Sealing(file.path, output, Done.REFUSED, error=error)
     return Sealing(file.path, output, Done.SEALED, sealed=sealed)
 

@@ -21,12 +21,16 @@ from pathlib import Path
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import mldsa
 
-from ledger import LedgerError, Role
+from ledger import LedgerError, Role, Signer, VerificationKey
 from provenance._install import SIBLINGS, is_ours, location
 from provenance.certificates import certificate_spki
-from provenance.errors import RadsealError
-from provenance.signers import load_signer
+from provenance.errors import KeyUnavailableError, RadsealError
+from provenance.key_places import KeyPlace, key_file, present_key
+from provenance.key_uri import KeyUri
+from provenance.passphrases import passphrase_source
+from provenance.signers import is_encrypted
 from provenance.site import ROLES, Site
+from provenance.token_keys import TRIAL, TokenSigner
 
 DISTRIBUTION = "radseal"
 PACKAGES = ("provenance", *SIBLINGS)
@@ -80,6 +84,7 @@ def examine_site(folder: Path, *, at: datetime) -> tuple[Finding, ...]:
         Finding("site", Health.PASS, f"{site.name} in {folder}"),
         *_trust(site),
         *_secrets(site),
+        *_signing(site),
         *_certificates(site, at),
         *_log(site, at),
         *_disk(folder),
@@ -222,23 +227,55 @@ def _secrets(site: Site) -> Iterator[Finding]:
         yield Finding("keys", Health.PASS, f"{len(paths) - 1} key files, for their owner alone")
 
 
+def _signing(site: Site) -> Iterator[Finding]:
+    """Let each key sign something that is no statement, and say where it lies."""
+    for role in ROLES:
+        try:
+            place = present_key(site.folder, role)
+            signer = place.signer()
+            VerificationKey.from_spki(signer.spki).verify(signer.sign(TRIAL), TRIAL)
+            if certificate_spki(site.certificate(role)) != signer.spki:
+                raise RadsealError(f"the certificate of the {role} is not that of its key")
+            yield _place(site, role, place, signer)
+        except KeyUnavailableError as error:
+            yield Finding("signing", Health.FAIL, f"{role}: {error}", error.do)
+        except (LedgerError, RadsealError) as error:
+            remedy = f"restore key and certificate of the {role} from a backup, or issue new ones"
+            yield Finding("signing", Health.FAIL, str(error), remedy)
+
+
+def _place(site: Site, role: Role, place: KeyPlace, signer: Signer) -> Finding:
+    match place.where:
+        case KeyUri() as uri:
+            where = f"on the token ({uri.token_words}), {uri.key_words}"
+            sources = [] if uri.pin_source is None else [uri.pin_source]
+            if isinstance(signer, TokenSigner) and signer.extractable:
+                remedy = "make the key anew on the token, not extractable, and renew to it"
+                detail = f"{role}: {where}, which gives the key away to who has the PIN"
+                return Finding("signing", Health.WARN, detail, remedy)
+        case path:
+            encrypted = is_encrypted(path)
+            where = f"{path}, {'encrypted' if encrypted else 'plain'}"
+            source = passphrase_source()
+            sources = [source] if encrypted and source is not None else []
+            if path != key_file(site.folder, role):  # those in the site's folder were looked at
+                sources.append(path)
+    for source in sources:
+        if os.name == "posix" and stat.S_IMODE(source.stat().st_mode) & 0o077:
+            detail = f"{role}: {where}; others may read {source}"
+            return Finding("signing", Health.FAIL, detail, f"chmod 600 '{source}'")
+    return Finding("signing", Health.PASS, f"{role}: {signer.algorithm.name}, {where}: it signs")
+
+
 def _certificates(site: Site, at: datetime) -> Iterator[Finding]:
     for role in ROLES:
         try:
-            certificate = site.certificate(role)
-            signer = load_signer(site.folder / "keys" / f"{role}.key.pem")
-            if certificate_spki(certificate) != signer.spki:
-                raise _mismatch(role)
-            site.trust.vouch((certificate,), role=role, at=at)
+            site.trust.vouch((site.certificate(role),), role=role, at=at)
         except RadsealError as error:
-            remedy = f"restore key and certificate of the {role} from a backup, or issue new ones"
+            remedy = f"restore the certificate of the {role} from a backup, or issue a new one"
             yield Finding("certificates", Health.FAIL, str(error), remedy)
             return
-    yield Finding("certificates", Health.PASS, f"{len(ROLES)} roles, each with its key, valid now")
-
-
-def _mismatch(role: Role) -> RadsealError:
-    return RadsealError(f"the certificate of the {role} is not that of its key")
+    yield Finding("certificates", Health.PASS, f"{len(ROLES)} roles, each vouched for now")
 
 
 def _log(site: Site, at: datetime) -> Iterator[Finding]:

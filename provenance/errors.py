@@ -58,6 +58,14 @@ class SealError(RadsealError):
         self.code = code
 
 
+class KeyUnavailableError(RadsealError):
+    """A key cannot sign now: its token is absent, its passphrase wrong; ``do`` says what helps."""
+
+    def __init__(self, reason: str, *, do: str) -> None:
+        super().__init__(reason)
+        self.do = do
+
+
 class TrustError(RadsealError):
     """The signer is not one this verifier trusts for what was signed."""
 

@@ -1,4 +1,4 @@
-"""Signing keys in files: PKCS#8 PEM, for their owner's eyes only."""
+"""Signing keys in files: PKCS#8 PEM, plain or encrypted, for their owner's eyes only."""
 
 import os
 from pathlib import Path
@@ -6,11 +6,13 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from ledger import Algorithm, PrivateKeySigner
+from ledger import Algorithm, PrivateKeySigner, Signer
 from ledger import UsageError as LedgerUsageError
-from provenance.errors import UsageError
+from provenance.errors import KeyUnavailableError, UsageError
+from provenance.passphrases import PASSPHRASE_FILE, key_passphrase
 
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
+_ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
 def generate_key(algorithm: Algorithm) -> PrivateKey:
@@ -23,13 +25,23 @@ def generate_key(algorithm: Algorithm) -> PrivateKey:
 
 
 def load_key(path: Path) -> PrivateKey:
-    """Read an unencrypted PKCS#8 PEM file; UsageError says what is wrong with it."""
+    """Read a PKCS#8 PEM file; an encrypted one is opened with the passphrase of ``passphrases``.
+
+    UsageError says what is wrong with the file, KeyUnavailableError what is with the passphrase.
+    """
+    pem = _read(path)
+    password = key_passphrase(path) if _ENCRYPTED in pem else None
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except OSError as error:
-        raise UsageError(f"the key file {path} cannot be read: {error.strerror}") from error
+        key = serialization.load_pem_private_key(pem, password=password)
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{path} is not an unencrypted PEM private key") from error
+        if password is None:
+            raise UsageError(
+                f"{path} is not a PEM private key (PKCS#8, unencrypted or encrypted)"
+            ) from error
+        raise KeyUnavailableError(
+            f"the passphrase does not open the key in {path}",
+            do=f"give the right one, at a terminal or in the file that {PASSPHRASE_FILE} names",
+        ) from error
     if not isinstance(key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey):
         raise UsageError(f"{path} holds neither an Ed25519 nor a P-256 key")
     return key
@@ -43,12 +55,52 @@ def load_signer(path: Path) -> PrivateKeySigner:
         raise UsageError(f"{path}: {error}") from error
 
 
+def public_key(signer: Signer) -> ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey:
+    """Return the public key of a signer, as a certificate takes it."""
+    key = serialization.load_der_public_key(signer.spki)
+    assert isinstance(key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey)
+    return key
+
+
+def is_encrypted(path: Path) -> bool:
+    """Whether the key file is encrypted; UsageError if it cannot be read."""
+    return _ENCRYPTED in _read(path)
+
+
 def save_key(key: PrivateKey, path: Path) -> None:
-    """Write ``key`` as PKCS#8 PEM, readable by its owner alone; never over another file."""
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    write_secret(path, pem)
+    """Write ``key`` as plain PKCS#8 PEM, readable by its owner alone; never over another file."""
+    write_secret(path, key_pem(key))
+
+
+def encrypt_key(path: Path, passphrase: bytes) -> None:
+    """Put an encrypted key file in the place of a plain one, which is there until it is."""
+    key = load_key(path)
+    encrypted = key_pem(key, passphrase)
+    serialization.load_pem_private_key(encrypted, password=passphrase)  # it can be read again
+    put_secret(path, encrypted)
+
+
+def key_pem(key: PrivateKey, passphrase: bytes | None = None) -> bytes:
+    """Return PKCS#8 PEM; with ``passphrase`` encrypted: PBES2, PBKDF2, AES-256 (RFC 8018)."""
+    kind: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase is not None:
+        kind = serialization.BestAvailableEncryption(passphrase)
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, kind)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the key file {path} cannot be read: {error.strerror}") from error
+
+
+def put_secret(path: Path, content: bytes) -> None:
+    """Put a file with mode 0600 there, whole or not at all, in the place of another if there is."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)  # of a run that was cut off
+    write_secret(fresh, content)
+    fresh.replace(path)
 
 
 def write_secret(path: Path, content: bytes) -> None:

@@ -5,6 +5,7 @@ SITE/trust/roots/*.pem      certificate authorities; give this folder to those w
 SITE/trust/logs/*.vkeys     verifier keys of logs
 SITE/trust/policy           if there is one: witnesses the log asks, and verifiers count
 SITE/keys/                  private keys, mode 0600 in a folder of mode 0700
+SITE/keys/ROLE.key.pem      of an actor; or ROLE.key.uri, which says where it lies (key_places.py)
 SITE/keys/log.keys          of the log; log.next.keys beside it while they change
 SITE/keys/mark.key          of the marks made now; mark-until-TIME.key of those made before
 SITE/keys/outbox.key        of a device that has an outbox: under it annexes wait in there
@@ -61,10 +62,11 @@ from provenance.certificates import (
 )
 from provenance.device import Device
 from provenance.errors import UsageError
+from provenance.key_places import key_file, present_key
 from provenance.log_key_files import LogKeyFiles
 from provenance.mark_keys import mark_key_id
 from provenance.records import Records
-from provenance.signers import generate_key, load_signer, save_key, write_secret
+from provenance.signers import generate_key, save_key, write_secret
 from provenance.trust import TrustStore, read_policy
 from provenance.writable_log import WritableLog
 
@@ -323,8 +325,8 @@ class Site:
             raise UsageError(f"{self.folder / 'trust'} has no key of {self.origin}") from error
 
     def signer(self, role: Role) -> Signer:
-        """The key of the site's actor in ``role``."""
-        return load_signer(self._key_file(role))
+        """The key of the site's actor in ``role``; KeyUnavailableError if it cannot sign now."""
+        return present_key(self.folder, role).signer()
 
     def authority(self) -> x509.Certificate:
         """The certificate of the site's own authority."""
@@ -366,9 +368,6 @@ class Site:
     def _ledger(self) -> Path | str:
         return self.ledger or self.folder / "ledger.sqlite"
 
-    def _key_file(self, role: Role) -> Path:
-        return self.folder / "keys" / f"{role}.key.pem"
-
     def _secret(self, name: str) -> bytes:
         path = self.folder / "keys" / f"{name}.key"
         secret = _read_file(path)
@@ -391,7 +390,7 @@ class Site:
         _write_certificate(self.folder / "trust" / "roots" / "site.pem", authority)
         for role in ROLES:
             key = generate_key(algorithm)
-            save_key(key, self._key_file(role))
+            save_key(key, key_file(self.folder, role))
             certificate = issue_role(
                 key.public_key(),
                 name=f"{self.name} {role}",
@@ -422,7 +421,7 @@ class Site:
             _add_key(
                 log,
                 archivist,
-                load_signer(self._key_file(role)),
+                self.signer(role),
                 role=role,
                 certificate=certificate_der(self.certificate(role)),
                 at=at,

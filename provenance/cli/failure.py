@@ -8,6 +8,7 @@ import click
 from provenance.errors import (
     EvidenceError,
     EvidenceMissingError,
+    KeyUnavailableError,
     MalformedError,
     RadsealError,
     SealError,
@@ -104,6 +105,8 @@ def failure_of(error: Exception, *, what: str | None = None) -> Failure:
                 exit_code=USAGE,
                 code=error.code,
             )
+        case KeyUnavailableError():
+            return Failure(what or "the key cannot sign", why, do=error.do, exit_code=USAGE)
         case UsageError():
             return _usage(why, what)
         case EvidenceMissingError():

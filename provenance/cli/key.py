@@ -8,15 +8,22 @@ import click
 from provenance.cli.failure import USAGE, CommandError, Failure
 from provenance.cli.named_key import key_name, named_key
 from provenance.cli.options import common, open_site, site_option
-from provenance.cli.output import document, print_json, say
+from provenance.cli.output import document, path_text, print_json, say
 from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
     from ledger import LoggedKey
+    from provenance.key_places import KeyPlace
 
 ROLES = ("archivist", "device", "operator", "gateway", "deidentifier", "auditor")
 RENEWED = ("archivist", "device", "operator", "gateway", "auditor")
+key_option = click.option(
+    "--key",
+    "named",
+    metavar="URI",
+    help="Where the private key lies: a pkcs11: URI (RFC 7512), or the path of a PKCS#8 file.",
+)
 
 
 @click.group(short_help="Keys that may sign in the log: list, add, renew, revoke.")
@@ -57,15 +64,21 @@ def list_keys(session: Session, site: Path | None) -> int:
 @key.command(short_help="Let the key of a certificate sign.")
 @click.argument("certificate", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--role", type=click.Choice(ROLES), required=True, help="What it may sign.")
+@key_option
 @site_option
 @common
 @click.pass_obj
-def add(session: Session, certificate: Path, role: str, site: Path | None) -> int:
+def add(
+    session: Session, certificate: Path, role: str, named: str | None, site: Path | None
+) -> int:
     """Let the key in CERTIFICATE sign in the log, in one role, from here on.
 
     CERTIFICATE is a PEM file: the key's own certificate, then those between it and an authority of
     the site's trust/roots, which must vouch for it in that role. A key is added once: one that was
     revoked does not come again.
+
+    With --key, where the private key of CERTIFICATE lies, the site itself signs with it in that
+    role from now on.
 
     \b
     Example
@@ -81,7 +94,8 @@ def add(session: Session, certificate: Path, role: str, site: Path | None) -> in
     except ValueError as error:
         raise click.UsageError(f"{certificate} is no PEM file of certificates") from error
     opened = open_site(site)
-    index = add_key(opened, chain, role=Role(role), at=session.now())
+    place = _place(named)
+    index = add_key(opened, chain, role=Role(role), at=session.now(), place=place)
     with opened.public_log() as log:
         keys = log.keys()
     added = next(each for each in keys if each.added_index == index)
@@ -90,26 +104,58 @@ def add(session: Session, certificate: Path, role: str, site: Path | None) -> in
 
 @key.command(short_help="Make a new key for an actor of the site.")
 @click.argument("role", type=click.Choice(RENEWED))
+@key_option
 @site_option
 @common
 @click.pass_obj
-def renew(session: Session, role: str, site: Path | None) -> int:
+def renew(session: Session, role: str, named: str | None, site: Path | None) -> int:
     """Make a new key and certificate for the site's actor in ROLE, log it, and use it from now on.
 
     The old key stays in force until radseal key revoke, so what it has signed and what still waits
     in an outbox can be logged. Make a new outbox for the new key. A renewal that was cut off goes
     on.
 
+    With --key the new key is the one that lies there, on a token or in a file elsewhere. The PIN of
+    a token comes from the file that the URI names as pin-source, or is asked for at a terminal.
+
     \b
     Examples
       radseal key renew device --site /srv/radseal
+      radseal key renew device --site /srv/radseal \\
+        --key 'pkcs11:token=ct-3;object=seal?module-path=/usr/lib/softhsm/libsofthsm2.so'
       radseal key revoke fdc9106e --reason renewed --yes --site /srv/radseal
     """
     from ledger import Role
     from provenance.actor_keys import renew_key
 
-    renewed = renew_key(open_site(site), Role(role), at=session.now())
+    renewed = renew_key(open_site(site), Role(role), at=session.now(), place=_place(named))
     return _told(session, renewed, "key-renew", f"is the key of the {role} from now on")
+
+
+@key.command(short_help="Encrypt the key file of an actor of the site.")
+@click.argument("role", type=click.Choice((*RENEWED, "ca")))
+@site_option
+@common
+@click.pass_obj
+def encrypt(session: Session, role: str, site: Path | None) -> int:
+    """Encrypt the file of the key of the site's actor in ROLE, or of its authority (ca).
+
+    The passphrase is read from the file that RADSEAL_KEY_PASSPHRASE_FILE names, or asked for at a
+    terminal; so it is whenever the key signs. The key stays the same, and copies of the plain file
+    stay plain: a key that lay in a backup is better renewed.
+
+    \b
+    Example
+      radseal key encrypt device --site /srv/radseal
+    """
+    from provenance.key_places import encrypt_site_key
+
+    path = encrypt_site_key(open_site(site).folder, role)
+    if session.as_json:
+        print_json(document("key-encrypt", {"file": path_text(path)}, exit_code=0))
+    else:
+        say(f"the key of the {role} in {plain(path)} is encrypted")
+    return 0
 
 
 @key.command(short_help="Let a key sign nothing more.")
@@ -150,6 +196,12 @@ def revoke(session: Session, meant: str, reason: str, yes: bool, site: Path | No
     with opened.public_log() as log:
         found = log.key(kid)
     return _told(session, found, "key-revoke", f"signs nothing more after entry {index}")
+
+
+def _place(named: str | None) -> "KeyPlace | None":
+    from provenance.key_places import KeyPlace
+
+    return None if named is None else KeyPlace.parse(named)
 
 
 def _told(session: Session, found: "LoggedKey", name: str, words: str) -> int:

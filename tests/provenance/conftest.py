@@ -1,16 +1,20 @@
 """A sealed radiograph, and pictures of it as hospitals make them."""
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.softhsm import SoftHsm, softhsm_module
 from provenance import Site, Verdict, seal, verify
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 Encode = Callable[[np.ndarray], bytes]
 
 
@@ -100,3 +104,45 @@ def encode() -> Callable[..., bytes]:
         return buffer.getvalue()
 
     return write
+
+
+@pytest.fixture(scope="module")
+def hsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsm]:
+    """SoftHSM with a folder of tokens of its own; this process uses it."""
+    pytest.importorskip("pkcs11", reason="python-pkcs11 is not installed")
+    module = softhsm_module()
+    if module is None:
+        pytest.skip("SoftHSM is not installed (Debian: softhsm2)")
+    made = SoftHsm(tmp_path_factory.mktemp("hsm"), module)
+    made.make()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTHSM2_CONF", str(made.configuration))
+        yield made
+
+
+@pytest.fixture
+def on_a_terminal() -> Callable[[list[str], list[str]], str]:
+    """Return a runner of radseal at a terminal: it answers each question, returns what is shown."""
+    import pty  # not on Windows
+
+    def run(words: list[str], answers: list[str]) -> str:
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.chdir(CHECKOUT)
+            os.execv(sys.executable, [sys.executable, "-m", "provenance.cli", *words])
+        shown, left = b"", list(answers)
+        while True:
+            try:
+                part = os.read(terminal, 4096)
+            except OSError:  # Linux: the other side is closed
+                break
+            if not part:
+                break
+            shown += part
+            if left and shown.endswith((b".pem: ", b"once more: ", b"): ")):
+                os.write(terminal, left.pop(0).encode() + b"\n")
+        os.close(terminal)
+        os.waitpid(pid, 0)
+        return shown.decode()
+
+    return run

@@ -62,7 +62,7 @@ def test_there_are_all_commands() -> None:
     assert [
         *("init", "seal", "verify", "inspect", "attest", "trace", "restore"),
         *("watermark quality", "watermark read", "watermark renew-key"),
-        *("key list", "key add", "key renew", "key revoke"),
+        *("key list", "key add", "key renew", "key encrypt", "key revoke"),
         *(
             "log head",
             "log prove",

@@ -45,7 +45,7 @@ def test_whole(site: Path) -> None:
     findings = examine_site(site, at=LATER)
     assert problems(findings) == []
     assert [f.id for f in findings] == [
-        *("site", "trust", "keys", "certificates", "log", "clock", "disk"),
+        *("site", "trust", "keys", *["signing"] * 5, "certificates", "log", "clock", "disk"),
     ]
 
 
@@ -94,11 +94,11 @@ def break_site(site: Path) -> None:
     [
         (loosen, ["keys"]),
         (open_folder, ["keys"]),
-        (swap_certificates, ["certificates"]),
-        (lose_key, ["certificates"]),
+        (swap_certificates, ["signing", "certificates"]),
+        (lose_key, ["signing"]),
         (lose_roots, ["trust", "certificates"]),
         (lose_trust, ["trust", "certificates", "log"]),
-        (lose_secrets, ["keys", "certificates", "log"]),
+        (lose_secrets, ["keys", *["signing"] * 5, "log"]),
         (break_ledger, ["log"]),
         (lose_ledger, ["log"]),
         (break_site, ["site"]),
