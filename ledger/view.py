@@ -40,7 +40,7 @@ from ledger.tree.tiles import (
     TILE_HEIGHT,
     TILE_WIDTH,
     consistency_path,
-    inclusion_path,
+    inclusion_paths,
     parse_tile_path,
 )
 
@@ -180,7 +180,7 @@ class LogView:
                 raise NotFoundError(f"no entry {index} under the checkpoint of {head.size}")
         with self._database.read() as connection:
             read = store.tile_reader(connection)
-            return note, head, [inclusion_path(index, head.size, read) for index in indices]
+            return note, head, list(inclusion_paths(indices, head.size, read))
 
     def stamped(self, size: int) -> Stamped:
         """Return the checkpoint of a size with its timestamps; NotFoundError if there is none."""

@@ -7,8 +7,9 @@ it the same first hashes, so that one stored tile serves every size.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from ledger.errors import MalformedError, StoreError, UsageError
 from ledger.links import HASH_SIZE
@@ -111,19 +112,33 @@ def root_at(size: int, read: TileReader) -> bytes:
 
 def inclusion_path(index: int, size: int, read: TileReader) -> tuple[bytes, ...]:
     """Return the siblings from the leaf upwards (RFC 9162, section 2.1.3.1)."""
-    if not 0 <= index < size:
-        raise UsageError(f"index {index} is outside a tree of {size} entries")
-    path: list[bytes] = []
-    begin, end = 0, size
-    while end - begin > 1:
-        middle = begin + _split(end - begin)
-        if index < middle:
-            path.append(_range_root(middle, end, read))
-            end = middle
-        else:
-            path.append(_range_root(begin, middle, read))
-            begin = middle
-    return tuple(reversed(path))
+    (path,) = inclusion_paths((index,), size, read)
+    return path
+
+
+def inclusion_paths(
+    indices: Iterable[int], size: int, read: TileReader
+) -> Iterator[tuple[bytes, ...]]:
+    """Yield the path of each entry; what several have in common is hashed once."""
+
+    @cache
+    def root(begin: int, end: int) -> bytes:
+        return _range_root(begin, end, read)
+
+    for index in indices:
+        if not 0 <= index < size:
+            raise UsageError(f"index {index} is outside a tree of {size} entries")
+        path: list[bytes] = []
+        begin, end = 0, size
+        while end - begin > 1:
+            middle = begin + _split(end - begin)
+            if index < middle:
+                path.append(root(middle, end))
+                end = middle
+            else:
+                path.append(root(begin, middle))
+                begin = middle
+        yield tuple(reversed(path))
 
 
 def consistency_path(old: int, new: int, read: TileReader) -> tuple[bytes, ...]:

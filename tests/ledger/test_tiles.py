@@ -16,6 +16,7 @@ from ledger.tree.tiles import (
     builder_at,
     consistency_path,
     inclusion_path,
+    inclusion_paths,
     root_at,
     tile_path,
     tiles_of,
@@ -65,7 +66,9 @@ def test_every_proof_from_tiles_verifies(
     old = data.draw(st.integers(1, new))
     index = data.draw(st.integers(0, new - 1))
     root = root_at(new, shelf.read)
-    path = inclusion_path(index, new, shelf.read)
+    more = data.draw(st.lists(st.integers(0, new - 1), max_size=5))
+    path, *others = inclusion_paths([index, *more], new, shelf.read)
+    assert others == [inclusion_path(each, new, shelf.read) for each in more]
     verify_inclusion(LEAVES[index], index=index, size=new, path=path, root=root)
     verify_consistency(
         old_size=old,
