@@ -17,7 +17,7 @@ _HASH_SIZE = 32
 PIXEL_SPACING, CALIBRATION_TYPE, CALIBRATION_DESCRIPTION = 0x00280030, 0x00280A02, 0x00280A04
 CALIBRATED = frozenset({"GEOMETRY", "FIDUCIAL"})
 # Clinical, and yet what quality control corrects legally (PS3.17 YYYY.7.9): side and view, and a
-# calibration that is added later (PS3.3 10.7.1.3).
+# calibration that is added later (PS3.3 10.7).
 _SIDE_AND_VIEW = frozenset({
     0x00200060, 0x00200062, 0x00209072, 0x00200020, 0x00185101, 0x00540220, 0x00180015, 0x00082218,
 })  # fmt: skip

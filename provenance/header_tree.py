@@ -98,7 +98,17 @@ def changed_attributes(signed: HeaderTree, attributes: Sequence[Attribute]) -> t
         else:
             changes.append(_change(tag, Kind.CHANGED))
     changes += [_change(tag, Kind.ADDED) for tag, a in found.items() if a.value is not None]
+    return gravest_first(changes)
+
+
+def gravest_first(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Return changes in the order in which they are reported: by severity, then by tag."""
     return tuple(sorted(changes, key=lambda c: (_SEVERITIES.index(c.severity), c.tag)))
+
+
+def changed_attribute(tag: int) -> Change:
+    """Return the change of an attribute to another value."""
+    return _change(tag, Kind.CHANGED)
 
 
 def signed_leaf(signed: HeaderTree, tag: int) -> bytes:
