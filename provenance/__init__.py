@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from provenance._install import check_siblings
 
 if TYPE_CHECKING:
+    from provenance.correct import Corrected, correct
+    from provenance.correction import Reason
     from provenance.device import Device
     from provenance.errors import (
         EvidenceError,
@@ -39,6 +41,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Check",
+    "Corrected",
     "Device",
     "EvidenceError",
     "EvidenceMissingError",
@@ -47,6 +50,7 @@ __all__ = [
     "NotProvenError",
     "Outcome",
     "RadsealError",
+    "Reason",
     "Records",
     "Restored",
     "SealError",
@@ -59,12 +63,15 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Word",
+    "correct",
     "restore",
     "seal",
     "verify",
 ]
 
 _HOMES: Mapping[str, tuple[str, ...]] = {
+    "provenance.correct": ("Corrected", "correct"),
+    "provenance.correction": ("Reason",),
     "provenance.device": ("Device",),
     "provenance.errors": (
         "EvidenceError",
@@ -88,7 +95,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 # Functions that bear the name of their module.
-_VERBS = frozenset({"restore", "seal", "verify"})
+_VERBS = frozenset({"correct", "restore", "seal", "verify"})
 
 
 class _Package(ModuleType):

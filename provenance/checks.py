@@ -5,16 +5,19 @@ from datetime import timedelta
 
 from ledger import Bracket, TimeFinding
 from provenance.descriptor import LEAST_COMPARED
+from provenance.dicom.attribute_table import attribute_table
 from provenance.dicom.attributes import Change, Group, Severity
 from provenance.evidence import Attestation, Carrier, Evidence, Likeness, Source
 from provenance.findings import Code
 from provenance.image_tree import Region, Witness
 from provenance.rules import (
     clock_ahead,
+    documented,
     grave_changes,
     is_copy,
     is_unclear_copy,
     swaps_sides,
+    undocumented,
 )
 from provenance.verdict import Check, Status
 
@@ -32,6 +35,7 @@ def checks_of(evidence: Evidence) -> tuple[Check, ...]:
         *_seal_checks(evidence),
         *_pixel_checks(evidence),
         *_header_checks(evidence),
+        *_correction_checks(evidence),
         *_mark_checks(evidence),
         *_copy_checks(evidence),
         *_trust_checks(evidence),
@@ -121,7 +125,10 @@ def _header_checks(evidence: Evidence) -> Iterator[Check]:
     replaced = tuple(c for c in grave if c.severity is not Severity.CLINICAL)
     if replaced:
         yield Check("header", Status.FAIL, Code.PATIENT_REPLACED, _named(replaced))
-    rest = tuple(c for c in changes if c not in grave)
+    corrected = documented(evidence)
+    if corrected:
+        yield Check("header", Status.PASS, Code.HEADER_CORRECTED, _named(corrected))
+    rest = tuple(c for c in changes if c not in grave and c not in corrected)
     of_copy = tuple(c for c in rest if c.severity is Severity.CLINICAL)
     administrative = tuple(c for c in rest if c.severity is Severity.ADMINISTRATIVE) + of_copy
     status = Status.WARN if evidence.source is not Source.FILE or of_copy else Status.FAIL
@@ -137,6 +144,27 @@ def _header_checks(evidence: Evidence) -> Iterator[Check]:
     noted = tuple(c for c in informational if c.group is not Group.PRIVATE)
     if noted:
         yield Check("header", Status.WARN, Code.NOTED, _named(noted))
+
+
+def _correction_checks(evidence: Evidence) -> Iterator[Check]:
+    """Say what corrections there are, and which changes only the object itself records."""
+    corrections = evidence.corrections
+    for each in corrections.amendments:
+        detail = f"entry {each.index} by {each.actor}, reason {each.body.reason}"
+        yield Check("correction", Status.PASS, Code.CORRECTION, detail)
+    status = Status.FAIL if undocumented(evidence) else Status.WARN
+    for problem in corrections.problems:
+        yield Check("correction", status, problem.code, problem.detail)
+    if corrections.outdated:
+        names = ", ".join(
+            attribute_table().describe(t).keyword for t in sorted(corrections.outdated)
+        )
+        yield Check("correction", Status.WARN, Code.CORRECTION_NEWER, names)
+    recorded = corrections.in_file - corrections.documented
+    if recorded:
+        named = tuple(c for c in evidence.changes or () if c.tag in recorded)
+        detail = f"documented in the file, by nobody whose signature was seen: {_named(named)}"
+        yield Check("correction", Status.WARN, Code.RECORDED_IN_FILE, detail)
 
 
 def _named(changes: tuple[Change, ...], most: int = 6) -> str:

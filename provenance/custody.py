@@ -94,11 +94,17 @@ def _ask_ledger(
     broken = _break_in(chain, log)
     if broken is not None:
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, broken))
+    pairs = zip(entries, chain, strict=True)
     custody = replace(
         custody,
         chain_events=len(entries),
         bracket=log.bracket(seal),
         attestations=find_attestations(entries, log, trust),
+        corrections=tuple(
+            entry
+            for entry, said in pairs
+            if said.event is Event.CORRECTED and entry.index > seal.index
+        ),
     )
     return _with_key(custody, claim, log, seal.index)
 

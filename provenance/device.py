@@ -11,6 +11,7 @@ from ledger import (
     Entry,
     Event,
     Head,
+    Link,
     Signer,
     Submission,
     Waiting,
@@ -56,7 +57,8 @@ class Device:
         attempt = 0
         while True:
             attempt += 1
-            statement = self._sign(event, object_id=object_id, body=body, at=at)
+            link = None if object_id is None else self.log.object_link(object_id)
+            statement = self.sign(event, object_id=object_id, object_link=link, body=body, at=at)
             try:
                 submission = Submission(statement, annex=annex, pseudonyms=pseudonyms)
                 (entry,) = self.log.append([submission], at=at)
@@ -70,15 +72,22 @@ class Device:
         """Return the receipt of what was logged; an error of the ledger if there is none yet."""
         return self.log.receipt(entry)
 
-    def _sign(
-        self, event: Event, *, object_id: bytes | None, body: Mapping[int, object], at: datetime
+    def sign(
+        self,
+        event: Event,
+        *,
+        object_id: bytes | None,
+        object_link: Link | None,
+        body: Mapping[int, object],
+        at: datetime,
     ) -> bytes:
+        """Sign one event that follows on ``object_link``, and on this actor's newest."""
         log = self.log
         head = log.head()
         return sign_statement(
             event=event,
             object_id=object_id,
-            object_link=None if object_id is None else log.object_link(object_id),
+            object_link=object_link,
             actor_link=log.actor_link(self.signer.kid),
             claimed_at=at,
             head_seen=Head(head.size, head.root),

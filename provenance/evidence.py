@@ -5,8 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ledger import Bracket
+from ledger import Bracket, Entry
 from provenance.claim import Claim
+from provenance.correction import CorrectionBody
 from provenance.descriptor import Resemblance
 from provenance.dicom.attributes import Change
 from provenance.findings import Code
@@ -123,6 +124,31 @@ class Custody:
     bracket: Bracket | None = None
     order: tuple[Problem, ...] = ()
     attestations: tuple[Attestation, ...] = ()
+    corrections: tuple[Entry, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """A correction that counts: its place in the log, who made it, and what it says."""
+
+    index: int
+    actor: str
+    body: CorrectionBody
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """What corrections say of the object's attributes, by tag.
+
+    ``documented`` are changed as the newest correction says, ``outdated`` are as an earlier one or
+    the seal says, ``in_file`` are led back to what was signed by the object's own record.
+    """
+
+    amendments: tuple[Amendment, ...] = ()
+    documented: frozenset[int] = frozenset()
+    outdated: frozenset[int] = frozenset()
+    in_file: frozenset[int] = frozenset()
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +161,7 @@ class Evidence:
     source: Source = Source.FILE
     pixels: PixelComparison | None = None
     changes: tuple[Change, ...] | None = None
+    corrections: Corrections = Corrections()
     declared_copy: bool = False
     mark: MarkReading | None = None
     likeness: Likeness | None = None

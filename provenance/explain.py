@@ -5,9 +5,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from provenance.dicom.original_attributes import CANNOT_RECORD
 from provenance.dicom.replace import CANNOT_WRITE
 from provenance.errors import Unreadable
 from provenance.findings import EXPLANATIONS, Explanation
+from provenance.kept_annex import CANNOT_KEEP
 from provenance.verdict import EXIT_CODES, Word
 
 NEAR = 4
@@ -108,6 +110,20 @@ REASONS: Mapping[str, Explanation] = {
         "An element has no encoding, or the samples do not fit the object's own.",
         "Seal the object as the device made it, in an encoding without loss.",
         "It does not mean that the object was changed.",
+    ),
+    CANNOT_KEEP: Explanation(
+        "The correction is too large to be kept.",
+        "Its values, or all corrections of the object together, exceed what is kept beside the "
+        "log.",
+        "Correct fewer attributes at a time, or shorter ones.",
+        "It does not mean that the object was changed.",
+    ),
+    CANNOT_RECORD: Explanation(
+        "The corrected object cannot be written as it must be.",
+        "Read back, it does not say exactly what was asked for, or its Original Attributes "
+        "Sequence cannot be continued.",
+        "Have the object stored in Explicit VR Little Endian without change, and correct that.",
+        "It does not mean that the object was changed: nothing was logged.",
     ),
     "no-private-block": Explanation(
         "There is no room for the seal in the object.",

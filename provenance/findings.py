@@ -35,6 +35,12 @@ class Code(StrEnum):
     MOVED_SEAL = "HD105"
     PATIENT_REPLACED = "HD106"
     HEADER_NOT_COMPARED = "HD107"
+    HEADER_CORRECTED = "HD109"
+    CORRECTION = "CR100"
+    CORRECTION_REFUSED = "CR101"
+    CORRECTION_NOT_SHOWN = "CR102"
+    CORRECTION_NEWER = "CR103"
+    RECORDED_IN_FILE = "CR104"
     SIGNER_TRUSTED = "TR100"
     SIGNER_UNKNOWN = "TR101"
     KEY_REVOKED = "TR102"
@@ -93,6 +99,13 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "It does not mean that the finding in the image is right, or that the right patient was "
         "in front of the device.",
     ),
+    "CORRECTED": Explanation(
+        "Pixels are as sealed; attributes were corrected by someone who may, and it is logged.",
+        "Each changed attribute has the value of the newest correction in the ledger, and the "
+        "corrections lead back to what was signed. The checks name them and who made them.",
+        "Nothing needs to be done; read what was corrected if it bears on your question.",
+        "It does not mean that the correction is right: it says who answers for it.",
+    ),
     "ALTERED": Explanation(
         "What is in the file is not what was sealed.",
         "Pixels differ, a clinical attribute was changed without authority, or the seal belongs "
@@ -150,7 +163,8 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "The pixels are as sealed; identity or administrative attributes were changed, and "
         "nothing documents it.",
         "Attributes that may legally be corrected differ from those that were signed.",
-        "Compare with the order or the patient record; have the correction documented.",
+        "Compare with the order or the patient record; correct the sealed object with radseal "
+        "correct.",
         "It does not mean that the picture was changed.",
     ),
     Code.READABLE: Explanation("The file was read.", "It parses within bounds.", _NOTHING, ""),
@@ -259,7 +273,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     ),
     Code.ADMINISTRATIVE_CHANGED: Explanation(
         "Identity or administrative attributes differ from those that were signed.",
-        "They may legally be corrected, but no correction is documented.",
+        "They may legally be corrected, but no correction documents this.",
         "Compare with the order or the patient record.",
         "It does not mean that the picture was changed.",
     ),
@@ -295,6 +309,43 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     ),
     Code.HEADER_NOT_COMPARED: Explanation(
         "The header was not compared.", "No seal was found to compare it with.", "", ""
+    ),
+    Code.HEADER_CORRECTED: Explanation(
+        "These attributes were changed, and a correction in the ledger documents it.",
+        "Their values are those of the newest correction, by a role that may correct.",
+        _NOTHING,
+        "It does not mean that the correction is right: it says who answers for it.",
+    ),
+    Code.CORRECTION: Explanation(
+        "The ledger holds a correction of this object that counts.",
+        "Its signer may correct, was in force, and is vouched for; it follows on the one before.",
+        _NOTHING,
+        "",
+    ),
+    Code.CORRECTION_REFUSED: Explanation(
+        "The ledger holds a correction that does not count.",
+        "Its signer may not correct, or is not vouched for, or it does not follow on what was "
+        "there, or it touches what may not be corrected.",
+        "Ask the custodian who made it; have it made again by a person who may.",
+        "It does not mean that the pixels were changed.",
+    ),
+    Code.CORRECTION_NOT_SHOWN: Explanation(
+        "The ledger holds a correction whose values cannot be shown any more.",
+        "What opens it was erased with the object, or replaced: nothing documents the change.",
+        "Ask the custodian whether the object was erased.",
+        "It does not mean that the change is wrong.",
+    ),
+    Code.CORRECTION_NEWER: Explanation(
+        "The ledger holds a newer correction of these attributes, which this copy does not carry.",
+        "The copy was made before, or the correction was never written into a file.",
+        "Ask for the corrected object; if there is none, run radseal correct again.",
+        "It does not mean that the copy was tampered with.",
+    ),
+    Code.RECORDED_IN_FILE: Explanation(
+        "The object's own Original Attributes Sequence leads back to what was signed.",
+        "Someone recorded the old values in the file (PS3.3 C.12.1.1.9); anyone can write that.",
+        "Ask the ledger (--site), or have the correction logged: radseal correct.",
+        "It does not mean that the change was authorised, nor that it was not.",
     ),
     Code.SIGNER_TRUSTED: Explanation(
         "A trusted authority vouches for the signer at the time of signing.", "", _NOTHING, ""

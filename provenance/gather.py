@@ -10,6 +10,7 @@ from ledger import LedgerError, Role
 from provenance import compare
 from provenance.certificates import certificate_name
 from provenance.claim import Claim
+from provenance.corrections import find_corrections, walk_back, with_reverted
 from provenance.custody import find_custody
 from provenance.dicom.attributes import Attribute, canonical_attributes
 from provenance.dicom.carrier import Carrier as CarrierValues
@@ -108,7 +109,32 @@ def _gather(instance: Instance, verifier: Verifier) -> Evidence:
         compare.decode_all(instance)
         return evidence
     evidence = _compare(_with_seal(evidence, found), found, instance, attributes, verifier)
-    return _with_trust_and_custody(evidence, found, verifier)
+    evidence = _with_trust_and_custody(evidence, found, verifier)
+    return _with_corrections(evidence, found.claim, attributes, verifier)
+
+
+def _with_corrections(
+    evidence: Evidence, claim: Claim, attributes: Sequence[Attribute], verifier: Verifier
+) -> Evidence:
+    """Ask the ledger, and the object itself, what documents the header changes."""
+    if evidence.source not in (Source.FILE, Source.LEDGER_BY_INSTANCE):
+        return evidence  # another instance by its own word
+    custody, corrections = evidence.custody, evidence.corrections
+    if verifier.records is not None:
+        corrections = find_corrections(
+            claim,
+            custody.corrections,
+            attributes,
+            log=verifier.records.log,
+            trust=verifier.trust,
+        )
+    changes = evidence.changes or ()
+    in_file = walk_back(claim.annex.header, attributes, changes)
+    return replace(
+        evidence,
+        changes=with_reverted(changes, corrections),
+        corrections=replace(corrections, in_file=in_file),
+    )
 
 
 def _pixel_notes(instance: Instance) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from provenance.dicom.attributes import Attribute, CanonicalValue, Change, Kind
 from provenance.errors import MalformedError, UsageError
 
 SEED_SIZE = 32
+LEAF_SALT_SIZE = 16
 MAX_LEAVES = 8192
 _VERSION = 1
 _HASH_SIZE = 32
@@ -97,7 +98,40 @@ def changed_attributes(signed: HeaderTree, attributes: Sequence[Attribute]) -> t
         else:
             changes.append(_change(tag, Kind.CHANGED))
     changes += [_change(tag, Kind.ADDED) for tag, a in found.items() if a.value is not None]
+    return gravest_first(changes)
+
+
+def gravest_first(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Return changes in the order in which they are reported: by severity, then by tag."""
     return tuple(sorted(changes, key=lambda c: (_SEVERITIES.index(c.severity), c.tag)))
+
+
+def changed_attribute(tag: int) -> Change:
+    """Return the change of an attribute to another value."""
+    return _change(tag, Kind.CHANGED)
+
+
+def signed_leaf(signed: HeaderTree, tag: int) -> bytes:
+    """Return the leaf an attribute was signed with; of one without a leaf, that of null."""
+    for leaf_tag, _, digest in signed.leaves:
+        if leaf_tag == tag:
+            return digest
+    return _hash_leaf(tag, attribute_table().describe(tag).group, None, signed.seed)
+
+
+def leaf_salt(seed: bytes, tag: int) -> bytes:
+    """Return the salt of a signed leaf."""
+    return hmac.digest(seed, tag.to_bytes(4, "big"), "sha256")[:LEAF_SALT_SIZE]
+
+
+def leaf_content(tag: int, group: Group, value: CanonicalValue | None) -> bytes:
+    """Return what a leaf says: CBOR of group, tag and value."""
+    return _absent_content(tag, group) if value is None else _content(tag, group, value)
+
+
+def hash_leaf_content(salt: bytes, content: bytes) -> bytes:
+    """Return the leaf of a content under a salt."""
+    return hashlib.sha256(b"\x00radseal-attribute-1" + salt + content).digest()
 
 
 def _change(tag: int, kind: Kind) -> Change:
@@ -108,9 +142,7 @@ def _change(tag: int, kind: Kind) -> Change:
 
 
 def _hash_leaf(tag: int, group: Group, value: CanonicalValue | None, seed: bytes) -> bytes:
-    salt = hmac.digest(seed, tag.to_bytes(4, "big"), "sha256")[:16]
-    content = _absent_content(tag, group) if value is None else _content(tag, group, value)
-    return hashlib.sha256(b"\x00radseal-attribute-1" + salt + content).digest()
+    return hash_leaf_content(leaf_salt(seed, tag), leaf_content(tag, group, value))
 
 
 @cache

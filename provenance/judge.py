@@ -4,15 +4,16 @@ The order of the rules is the order of gravity; docs/verdicts.md says them in wo
 """
 
 from provenance.checks import checks_of
-from provenance.dicom.attributes import Severity
 from provenance.evidence import Carrier, Evidence, Source
 from provenance.findings import Code
 from provenance.rules import (
     clock_ahead,
     differing_regions,
+    documented,
     is_altered,
     is_copy,
     is_unclear_copy,
+    undocumented,
 )
 from provenance.verdict import Outcome, Verdict, Word
 
@@ -20,7 +21,11 @@ from provenance.verdict import Outcome, Verdict, Word
 def judge(evidence: Evidence) -> Verdict:
     """Judge every question, and find the word for all of them together."""
     word = _word(evidence)
-    if evidence.unreachable is not None and word in (Word.AUTHENTIC, Word.UNSEALED):
+    if evidence.unreachable is not None and word in (
+        Word.AUTHENTIC,
+        Word.CORRECTED,
+        Word.UNSEALED,
+    ):
         word = Word.NOT_CHECKED  # the ledger that was asked might have said otherwise
     claim = evidence.claim
     return Verdict(
@@ -31,6 +36,7 @@ def judge(evidence: Evidence) -> Verdict:
         checks=checks_of(evidence),
         regions=differing_regions(evidence),
         changes=evidence.changes or (),
+        documented=frozenset(c.tag for c in documented(evidence)),
         seal_id=claim.seal_id if claim else (evidence.mark.seal_id if evidence.mark else None),
         signer=evidence.signer,
         sealed_at=claim.statement.claimed_at if claim else None,
@@ -58,11 +64,11 @@ def _word(evidence: Evidence) -> Word:
         return Word.UNTRUSTED
     if evidence.pixels is None or not evidence.pixels.compared or evidence.changes is None:
         return Word.NOT_CHECKED
-    if any(c.severity is not Severity.INFORMATIONAL for c in evidence.changes):
+    if undocumented(evidence):
         return Word.HEADER_CHANGED
     if _custody(evidence) is not Outcome.PROVEN:
         return Word.NOT_CHECKED
-    return Word.AUTHENTIC
+    return Word.CORRECTED if documented(evidence) else Word.AUTHENTIC
 
 
 def _word_without_claim(evidence: Evidence) -> Word:
@@ -84,8 +90,7 @@ def _integrity(evidence: Evidence, word: Word) -> Outcome:
         return Outcome.UNKNOWN
     if not evidence.pixels.equal:  # a copy: neither as sealed nor shown to be falsified
         return Outcome.UNKNOWN
-    changed = any(c.severity is not Severity.INFORMATIONAL for c in evidence.changes or ())
-    return Outcome.REFUTED if changed else Outcome.PROVEN
+    return Outcome.REFUTED if undocumented(evidence) else Outcome.PROVEN
 
 
 def _trust(evidence: Evidence) -> Outcome:

@@ -90,8 +90,24 @@ def grave_changes(evidence: Evidence) -> tuple[Change, ...]:
             and c.tag not in COPY_MAY_CHANGE
             and not _scales_with_copy(evidence, c)
         )
-    grave = tuple(c for c in changes if c.severity is Severity.CLINICAL)
-    return grave or _replaced_patient(changes)
+    tags = evidence.corrections.documented
+    grave = tuple(c for c in undocumented(evidence) if c.severity is Severity.CLINICAL)
+    return grave or tuple(c for c in _replaced_patient(changes) if c.tag not in tags)
+
+
+def undocumented(evidence: Evidence) -> tuple[Change, ...]:
+    """The header changes that say something else, and that no correction documents."""
+    tags = evidence.corrections.documented
+    return tuple(
+        c
+        for c in evidence.changes or ()
+        if c.severity is not Severity.INFORMATIONAL and c.tag not in tags
+    )
+
+
+def documented(evidence: Evidence) -> tuple[Change, ...]:
+    """The header changes that corrections document."""
+    return tuple(c for c in evidence.changes or () if c.tag in evidence.corrections.documented)
 
 
 def _scales_with_copy(evidence: Evidence, change: Change) -> bool:

@@ -12,6 +12,7 @@ from provenance.dicom.read import Instance
 from provenance.errors import EvidenceError, MalformedError
 from provenance.evidence import MarkReading, Problem, Source
 from provenance.findings import Code
+from provenance.kept_annex import KeptAnnex
 from provenance.records import Lookup, ReadableLog, Records, uid_of
 
 
@@ -90,7 +91,7 @@ def _newest(
         if seal is None or annex is None:
             continue
         try:
-            claim = open_claim(seal, Annex.decode(annex))
+            claim = open_claim(seal, Annex.decode(KeptAnnex.decode(annex).seal))
         except EvidenceError as error:
             raise StoreError(f"its own copy of seal {seal_id.hex()} does not open") from error
         return FoundSeal(claim, source, None)

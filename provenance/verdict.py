@@ -19,6 +19,7 @@ class Word(StrEnum):
     """The verdict in one word (docs/verdicts.md)."""
 
     AUTHENTIC = "AUTHENTIC"
+    CORRECTED = "CORRECTED"
     ALTERED = "ALTERED"
     UNSEALED = "UNSEALED"
     UNTRUSTED = "UNTRUSTED"
@@ -31,6 +32,7 @@ class Word(StrEnum):
 
 EXIT_CODES: Mapping[Word, int] = {
     Word.AUTHENTIC: 0,
+    Word.CORRECTED: 0,
     Word.ALTERED: 10,
     Word.UNSEALED: 11,
     Word.UNTRUSTED: 12,
@@ -51,6 +53,7 @@ GRAVEST_FIRST = (
     Word.HEADER_CHANGED,
     Word.DERIVED,
     Word.NOT_CHECKED,
+    Word.CORRECTED,
     Word.AUTHENTIC,
 )
 
@@ -93,6 +96,7 @@ class Verdict:
     checks: tuple[Check, ...]
     regions: tuple[Region, ...] = ()
     changes: tuple[Change, ...] = ()
+    documented: frozenset[int] = frozenset()
     seal_id: bytes | None = None
     signer: str | None = None
     sealed_at: datetime | None = None

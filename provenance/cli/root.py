@@ -22,6 +22,7 @@ VERBS: Mapping[str, str] = {
     "inspect": "inspect",
     "attest": "attest",
     "trace": "trace",
+    "correct": "correct",
     "restore": "restore",
     "watermark": "watermark",
     "key": "key",

@@ -7,6 +7,7 @@ import click
 
 _COLOURS = {
     "AUTHENTIC": "green",
+    "CORRECTED": "green",
     "ALTERED": "red",
     "STRIPPED": "red",
     "UNREADABLE": "red",

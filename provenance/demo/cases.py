@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ledger import Role
+from provenance.correct import correct
+from provenance.correction import Reason
 from provenance.demo.pictures import cut_and_turned, pasted_mass, screenshot_png
 from provenance.demo.result import BIT_EXACT
 from provenance.demo.stage import NEVER_SEALED, Stage
@@ -102,6 +105,21 @@ def _flipped_bit(stage: Stage, image: str, path: Path) -> str:
     return "one bit of the seal's signature was flipped"
 
 
+def _corrected(stage: Stage, image: str, path: Path) -> str:
+    records = stage.site.records()
+    with records.log, stage.site.device(Role.ARCHIVIST) as archivist:
+        correct(
+            stage.images[image].path,
+            {"PatientName": "Corrected^Name"},
+            reason=Reason.CORRECT,
+            actor=archivist,
+            records=records,
+            trust=stage.site.trust,
+            system="demo",
+        ).write(path)
+    return "the archivist corrected the patient's name, and the ledger says so"
+
+
 def same_pixels(first: Path, second: Path) -> bool:
     """Whether two files hold the same samples, bit for bit."""
     one, other = read_instance(first), read_instance(second)
@@ -151,6 +169,14 @@ CASES = (
     ),
     Case("chest", "mirrored", "Mirrored, another patient", Word.ALTERED, _forged("transplant")),
     Case("chest", "identity", "Another patient's name", Word.HEADER_CHANGED, _forged("identity")),
+    Case(
+        "perfusion",
+        "corrected",
+        "A name corrected by the archivist",
+        Word.CORRECTED,
+        _corrected,
+        remark="The old value stays in the object; the log holds salted commitments, and no name.",
+    ),
     Case("chest", "strip", "The seal removed", Word.STRIPPED, _forged("strip")),
     Case("leg", "signature", "One bit of the seal flipped", Word.STRIPPED, _flipped_bit),
     Case("chest", "lossy", "A lossy copy", Word.DERIVED, _forged("lossy")),

@@ -8,7 +8,7 @@ import os
 import secrets
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydicom.datadict import dictionary_VR
@@ -26,7 +26,13 @@ from provenance.dicom.syntax import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE
 from provenance.dicom.values import text
 from provenance.errors import SealError, UsageError
 
-__all__ = ["IMPLEMENTATION_CLASS_UID", "instance_bytes", "set_pixels", "write_instance"]
+__all__ = [
+    "IMPLEMENTATION_CLASS_UID",
+    "instance_bytes",
+    "item_bytes",
+    "set_pixels",
+    "write_instance",
+]
 
 IMPLEMENTATION_CLASS_UID = "2.25.96786958108509729323331432321142896994"
 _UNDEFINED = 0xFFFFFFFF
@@ -87,6 +93,12 @@ def write_instance(instance: Instance, path: Path, *, overwrite: bool = False) -
     _sync_folder(path.parent)
 
 
+def item_bytes(elements: Iterable[RawDataElement], *, implicit: bool, little: bool) -> bytes:
+    """Return one item of a sequence, of defined length, from undecoded elements in their order."""
+    content = b"".join(_raw_bytes(each, implicit=implicit, little=little) for each in elements)
+    return struct.pack("<HHL" if little else ">HHL", 0xFFFE, 0xE000, len(content)) + content
+
+
 def _publish(temporary: Path, path: Path) -> None:
     """Give the file its name, losing the race rather than another's file."""
     try:
@@ -142,14 +154,18 @@ def _encode(
             continue
         element: object = dataset.get_item(tag, keep_deferred=True)
         if isinstance(element, RawDataElement):
-            vr = "" if implicit else _explicit_vr(element)
-            yield _header(element, vr, little=little)
-            yield element.value or b""
-            if element.length == _UNDEFINED:
-                yield struct.pack("<HHL" if little else ">HHL", 0xFFFE, 0xE0DD, 0)
+            yield _raw_bytes(element, implicit=implicit, little=little)
             continue
         assert isinstance(element, DataElement)
         yield _encoded(element, implicit=implicit, little=little, charsets=charsets)
+
+
+def _raw_bytes(element: RawDataElement, *, implicit: bool, little: bool) -> bytes:
+    header = _header(element, "" if implicit else _explicit_vr(element), little=little)
+    end = b""
+    if element.length == _UNDEFINED:
+        end = struct.pack("<HHL" if little else ">HHL", 0xFFFE, 0xE0DD, 0)
+    return b"".join((header, element.value or b"", end))
 
 
 def _explicit_vr(element: RawDataElement) -> str:

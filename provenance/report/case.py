@@ -79,7 +79,7 @@ def _answer(case: CaseResult) -> Markup:
     big, small = case.got, EXPLANATIONS[case.got].says
     if any(check.code is Code.MOVED_SEAL for check in case.verdict.checks):
         small = EXPLANATIONS[Code.MOVED_SEAL].says
-    elif case.changes and case.got in (Word.ALTERED, Word.HEADER_CHANGED):
+    elif case.changes and case.got in (Word.ALTERED, Word.HEADER_CHANGED, Word.CORRECTED):
         first = case.changes[0]
         big, small = first.keyword, f"{first.was} \N{RIGHTWARDS ARROW} {first.now}"
     return _words("found by verification", big, small, tone(case.got), case.got)

@@ -7,6 +7,7 @@ from provenance.verdict import Outcome, Status, Word
 _RING = "M12 3a9 9 0 1 0 .01 0z"
 _SHAPES = {
     "tick": f"{_RING} M7.5 12.5l3 3 6-6.5",
+    "pen": "M4 20l1.2-4.8L16 4.4l3.6 3.6L8.8 18.8z M13.5 7l3.5 3.5",
     "stop": "M8.3 3h7.4L21 8.3v7.4L15.7 21H8.3L3 15.7V8.3z M8.7 8.7l6.6 6.6 M15.3 8.7l-6.6 6.6",
     "tag": "M12 3l10 17.5H2z M12 9.5v5 M12 17.3v.4",
     "torn": "M3.5 9.5A9 9 0 0 1 14 3.2 M20.5 9a9 9 0 0 1-5 11.3 M11.5 21A9 9 0 0 1 3.2 14 M8 8l8 8",
@@ -25,6 +26,7 @@ _SHAPES = {
 
 _WORDS: dict[str, tuple[str, str]] = {
     Word.AUTHENTIC: ("tick", "good"),
+    Word.CORRECTED: ("pen", "good"),
     Word.ALTERED: ("stop", "bad"),
     Word.HEADER_CHANGED: ("tag", "warn"),
     Word.STRIPPED: ("torn", "bad"),

@@ -98,7 +98,7 @@ def object_answer(judged: Judged) -> dict[str, object]:
         "log_index": verdict.log_index,
         "checks": [_check(c) for c in verdict.checks],
         "regions": [_region(r) for r in verdict.regions],
-        "changes": [_change(c) for c in verdict.changes],
+        "changes": [_change(c, c.tag in verdict.documented) for c in verdict.changes],
         "notes": [str(n) for n in verdict.notes],
     }
     if judged.overlay is not None:
@@ -129,13 +129,14 @@ def _region(region: Region) -> dict[str, object]:
     }
 
 
-def _change(change: Change) -> dict[str, object]:
+def _change(change: Change, documented: bool) -> dict[str, object]:
     return {
         "tag": f"({change.tag >> 16:04X},{change.tag & 0xFFFF:04X})",
         "keyword": change.keyword,
         "group": str(change.group),
         "severity": str(change.severity),
         "kind": str(change.kind),
+        "documented": documented,
     }
 
 

@@ -81,9 +81,9 @@ def test_the_chain_of_custody_is_complete(result: DemoResult) -> None:
 
 
 def test_the_ledger_passes_its_audit(result: DemoResult) -> None:
-    # genesis and four more keys, five seals, five events
-    assert (result.log.size, result.log.audit_ok) == (15, True)
-    assert result.log.checkpoint.splitlines()[1] == "15"
+    # genesis and four more keys, five seals, five events, one correction
+    assert (result.log.size, result.log.audit_ok) == (16, True)
+    assert result.log.checkpoint.splitlines()[1] == "16"
 
 
 def test_pictures_are_files_and_in_the_report(result: DemoResult) -> None:

@@ -19,6 +19,7 @@ from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
 from provenance.evidence import (
     Carrier,
+    Corrections,
     Custody,
     Evidence,
     Likeness,
@@ -54,6 +55,14 @@ PATIENT_ID = change(0x00100020, Group.IDENTITY, Severity.ADMINISTRATIVE)
 BIRTH_DATE = change(0x00100030, Group.IDENTITY, Severity.ADMINISTRATIVE)
 WINDOW = change(0x00281050, Group.DISPLAY, Severity.LOW)
 PRIVATE = change(0, Group.PRIVATE, Severity.INFORMATIONAL, Kind.REMOVED)
+
+
+MERGED = (NAME, PATIENT_ID, BIRTH_DATE)
+IN_FILE = Corrections(in_file=frozenset({NAME.tag}))
+
+
+def documents(*changes: Change) -> Corrections:
+    return Corrections(documented=frozenset(c.tag for c in changes))
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +107,35 @@ def test_everything_fits(good: Evidence) -> None:
         (Word.HEADER_CHANGED, {"changes": (NAME, PATIENT_ID)}),
         (Word.HEADER_CHANGED, {"changes": (NAME,)}),
         (Word.HEADER_CHANGED, {"changes": (WINDOW,)}),
+        (Word.CORRECTED, {"changes": (NAME,), "corrections": documents(NAME)}),
+        (Word.CORRECTED, {"changes": (SIDE, NAME), "corrections": documents(SIDE, NAME)}),
+        (Word.CORRECTED, {"changes": (NAME, PRIVATE), "corrections": documents(NAME)}),
+        (Word.HEADER_CHANGED, {"changes": (SIDE, NAME), "corrections": documents(SIDE)}),
+        (Word.ALTERED, {"changes": (SIDE, NAME), "corrections": documents(NAME)}),
+        (Word.CORRECTED, {"changes": MERGED, "corrections": documents(*MERGED)}),
+        (Word.ALTERED, {"changes": MERGED, "corrections": documents(NAME, PATIENT_ID)}),
+        (Word.ALTERED, {"changes": MERGED, "corrections": documents(BIRTH_DATE)}),
+        (Word.HEADER_CHANGED, {"changes": (NAME,), "corrections": IN_FILE}),
+        (
+            Word.ALTERED,
+            {
+                "changes": (NAME,),
+                "corrections": documents(NAME),
+                "pixels": PixelComparison(regions=(REGION,)),
+            },
+        ),
+        (
+            Word.UNTRUSTED,
+            {"changes": (NAME,), "corrections": documents(NAME), "trust_problem": BAD},
+        ),
+        (
+            Word.NOT_CHECKED,
+            {"changes": (NAME,), "corrections": documents(NAME), "custody": Custody()},
+        ),
+        (
+            Word.NOT_CHECKED,
+            {"changes": (NAME,), "corrections": documents(NAME), "unreachable": BAD},
+        ),
         (Word.AUTHENTIC, {"changes": (PRIVATE,)}),
         (Word.AUTHENTIC, {"pixels": PixelComparison(recoded="16 bits now")}),
         (Word.UNTRUSTED, {"trust_problem": BAD}),
@@ -341,7 +379,9 @@ def test_the_gravest_decides() -> None:
     assert set(GRAVEST_FIRST) == set(Word) == set(EXIT_CODES)
     assert gravest(frozenset()) == NOTHING_MATCHED
     assert gravest(frozenset({Word.AUTHENTIC})) == 0
-    for word in set(Word) - {Word.AUTHENTIC}:
+    good = {Word.AUTHENTIC, Word.CORRECTED}
+    assert gravest(frozenset(good)) == EXIT_CODES[Word.CORRECTED] == 0
+    for word in set(Word) - good:
         assert gravest(frozenset({Word.AUTHENTIC, word})) == EXIT_CODES[word] != 0
 
 

@@ -5,7 +5,19 @@ from pathlib import Path
 import numpy as np
 
 import watermark
-from provenance import Device, Outcome, Site, TrustStore, Verdict, Word, restore, seal, verify
+from provenance import (
+    Device,
+    Outcome,
+    Reason,
+    Site,
+    TrustStore,
+    Verdict,
+    Word,
+    correct,
+    restore,
+    seal,
+    verify,
+)
 
 
 def seal_folder(folder: Path, device: Device) -> list[str]:
@@ -22,6 +34,23 @@ def accept(path: Path, trust: TrustStore) -> bool:
     """Let in what is authentic."""
     verdict: Verdict = verify(path, trust=trust)
     return verdict.word is Word.AUTHENTIC and verdict.trust is Outcome.PROVEN
+
+
+def rename(path: Path, site: Site, archivist: Device, name: str) -> int:
+    """Correct a name, and say where that is logged."""
+    records = site.records()
+    with records.log:
+        corrected = correct(
+            path,
+            {"PatientName": name},
+            reason=Reason.CORRECT,
+            actor=archivist,
+            records=records,
+            trust=site.trust,
+            system="ward 3",
+        )
+    corrected.write(path.with_suffix(".corrected.dcm"))
+    return corrected.log_index
 
 
 def original(path: Path, site: Site) -> bytes:
