@@ -27,12 +27,12 @@ def attest(
 ) -> Attested:
     """Verify one object, and log that the operator vouches for it.
 
-    ``operator`` signs with an operator's key. NotProvenError if the object is not AUTHENTIC: nobody
-    vouches for what was changed since. Errors of the ledger.
+    ``operator`` signs with an operator's key. NotProvenError unless the object is AUTHENTIC or
+    CORRECTED: nobody vouches for what was changed without a word. Errors of the ledger.
     """
     verdict = verify_with(source, verifier)
-    verdict.require(Word.AUTHENTIC)
-    assert verdict.seal_id is not None  # what is AUTHENTIC has a seal
+    verdict.require(Word.AUTHENTIC, Word.CORRECTED)
+    assert verdict.seal_id is not None  # what is as it was sealed has a seal
     entry = operator.record(
         Event.ATTESTED, object_id=verdict.seal_id, body=attestation_body(purpose), at=at
     )
