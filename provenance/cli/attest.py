@@ -56,9 +56,9 @@ def attest(
 ) -> int:
     """Vouch for the objects at or under PATH with the key of the site's operator.
 
-    Each object is verified first, and only what is AUTHENTIC or CORRECTED is vouched for. The event is kept in
-    the log, beside the seal of the device: verify and trace show who it was. Files stay as they
-    are.
+    Each object is verified first, and only what is AUTHENTIC or CORRECTED is vouched for. The event
+    is kept in the log, beside the seal of the device: verify and trace show who it was. Files stay
+    as they are.
 
     \b
     Examples
