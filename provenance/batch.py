@@ -17,6 +17,7 @@ from provenance.errors import (
     UnreadableError,
     UsageError,
 )
+from provenance.ps315.sign import DicomSigner
 from provenance.records import Lookup, uid_of
 from provenance.seal import Chance, Sealed, seal_at_time
 from provenance.walk import Found
@@ -53,8 +54,12 @@ def seal_file(
     profile: str | None,
     at: datetime,
     overwrite: bool,
+    signer: DicomSigner | None = None,
 ) -> Sealing:
-    """Seal ``file`` and write it to ``output``. Errors become values, except an interruption."""
+    """Seal ``file`` and write it to ``output``. Errors become values, except an interruption.
+
+    ``signer`` puts a PS3.15 signature beside the seal.
+    """
     if file.problem is not None:
         error = OSError(None, file.problem, str(file.path))
         return Sealing(file.path, output, Done.UNREADABLE, error=error)
@@ -62,7 +67,12 @@ def seal_file(
         # What cannot be written shall not be logged.
         output.parent.mkdir(parents=True, exist_ok=True)
         sealed = seal_at_time(
-            file.path, device=device, profile=profile, at=at, chance=Chance.draw()
+            file.path,
+            device=device,
+            profile=profile,
+            at=at,
+            chance=Chance.draw(),
+            signer=signer,
         )
         sealed.write(output, overwrite=overwrite)
     except UnreadableError as error:

@@ -19,6 +19,7 @@ from provenance.rules import (
     swaps_sides,
     undocumented,
 )
+from provenance.signature_checks import signature_checks
 from provenance.verdict import Check, Status
 
 LATER = timedelta(hours=1)  # what was logged so long after its claimed time is said
@@ -40,6 +41,7 @@ def checks_of(evidence: Evidence) -> tuple[Check, ...]:
         *_copy_checks(evidence),
         *_trust_checks(evidence),
         *_custody_checks(evidence),
+        *signature_checks(evidence.signatures),
     )
 
 

@@ -12,6 +12,7 @@ from provenance.descriptor import Resemblance
 from provenance.dicom.attributes import Change
 from provenance.findings import Code
 from provenance.image_tree import Region
+from provenance.ps315.examine import DigitalSignatures
 from provenance.viewpoint import Viewpoint
 
 if TYPE_CHECKING:
@@ -153,7 +154,10 @@ class Corrections:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that `judge` may look at; ``picture`` is the kind of a file that is no DICOM."""
+    """Everything that `judge` may look at; ``picture`` is the kind of a file that is no DICOM.
+
+    ``signatures`` are those of PS3.15: findings of their own, on which no verdict rests.
+    """
 
     carrier: Carrier
     carrier_problem: Problem | None = None
@@ -174,4 +178,5 @@ class Evidence:
     out_of_reach: Problem | None = None
     picture: str | None = None
     preamble: bool = False
+    signatures: DigitalSignatures | None = None
     notes: tuple[str, ...] = ()

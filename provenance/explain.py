@@ -125,6 +125,13 @@ REASONS: Mapping[str, Explanation] = {
         "Have the object stored in Explicit VR Little Endian without change, and correct that.",
         "It does not mean that the object was changed: nothing was logged.",
     ),
+    "SE301": Explanation(
+        "The object cannot be given a PS3.15 signature.",
+        "It carries signature items that break their format, lacks a UID that the profile wants "
+        "signed, or holds what the profile wants signed with an unknown VR.",
+        "Seal it without --ps315, or ask the device for an object in Explicit VR.",
+        "It does not mean that the object cannot be sealed.",
+    ),
     "no-private-block": Explanation(
         "There is no room for the seal in the object.",
         "All 240 blocks of the private group 5253 are reserved by others (PS3.5 section 7.8.1).",

@@ -33,6 +33,7 @@ from provenance.likeness import compare_copy
 from provenance.mark_search import plane_of, read_mark, search_mark
 from provenance.marking import Samples
 from provenance.picture_file import PictureFile
+from provenance.ps315.examine import examine_signatures
 from provenance.seal_search import FoundSeal, from_carrier, from_ledger, from_mark
 from provenance.trust import TrustStore
 from provenance.verifier import Verifier
@@ -102,6 +103,7 @@ def _gather(instance: Instance, verifier: Verifier) -> Evidence:
         mark=mark,
         out_of_reach=out_of_reach,
         preamble=instance.preamble_executable,
+        signatures=examine_signatures(instance),
         notes=(*instance.notes, *_pixel_notes(instance)),
     )
     if found is None:

@@ -42,6 +42,7 @@ def judge(evidence: Evidence) -> Verdict:
         sealed_at=claim.statement.claimed_at if claim else None,
         log_index=evidence.custody.log_index,
         notes=evidence.notes,
+        signatures=evidence.signatures.found if evidence.signatures else (),
     )
 
 

@@ -38,6 +38,7 @@ from provenance.marking import (
     weakness,
     with_plane,
 )
+from provenance.ps315.sign import DicomSigner, sign_object, signature_uid
 from provenance.records import pseudonyms
 from provenance.seal_root import SALT_SIZE, commit_descriptor, commit_object, commit_original
 from provenance.volume import mark_frames
@@ -81,6 +82,7 @@ class Sealed:
     ``log_index`` is None, and ``outbox_seq`` its number there, while it waits in an outbox.
     ``no_receipt`` says why the object carries none though its seal is logged: witnesses could not
     be reached, or the log's server no longer. `radseal log receipts` adds it later.
+    ``signature_uid`` is that of the PS3.15 signature beside the seal, if one was asked for.
     """
 
     instance: Instance
@@ -94,6 +96,7 @@ class Sealed:
     terms: MarkTerms | None = None
     outbox_seq: int | None = None
     no_receipt: str | None = None
+    signature_uid: str | None = None
 
     @property
     def weak(self) -> str | None:
@@ -129,11 +132,17 @@ def seal_at_time(
     at: datetime,
     chance: Chance,
     step: Step = _no_step,
+    signer: DicomSigner | None = None,
 ) -> Sealed:
-    """Seal with clock and random values given; ``step`` hears the name of each step done."""
+    """Seal with clock and random values given; ``step`` hears the name of each step done.
+
+    ``signer`` puts a PS3.15 signature beside the seal, over the object as it was sealed.
+    """
     instance = read_instance(Path(source) if isinstance(source, str) else source)
     if read_carrier(instance.dataset) is not None:
         raise SealError("the object carries a seal already", code="SE101")
+    if signer is not None:
+        signer.check(instance, at=at)  # what cannot be signed shall not be logged
     geometry = pixel_geometry(instance)
     step("read")
     marking = _mark(instance, geometry, device=device, profile=profile, chance=chance, step=step)
@@ -164,12 +173,18 @@ def seal_at_time(
     restore = marking.restore_data
     write_carrier(marking.instance.dataset, Carrier(entry.statement, encoded, receipt, restore))
     step("carry")
+    signed_as = None
+    if signer is not None:
+        signed_as = signature_uid(chance.seal_id)
+        sign_object(marking.instance, signer, uid=signed_as, at=at)
+        step("sign PS3.15")
     return Sealed(
         instance=marking.instance,
         seal_id=chance.seal_id,
         log_index=entry.index if isinstance(entry, Entry) else None,
         outbox_seq=entry.seq if isinstance(entry, Waiting) else None,
         no_receipt=no_receipt,
+        signature_uid=signed_as,
         mark=marking.marked,
         unmarked=marking.unmarked,
         notes=instance.notes,

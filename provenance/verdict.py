@@ -13,6 +13,7 @@ from provenance.dicom.attributes import Change
 from provenance.errors import NotProvenError
 from provenance.findings import Code
 from provenance.image_tree import Region
+from provenance.ps315.examine import DigitalSignature
 
 
 class Word(StrEnum):
@@ -102,6 +103,7 @@ class Verdict:
     sealed_at: datetime | None = None
     log_index: int | None = None
     notes: tuple[str, ...] = field(default=())
+    signatures: tuple[DigitalSignature, ...] = ()
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a verdict is not a yes or no: compare .word, or call require()")

@@ -24,6 +24,7 @@ from provenance.walk import Skip, Walk, mirror, refuse_inside, walk
 if TYPE_CHECKING:
     from provenance.batch import Sealing
     from provenance.device import Device
+    from provenance.ps315.sign import DicomSigner
     from provenance.seal import Sealed
     from provenance.site import Site
 
@@ -66,6 +67,24 @@ NO_RECEIPT_DO = "radseal log receipts, once the log and its witnesses can be rea
     metavar="FILE",
     help="Keep the seals in this outbox (radseal outbox init), and ask no log.",
 )
+@click.option(
+    "--ps315",
+    "ps315",
+    type=click.Choice(["creator", "authorization", "base", "unprofiled"]),
+    help="Put a PS3.15 digital signature beside the seal, under this profile.",
+)
+@click.option(
+    "--ps315-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PEM",
+    help="The key to sign with: RSA, or P-256 or P-384 with --ps315 unprofiled.",
+)
+@click.option(
+    "--ps315-certificate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PEM",
+    help="The certificate of that key.",
+)
 @click.option("--resume", is_flag=True, help="Skip outputs that are there and carry a seal.")
 @force_option
 @common
@@ -78,6 +97,9 @@ def seal(
     site: Path | None,
     url: str | None,
     outbox: Path | None,
+    ps315: str | None,
+    ps315_key: Path | None,
+    ps315_certificate: Path | None,
     resume: bool,
     force: bool,
 ) -> int:
@@ -94,12 +116,14 @@ def seal(
       radseal seal ct/ -o sealed --watermark none
       radseal seal chest.dcm -o sealed --log https://log.hospital.example
       radseal seal chest.dcm -o sealed --outbox /var/lib/radseal/outbox
+      radseal seal a.dcm -o sealed --ps315 creator --ps315-key k.pem --ps315-certificate c.pem
     """
     from provenance.batch import Done, Sealing, seal_file
 
     if url is not None and outbox is not None:
         raise click.UsageError("give --log or --outbox, not both")
 
+    signer = _signer(ps315, ps315_key, ps315_certificate)
     opened = open_site(site)
     _check_profile(profile)
     found = walk(paths)
@@ -127,6 +151,7 @@ def seal(
                     profile=profile,
                     at=session.now(),
                     overwrite=force,
+                    signer=signer,
                 )
             lines.append(line)
             stopped = stopped or line.done is Done.UNLOGGED
@@ -146,6 +171,19 @@ def _device(site: "Site", url: str | None, outbox: Path | None) -> "Device":
     if outbox is not None:
         return site.outbox_device(outbox)
     return site.device() if url is None else site.remote_device(url)
+
+
+def _signer(
+    profile: str | None, key: Path | None, certificate: Path | None
+) -> "DicomSigner | None":
+    if profile is None and key is None and certificate is None:
+        return None
+    if profile is None or key is None or certificate is None:
+        raise click.UsageError("give --ps315, --ps315-key and --ps315-certificate together")
+    from provenance.ps315.profiles import Profile
+    from provenance.ps315.sign import DicomSigner
+
+    return DicomSigner.load(key, certificate, Profile(profile))
 
 
 def _check_profile(profile: str | None) -> None:
@@ -222,6 +260,8 @@ def _print(line: "Sealing") -> None:
             place = f"waits in the outbox as number {sealed.outbox_seq}"
         say(f"sealed  {plain(line.output)}  seal {sealed.seal_id.hex()}, {place}")
         say(f"  {plain(mark)}")
+        if sealed.signature_uid is not None:
+            say(f"  PS3.15 signature {sealed.signature_uid}")
         if sealed.no_receipt is not None:
             say("  warning: the seal is logged, and the file carries no receipt")
             say(f"  why: {plain(sealed.no_receipt)}")
@@ -287,6 +327,7 @@ def _object(line: "Sealing") -> dict[str, object]:
         "log_index": sealed.log_index if sealed else None,
         "outbox_seq": sealed.outbox_seq if sealed else None,
         "no_receipt": sealed.no_receipt if sealed else None,
+        "ps315_signature": sealed.signature_uid if sealed else None,
         "mark": None,
         "volume": None,
         "unmarked": sealed.unmarked if sealed else None,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from provenance.dicom.attributes import Change
 from provenance.findings import EXPLANATIONS, Explanation
 from provenance.image_tree import Region
+from provenance.ps315.examine import DigitalSignature
 from provenance.verdict import NOTHING_MATCHED, Check, Verdict, Word, gravest
 
 SCHEMA = "radseal/verify/1"
@@ -101,6 +102,8 @@ def object_answer(judged: Judged) -> dict[str, object]:
         "changes": [_change(c, c.tag in verdict.documented) for c in verdict.changes],
         "notes": [str(n) for n in verdict.notes],
     }
+    if verdict.signatures:
+        answer["signatures"] = [_signature(s) for s in verdict.signatures]
     if judged.overlay is not None:
         answer["overlay"] = judged.overlay
     return answer
@@ -137,6 +140,23 @@ def _change(change: Change, documented: bool) -> dict[str, object]:
         "severity": str(change.severity),
         "kind": str(change.kind),
         "documented": documented,
+    }
+
+
+def _signature(signature: DigitalSignature) -> dict[str, object]:
+    return {
+        "place": signature.place,
+        "state": signature.state.value,
+        "reason": signature.reason,
+        "uid": signature.uid,
+        "signer": signature.signer,
+        "signed_at": _moment(signature.signed_at) if signature.signed_at else None,
+        "algorithm": signature.algorithm,
+        "key": signature.key,
+        "profiles": [profile.value for profile in signature.profiles],
+        "lacking": list(signature.lacking),
+        "weaknesses": list(signature.weaknesses),
+        "unsigned": [{"group": u.group, "keywords": list(u.keywords)} for u in signature.unsigned],
     }
 
 

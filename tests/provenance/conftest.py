@@ -4,10 +4,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import NameOID
 
 from benchmarks.softhsm import SoftHsm, softhsm_module
 from provenance import Site, Verdict, seal, verify
@@ -146,3 +152,61 @@ def on_a_terminal() -> Callable[[list[str], list[str]], str]:
         return shown.decode()
 
     return run
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A key and its own certificate, as PEM files."""
+
+    key: Path
+    certificate: Path
+
+
+@pytest.fixture(scope="session")
+def make_identity(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Identity]:
+    """Return a maker of keys with certificates: ``make_identity("rsa" or a curve, name=...)``."""
+    made: dict[object, Identity] = {}
+
+    def make(
+        kind: str = "rsa",
+        *,
+        bits: int = 2048,
+        name: str = "signer",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Identity:
+        asked = (kind, bits, name, since, until)
+        if asked in made:
+            return made[asked]
+        key: Any
+        if kind == "rsa":
+            key = rsa.generate_private_key(65537, bits)
+        elif kind == "ed25519":
+            key = ed25519.Ed25519PrivateKey.generate()
+        else:
+            key = ec.generate_private_key(getattr(ec, kind)())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        now = datetime.now(UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(since or now - timedelta(days=1))
+            .not_valid_after(until or now + timedelta(days=365))
+            .sign(key, None if kind == "ed25519" else hashes.SHA256())
+        )
+        folder = tmp_path_factory.mktemp("identity")
+        identity = Identity(folder / "key.pem", folder / "certificate.pem")
+        pem = serialization.Encoding.PEM
+        secret = serialization.NoEncryption()
+        form = serialization.PrivateFormat.TraditionalOpenSSL
+        if kind == "ed25519":
+            form = serialization.PrivateFormat.PKCS8
+        identity.key.write_bytes(key.private_bytes(pem, form, secret))
+        identity.certificate.write_bytes(certificate.public_bytes(pem))
+        made[asked] = identity
+        return identity
+
+    return make

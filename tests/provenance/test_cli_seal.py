@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,20 @@ def test_output_that_cannot_be_written(site: Path, tree: Path, tmp_path: Path) -
     found = answer("seal", tree, "-o", tmp_path / "out", "--site", site)
     assert found["exit_code"] == 2
     assert [o["result"] for o in found["objects"]] == ["cannot be sealed", "sealed"]
+
+
+def test_ps315(site: Path, tmp_path: Path, make_identity: Callable[..., Any]) -> None:
+    identity = make_identity()
+    words = ("seal", CT, "-o", tmp_path, "--site", site, "--ps315", "authorization")
+    incomplete = run(*words, "--ps315-key", identity.key)
+    assert incomplete.exit_code == 2
+    assert "--ps315-certificate together" in incomplete.stderr
+    elliptic = make_identity("SECP256R1")
+    refused = run(*words, "--ps315-key", elliptic.key, "--ps315-certificate", elliptic.certificate)
+    assert refused.exit_code == 2
+    assert "RSA keys only" in refused.stderr
+    given = ("--ps315-key", identity.key, "--ps315-certificate", identity.certificate)
+    (one,) = answer(*words, *given)["objects"]
+    assert one["ps315_signature"].startswith("2.25.")
+    assert run("verify", tmp_path, "--site", site).exit_code == 0
+    assert f"PS3.15 signature {one['ps315_signature'][:5]}" in run(*words, *given, "--force").stdout

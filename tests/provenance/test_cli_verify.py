@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -294,6 +294,33 @@ def test_empty_trust_folder(sealed: Path, tmp_path: Path) -> None:
     assert run("verify", sealed, "--trust", tmp_path).exit_code == 2
 
 
+def test_signatures(site: Path, tmp_path: Path, make_identity: Callable[..., Any]) -> None:
+    """PS3.15 signatures stand in a field of their own, which objects without one do not have."""
+    identity = make_identity()
+    given = ("--ps315-key", identity.key, "--ps315-certificate", identity.certificate)
+    words = ("seal", CT, "-o", tmp_path, "--site", site, "--ps315", "creator", *given)
+    assert run(*words).exit_code == 0
+    (one,) = answer("verify", tmp_path / CT.name, "--site", site)["objects"]
+    assert one["verdict"] == "AUTHENTIC"
+    (signature,) = one["signatures"]
+    assert (signature["state"], signature["signer"]) == ("valid", "signer")
+    assert "creator" in signature["profiles"]
+    unsigned = {each["group"]: each["keywords"] for each in signature["unsigned"]}
+    assert "PatientName" in unsigned["identity"]
+    assert "pixels" not in unsigned
+    shown = run("verify", tmp_path, "--site", site).stdout
+    assert "[DS100]  signature by signer verifies, RSA 2048, SHA256" in shown
+    assert "[DS104]  signature by signer does not cover identity (" in shown
+    dataset = pydicom.dcmread(tmp_path / CT.name)
+    dataset.KVP = "121"
+    dataset.DigitalSignaturesSequence[0].DigitalSignatureUID = "1.2"
+    dataset.save_as(tmp_path / CT.name)
+    (one,) = answer("verify", tmp_path / CT.name, "--site", site)["objects"]
+    assert one["signatures"][0]["state"] == "broken"
+    assert one["signatures"][0]["profiles"] == []
+    assert "signatures" not in answer("verify", CT, "--site", site)["objects"][0]
+
+
 def test_schema_lists_all_verdicts() -> None:
     words = SCHEMA["$defs"]["verdict"]["enum"]
     assert set(words) == {*Word, "CORRECTED"}
@@ -303,7 +330,8 @@ def test_schema_lists_all_verdicts() -> None:
 def test_document_names_every_field() -> None:
     document = Path(__file__).resolve().parents[2].joinpath("docs/verify-json.md").read_text()
     one = SCHEMA["$defs"]["object"]["properties"]
-    for name in (*SCHEMA["properties"], *one):
+    signature = SCHEMA["$defs"]["signature"]["properties"]
+    for name in (*SCHEMA["properties"], *one, *signature):
         assert f"`{name}" in document, name
     example = json.loads(document.partition("```json")[2].partition("```")[0])
     check(example, SCHEMA)

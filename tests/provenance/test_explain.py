@@ -12,7 +12,7 @@ from provenance.explain import UnknownCodeError, codes, explain
 from provenance.findings import EXPLANATIONS, Code
 from provenance.verdict import EXIT_CODES, Word
 
-SEAL_CODES = ("SE101", "SE102", "SE103", "SE104", CANNOT_WRITE, "no-private-block")
+SEAL_CODES = ("SE101", "SE102", "SE103", "SE104", CANNOT_WRITE, "SE301", "no-private-block")
 
 
 @pytest.mark.parametrize("code", [*EXPLANATIONS, *Code, *Word, *Unreadable, *SEAL_CODES])
