@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Final
 
 from ledger import Entry, Event, LoggedKey, Role, parse_statement
-from provenance.certificates import certificate_name, load_certificate
+from provenance.certificates import certificate_name, certificate_spki, load_certificate
 from provenance.errors import MalformedError, TrustError
 from provenance.evidence import Attestation
 from provenance.records import ReadableLog
@@ -78,5 +78,7 @@ def _vouched(key: LoggedKey, index: int, trust: TrustStore, *, at: datetime) -> 
     if key.certificate is None:
         raise TrustError("its key has no certificate in the log")
     certificate = load_certificate(key.certificate)
+    if certificate_spki(certificate) != key.spki:
+        raise TrustError("the certificate logged with its key is that of another")
     trust.vouch([certificate], role=Role.OPERATOR, at=at)
     return certificate_name(certificate)

@@ -11,9 +11,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import Event, RefusedError, Role, Signer
+from ledger import Event, RefusedError, Role, Signer, key_added_body
 from provenance import Site, Verdict, Word, seal, verify
 from provenance.attestation import Purpose, attestation_body, read_purpose
+from provenance.certificates import certificate_der
 from provenance.cli.root import cli
 from provenance.device import Device
 from provenance.errors import MalformedError
@@ -122,6 +123,20 @@ def test_a_stranger_in_the_log_counts_for_nothing(folder: Path) -> None:
     ((code, detail),) = attested(verdict)
     assert code is Code.ATTESTER_UNKNOWN
     assert "counts for nothing" in detail
+
+
+def test_a_borrowed_certificate_counts_for_nothing(folder: Path) -> None:
+    """The archivist logged a key of another together with the certificate of the operator."""
+    stranger = Site.init(folder / "stranger", name="stranger").signer(Role.OPERATOR)
+    site = Site.open(folder / "site")
+    borrowed = certificate_der(site.certificate(Role.OPERATOR))
+    body = key_added_body(stranger.spki, role=Role.OPERATOR, certificate=borrowed)
+    with site.device(Role.ARCHIVIST) as archivist:
+        archivist.record(Event.KEY_ADDED, object_id=None, body=body, at=now())
+    vouch(folder, stranger, dict(attestation_body(Purpose.VERIFICATION)))
+    ((code, detail),) = attested(judged(folder))
+    assert code is Code.ATTESTER_UNKNOWN
+    assert "that of another" in detail
 
 
 @pytest.mark.parametrize("body", [{}, {1: 2}, {1: True}, {1: "verification"}, {2: 5}])
