@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from provenance.dicom.original_attributes import CANNOT_RECORD
 from provenance.dicom.replace import CANNOT_WRITE
 from provenance.errors import Unreadable
-from provenance.findings import EXPLANATIONS, Explanation
+from provenance.explanations import EXPLANATIONS, Explanation
 from provenance.kept_annex import CANNOT_KEEP
 from provenance.verdict import EXIT_CODES, Word
 

@@ -15,7 +15,7 @@ from provenance.cli.failure import Failure
 from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
-    from provenance.findings import Explanation
+    from provenance.explanations import Explanation
 
 TOOL = {"name": "radseal", "version": __version__}
 

@@ -1,7 +1,8 @@
 """One case of the report: pictures side by side, what was done, what was found, what it means."""
 
 from provenance.demo.result import BIT_EXACT, AttributeChange, CaseResult, Panel
-from provenance.findings import EXPLANATIONS, Code
+from provenance.explanations import EXPLANATIONS
+from provenance.findings import Code
 from provenance.report.markup import Markup, element, joined
 from provenance.report.signs import outcome_sign, status_sign, tone, word_badge, word_sign
 from provenance.verdict import Check, Status, Verdict, Word

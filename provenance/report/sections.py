@@ -1,7 +1,7 @@
 """The sections of the report: overview, legend, sealed images, cases, custody chain, ledger."""
 
 from provenance.demo.result import DemoResult, SealedImage
-from provenance.findings import EXPLANATIONS
+from provenance.explanations import EXPLANATIONS
 from provenance.report.case import case_card, figure
 from provenance.report.markup import Markup, element, joined
 from provenance.report.signs import word_badge

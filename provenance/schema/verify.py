@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from provenance.dicom.attributes import Change
-from provenance.findings import EXPLANATIONS, Explanation
+from provenance.explanations import EXPLANATIONS, Explanation
 from provenance.image_tree import Region
 from provenance.ps315.examine import DigitalSignature
 from provenance.verdict import NOTHING_MATCHED, Check, Verdict, Word, gravest

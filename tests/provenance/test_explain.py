@@ -9,7 +9,8 @@ from provenance.cli.root import cli
 from provenance.dicom.replace import CANNOT_WRITE
 from provenance.errors import Unreadable
 from provenance.explain import UnknownCodeError, codes, explain
-from provenance.findings import EXPLANATIONS, Code
+from provenance.explanations import EXPLANATIONS
+from provenance.findings import Code
 from provenance.verdict import EXIT_CODES, Word
 
 SEAL_CODES = ("SE101", "SE102", "SE103", "SE104", CANNOT_WRITE, "SE301", "no-private-block")
