@@ -37,6 +37,7 @@ EXIT_CODES: Mapping[int, str] = {
     NOTHING_MATCHED: "nothing matched the input",
     STRIPPED: "STRIPPED; inspect: the seal in the file is broken",
     18: "HEADER CHANGED",
+    19: "INCOMPLETE: instances of a closed study are missing (study verify)",
     130: "interrupted",
 }
 

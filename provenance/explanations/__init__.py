@@ -13,6 +13,7 @@ from provenance.explanations.mark import MARK
 from provenance.explanations.object_and_seal import OBJECT_AND_SEAL
 from provenance.explanations.pixels import PIXELS
 from provenance.explanations.signer import SIGNER
+from provenance.explanations.studies import STUDIES
 from provenance.explanations.words import WORDS
 
 __all__ = ["EXPLANATIONS", "Explanation"]
@@ -29,4 +30,5 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     **MARK,
     **COPIES,
     **DICOM_SIGNATURES,
+    **STUDIES,
 }
