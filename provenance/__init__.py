@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from provenance.restore import Restored, restore
     from provenance.seal import Sealed, seal
     from provenance.site import Site
+    from provenance.study.close import ClosedStudy, close_study
+    from provenance.study.verdict import StudyVerdict, StudyWord
+    from provenance.study.verify import Studies, verify_study
     from provenance.trust import TrustStore
     from provenance.verdict import Check, Outcome, Status, Verdict, Word
     from provenance.verify import verify
@@ -41,6 +44,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Check",
+    "ClosedStudy",
     "Corrected",
     "Device",
     "EvidenceError",
@@ -57,16 +61,21 @@ __all__ = [
     "Sealed",
     "Site",
     "Status",
+    "Studies",
+    "StudyVerdict",
+    "StudyWord",
     "TrustError",
     "TrustStore",
     "UnreadableError",
     "UsageError",
     "Verdict",
     "Word",
+    "close_study",
     "correct",
     "restore",
     "seal",
     "verify",
+    "verify_study",
 ]
 
 _HOMES: Mapping[str, tuple[str, ...]] = {
@@ -89,6 +98,9 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
     "provenance.restore": ("Restored", "restore"),
     "provenance.seal": ("Sealed", "seal"),
     "provenance.site": ("Site",),
+    "provenance.study.close": ("ClosedStudy", "close_study"),
+    "provenance.study.verdict": ("StudyVerdict", "StudyWord"),
+    "provenance.study.verify": ("Studies", "verify_study"),
     "provenance.trust": ("TrustStore",),
     "provenance.verdict": ("Check", "Outcome", "Status", "Verdict", "Word"),
     "provenance.verify": ("verify",),

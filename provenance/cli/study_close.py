@@ -17,7 +17,7 @@ from provenance.walk import walk
 if TYPE_CHECKING:
     from provenance.device import Device
     from provenance.records import ReadableLog, Records
-    from provenance.study.close import Closed, Survey
+    from provenance.study.close import ClosedStudy, Survey
 
 SHOWN = 20
 
@@ -128,7 +128,7 @@ def _require_room(surveyed: "Survey") -> None:
 
 def _write_key_object(
     surveyed: "Survey",
-    closed: "Closed",
+    closed: "ClosedStudy",
     sealer: "Device",
     path: Path,
     session: Session,
@@ -173,7 +173,9 @@ def _refuse(surveyed: "Survey", session: Session) -> int:
     )
 
 
-def _print(surveyed: "Survey", closed: "Closed", key_object: Path | None, session: Session) -> None:
+def _print(
+    surveyed: "Survey", closed: "ClosedStudy", key_object: Path | None, session: Session
+) -> None:
     if session.as_json:
         fields: dict[str, object] = {
             "closed": True,

@@ -74,7 +74,7 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ClosedStudy:
     """A closing in the log; ``no_receipt`` says why there is no receipt yet."""
 
     manifest: Manifest
@@ -94,7 +94,7 @@ def close_study(
     trust: TrustStore,
     mark_key: bytes | None = None,
     with_unsealed: bool = False,
-) -> Closed:
+) -> ClosedStudy:
     """Close the study of the files at or under ``paths``: verify, list, sign, log.
 
     ``archivist`` holds the key of an archivist, ``records`` read the log that it writes to.
@@ -159,7 +159,7 @@ def log_closing(
     records: Records[ReadableLog],
     at: datetime,
     chance: Chance,
-) -> Closed:
+) -> ClosedStudy:
     """Sign and log a closing of what was surveyed, with clock and random values given.
 
     ``chance`` must be the one whose salt the survey had. NotProvenError if anything was refused.
@@ -183,7 +183,7 @@ def log_closing(
     if not isinstance(entry, Entry):
         raise UsageError("an archivist is online: a closing does not wait in an outbox")
     receipt, no_receipt = _receipt(archivist, entry)
-    return Closed(
+    return ClosedStudy(
         manifest, object_id, entry.index, entry.statement, receipt, no_receipt, superseded
     )
 

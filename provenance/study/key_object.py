@@ -11,15 +11,17 @@ from datetime import UTC, datetime
 from io import BytesIO
 from typing import Self
 
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from provenance.dicom.instance import Instance
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import IMPLEMENTATION_CLASS_UID, instance_bytes
 from provenance.errors import SealError, UsageError
-from provenance.study.close import Closed
+from provenance.study.close import ClosedStudy
 from provenance.study.closing_block import ClosingBlock, write_closing_block
 from provenance.study.manifest import Listed, Manifest
 from provenance.study.reference_mac import ReferenceMac
@@ -28,10 +30,21 @@ from provenance.study.verdict import CANNOT_DESCRIBE
 
 TITLE = ("113035", "DCM", "Signed Complete Acquisition Content")
 MAX_REFERENCES = 50_000  # more would exceed the elements that are read of one object
-# Patient, General Study: taken over from an instance. Type 2 where they are empty.
-_TYPE_2 = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
-           "ReferringPhysicianName", "StudyID", "AccessionNumber")  # fmt: skip
-_TYPE_3 = ("StudyDescription", "IssuerOfPatientID")
+MAX_TEXT = 0xFFFE
+# Patient, General Study: taken over from an instance. Type 2 are empty where it has none.
+_CHARACTER_SET = ((0x00080005, "CS"),)
+_TYPE_2 = (
+    (0x00080020, "DA"),  # Study Date
+    (0x00080030, "TM"),  # Study Time
+    (0x00080050, "SH"),  # Accession Number
+    (0x00080090, "PN"),  # Referring Physician's Name
+    (0x00100010, "PN"),  # Patient's Name
+    (0x00100020, "LO"),  # Patient ID
+    (0x00100030, "DA"),  # Patient's Birth Date
+    (0x00100040, "CS"),  # Patient's Sex
+    (0x00200010, "SH"),  # Study ID
+)
+_TYPE_3 = ((0x00081030, "LO"), (0x00100021, "LO"))  # Study Description, Issuer of Patient ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,7 @@ class KeyObjectNames:
 
 
 def key_object(
-    closed: Closed,
+    closed: ClosedStudy,
     patient_of: Instance,
     *,
     macs: Mapping[str, ReferenceMac],
@@ -65,17 +78,12 @@ def key_object(
     if len(manifest.instances) > MAX_REFERENCES:
         raise UsageError(f"a Key Object refers to {MAX_REFERENCES} instances at most")
     dataset = _document(manifest, names, at)
-    _take_over(patient_of.dataset, dataset)
     dataset.CurrentRequestedProcedureEvidenceSequence = Sequence([_evidence(manifest, macs)])
     dataset.ContentSequence = Sequence([_content(each) for each in manifest.instances])
     buffer = BytesIO()
-    try:
-        dataset.save_as(buffer, enforce_file_format=True)
-    except (ValueError, TypeError, AttributeError, LookupError, OSError) as error:
-        raise SealError(
-            f"patient or study cannot be written into a Key Object: {error}", code=CANNOT_DESCRIBE
-        ) from error
+    dataset.save_as(buffer, enforce_file_format=True)
     instance = read_instance(buffer.getvalue())
+    _take_over(patient_of.dataset, instance.dataset)
     block = ClosingBlock(closed.statement, manifest.encode(), closed.receipt)
     write_closing_block(instance.dataset, block)
     return instance_bytes(instance)
@@ -112,16 +120,24 @@ def _document(manifest: Manifest, names: KeyObjectNames, at: datetime) -> FileDa
 
 
 def _take_over(source: Dataset, target: Dataset) -> None:
-    try:
-        for keyword in ("SpecificCharacterSet", *_TYPE_2, *_TYPE_3):
-            if keyword in source:
-                target[keyword] = source[keyword]
-            elif keyword in _TYPE_2:
-                setattr(target, keyword, None)
-    except (ValueError, TypeError, LookupError, NotImplementedError) as error:
+    """Copy patient and study as they lie there, in the character set they lie in: undecoded."""
+    for tag, vr in (*_CHARACTER_SET, *_TYPE_2, *_TYPE_3):
+        raw: object = source.get_item(BaseTag(tag), keep_deferred=True)
+        if raw is None and (tag, vr) not in _TYPE_2:
+            continue
+        value = b"" if raw is None else _text_bytes(raw)
+        target._dict[BaseTag(tag)] = RawDataElement(
+            BaseTag(tag), vr, len(value), value, 0, False, True
+        )
+
+
+def _text_bytes(raw: object) -> bytes:
+    value = raw.value or b"" if isinstance(raw, RawDataElement) else None
+    if not isinstance(value, bytes) or len(value) > MAX_TEXT:
         raise SealError(
-            f"patient or study cannot be read: {error}", code=CANNOT_DESCRIBE
-        ) from error
+            "patient or study cannot be written into a Key Object", code=CANNOT_DESCRIBE
+        )
+    return value + b" " * (len(value) % 2)
 
 
 def _code(value: str, scheme: str, meaning: str) -> Dataset:

@@ -31,6 +31,7 @@ def verify_study(
     trust: TrustStore,
     records: Records[ReadableLog] | None = None,
     mark_key: bytes | None = None,
+    former_mark_keys: Sequence[bytes] = (),
 ) -> Studies:
     """Judge every study among the files at or under ``paths``. Never fails open; no network.
 
@@ -38,7 +39,7 @@ def verify_study(
     only for a mistake of the caller.
     """
     found = walk([Path(path) for path in paths])
-    return verify_files(found.files, Verifier(trust, records, mark_key))
+    return verify_files(found.files, Verifier(trust, records, mark_key, tuple(former_mark_keys)))
 
 
 def verify_files(

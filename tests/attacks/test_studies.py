@@ -27,7 +27,7 @@ from provenance.records import Lookup, pseudonym
 from provenance.seal import Chance as SealChance
 from provenance.seal import seal_at_time
 from provenance.site import ROLES
-from provenance.study.close import Chance, Closed, log_closing, survey
+from provenance.study.close import Chance, ClosedStudy, log_closing, survey
 from provenance.study.closing import ClosingBody
 from provenance.study.closing_block import (
     CREATOR,
@@ -50,7 +50,7 @@ class Case:
     """A closed study, its Key Object, and folders to put files into."""
 
     scene: Any
-    closed: Closed
+    closed: ClosedStudy
     key_object: bytes
     folder: Path
     made: int = 0
@@ -75,7 +75,7 @@ class Case:
         return [self.judge(files), self.judge([*files, self.key_object], offline=True)]
 
 
-def close(scene: Any, folder: Path) -> tuple[Closed, bytes]:
+def close(scene: Any, folder: Path) -> tuple[ClosedStudy, bytes]:
     """Close the study of a folder, and return the sealed Key Object too."""
     chance, site = Chance.draw(), scene.site
     records = site.records()

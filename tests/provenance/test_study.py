@@ -16,7 +16,7 @@ from provenance.erasure import erase_objects, plan_erasure
 from provenance.errors import EvidenceMissingError, NotProvenError
 from provenance.findings import Code
 from provenance.records import Lookup, Records
-from provenance.study.close import Closed, close_study
+from provenance.study.close import ClosedStudy, close_study
 from provenance.study.verdict import State, StudyVerdict, StudyWord
 from provenance.study.verify import verify_study
 
@@ -30,11 +30,11 @@ def scene(site: Site, make_study: Callable[[Site], Any]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def closed(scene: Any, tmp_path_factory: pytest.TempPathFactory) -> Closed:
+def closed(scene: Any, tmp_path_factory: pytest.TempPathFactory) -> ClosedStudy:
     return close(scene, scene.write(tmp_path_factory.mktemp("study") / "all"))
 
 
-def close(scene: Any, folder: Path, **more: Any) -> Closed:
+def close(scene: Any, folder: Path, **more: Any) -> ClosedStudy:
     records = scene.site.records()
     with records.log, scene.site.device(Role.ARCHIVIST) as archivist:
         return close_study(
@@ -70,7 +70,7 @@ def later(scene: Any, class_uid: str, *, pixels: bool = False) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_closed_study_is_complete(scene: Any, closed: Closed, tmp_path: Path) -> None:
+def test_a_closed_study_is_complete(scene: Any, closed: ClosedStudy, tmp_path: Path) -> None:
     verdict = judge(scene, scene.write(tmp_path / "s"))
     assert verdict.word is StudyWord.COMPLETE
     assert verdict.exit_code == 0
@@ -83,14 +83,14 @@ def test_a_closed_study_is_complete(scene: Any, closed: Closed, tmp_path: Path) 
         bool(verdict)
 
 
-def test_the_log_shows_nothing_of_the_study(scene: Any, closed: Closed) -> None:
+def test_the_log_shows_nothing_of_the_study(scene: Any, closed: ClosedStudy) -> None:
     for secret in (scene.study_uid, scene.series_uid, closed.manifest.instances[0].instance_uid):
         assert secret.encode() not in closed.statement
     for root in (closed.manifest.root, *(i.object_root for i in closed.manifest.instances)):
         assert root not in closed.statement
 
 
-def test_it_is_found_by_a_pseudonym_of_its_own(scene: Any, closed: Closed) -> None:
+def test_it_is_found_by_a_pseudonym_of_its_own(scene: Any, closed: ClosedStudy) -> None:
     records = scene.site.records()
     with records.log:
         uid = scene.study_uid.encode()
@@ -107,7 +107,7 @@ def test_a_study_that_nobody_closed(site: Site, make_study: Any, tmp_path: Path)
 
 
 def test_offline_without_a_key_object_it_is_not_closed(
-    scene: Any, closed: Closed, tmp_path: Path
+    scene: Any, closed: ClosedStudy, tmp_path: Path
 ) -> None:
     verdict = judge(scene, scene.write(tmp_path / "s"), offline=True)
     assert verdict.word is StudyWord.NOT_CLOSED
@@ -115,7 +115,7 @@ def test_offline_without_a_key_object_it_is_not_closed(
 
 @pytest.mark.parametrize("class_uid", [PRESENTATION_STATE, SEGMENTATION])
 def test_what_comes_later_legally_is_no_alarm(
-    scene: Any, closed: Closed, tmp_path: Path, class_uid: str
+    scene: Any, closed: ClosedStudy, tmp_path: Path, class_uid: str
 ) -> None:
     added = later(scene, class_uid, pixels=class_uid == SEGMENTATION)
     verdict = judge(scene, scene.write(tmp_path / "s", [*scene.slices, added]))
@@ -125,7 +125,7 @@ def test_what_comes_later_legally_is_no_alarm(
 
 
 def test_an_image_that_calls_itself_a_presentation_state_is_an_alarm(
-    scene: Any, closed: Closed, tmp_path: Path
+    scene: Any, closed: ClosedStudy, tmp_path: Path
 ) -> None:
     added = later(scene, PRESENTATION_STATE, pixels=True)
     verdict = judge(scene, scene.write(tmp_path / "s", [*scene.slices, added]))
@@ -134,7 +134,7 @@ def test_an_image_that_calls_itself_a_presentation_state_is_an_alarm(
 
 
 def test_the_same_file_twice_is_told_and_no_alarm(
-    scene: Any, closed: Closed, tmp_path: Path
+    scene: Any, closed: ClosedStudy, tmp_path: Path
 ) -> None:
     verdict = judge(scene, scene.write(tmp_path / "s", [*scene.slices, scene.slices[1]]))
     assert verdict.word is StudyWord.COMPLETE
@@ -177,7 +177,7 @@ def test_corrected_after_closing(site: Site, make_study: Any, tmp_path: Path) ->
 
 
 def test_the_study_is_never_better_than_its_worst_instance(
-    scene: Any, closed: Closed, tmp_path: Path, edit: Callable[..., bytes]
+    scene: Any, closed: ClosedStudy, tmp_path: Path, edit: Callable[..., bytes]
 ) -> None:
     def rename(dataset: pydicom.Dataset) -> None:
         dataset.PatientName = "Doe^Jane"
@@ -271,7 +271,9 @@ def test_a_manifest_that_was_replaced_beside_the_log_is_not_checked(
     assert Code.CLOSING_NOT_KEPT in codes(verdict)
 
 
-def test_a_ledger_that_fails_is_not_silence(scene: Any, closed: Closed, tmp_path: Path) -> None:
+def test_a_ledger_that_fails_is_not_silence(
+    scene: Any, closed: ClosedStudy, tmp_path: Path
+) -> None:
     folder = scene.write(tmp_path / "s")
     records = scene.site.records()
     records.log.close()
