@@ -349,6 +349,7 @@ def test_site_from_the_environment(site: Path, sealed: Path) -> None:
 
 def test_exit_codes_are_those_of_the_verdicts() -> None:
     from provenance.cli.failure import EXIT_CODES
+    from provenance.study.verdict import STUDY_EXIT_CODES
     from provenance.verdict import EXIT_CODES as VERDICTS
     from provenance.verdict import NOTHING_MATCHED
 
@@ -359,7 +360,10 @@ def test_exit_codes_are_those_of_the_verdicts() -> None:
         assert f"| {code} | {', '.join(names)} |" in document
     for code in (*EXIT_CODES, NOTHING_MATCHED):
         assert f"\n| {code} | " in document
-    assert set(EXIT_CODES) == {*VERDICTS.values(), 1, 2, NOTHING_MATCHED, 130}
+    studies = STUDY_EXIT_CODES.values()
+    assert set(EXIT_CODES) == {*VERDICTS.values(), *studies, 1, 2, NOTHING_MATCHED, 130}
+    for word, code in STUDY_EXIT_CODES.items():
+        assert code == 0 or word.value in EXIT_CODES[code], word
     shown = run("explain", "exit-codes").stdout
     assert all(f"{code:>4}  {words}" in shown for code, words in EXIT_CODES.items())
     table = json.loads(run("explain", "exit-codes", "--json").stdout)["exit_codes"]
