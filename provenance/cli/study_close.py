@@ -16,6 +16,7 @@ from provenance.walk import walk
 
 if TYPE_CHECKING:
     from provenance.device import Device
+    from provenance.ps315.sign import DicomSigner
     from provenance.records import ReadableLog, Records
     from provenance.study.close import ClosedStudy, Survey
 
@@ -35,6 +36,18 @@ SHOWN = 20
     help="Write a Key Object (Signed Complete Acquisition Content) that carries the closing.",
 )
 @click.option(
+    "--ps315-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PEM",
+    help="Sign the Key Object by PS3.15 as well: an RSA, P-256 or P-384 key.",
+)
+@click.option(
+    "--ps315-certificate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PEM",
+    help="The certificate of that key.",
+)
+@click.option(
     "--log",
     "url",
     metavar="URL",
@@ -49,6 +62,8 @@ def close(
     paths: tuple[Path, ...],
     with_unsealed: bool,
     key_object: Path | None,
+    ps315_key: Path | None,
+    ps315_certificate: Path | None,
     url: str | None,
     site: Path | None,
     force: bool,
@@ -76,6 +91,7 @@ def close(
     require_files(paths, found.missing)
     if key_object is not None and key_object.exists() and not force:
         raise UsageError(f"{key_object} exists already: give --force to overwrite it")
+    signer = _signer(key_object, ps315_key, ps315_certificate)
     chance = Chance.draw()
     with ExitStack() as stack:
         records: Records[ReadableLog]
@@ -110,9 +126,22 @@ def close(
             surveyed, archivist=archivist, records=records, at=session.now(), chance=chance
         )
         if key_object is not None and sealer is not None:
-            _write_key_object(surveyed, closed, sealer, key_object, session, force=force)
+            _write_key_object(surveyed, closed, sealer, signer, key_object, session, force=force)
     _print(surveyed, closed, key_object, session)
     return 0
+
+
+def _signer(
+    key_object: Path | None, key: Path | None, certificate: Path | None
+) -> "DicomSigner | None":
+    if key is None and certificate is None:
+        return None
+    if key is None or certificate is None or key_object is None:
+        raise click.UsageError("give --kos, --ps315-key and --ps315-certificate together")
+    from provenance.ps315.profiles import Profile
+    from provenance.ps315.sign import DicomSigner
+
+    return DicomSigner.load(key, certificate, Profile.UNPROFILED)  # all that can be signed is
 
 
 def _require_room(surveyed: "Survey") -> None:
@@ -130,6 +159,7 @@ def _write_key_object(
     surveyed: "Survey",
     closed: "ClosedStudy",
     sealer: "Device",
+    signer: "DicomSigner | None",
     path: Path,
     session: Session,
     *,
@@ -147,7 +177,8 @@ def _write_key_object(
         names=KeyObjectNames.draw(),
         at=session.now(),
     )
-    sealed = seal_at_time(data, device=sealer, profile=None, at=session.now(), chance=Chance.draw())
+    at, chance = session.now(), Chance.draw()
+    sealed = seal_at_time(data, device=sealer, profile=None, at=at, chance=chance, signer=signer)
     sealed.write(path, overwrite=force)
 
 

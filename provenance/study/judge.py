@@ -202,7 +202,7 @@ def _grouped(reports: Sequence[InstanceReport]) -> list[Finding]:
         detail = f"{len(twice)} here in several files, all of them as listed"
         found.append(Finding(Status.WARN, Code.STUDY_REPEATED, detail, twice))
     if as_listed and not any(f.status is Status.FAIL for f in found):
-        detail = f"{len(as_listed)} listed, all of them here, and none beside them"
+        detail = f"{len(as_listed)} listed, all of them here, and no other image"
         found.append(Finding(Status.PASS, Code.STUDY_AS_LISTED, detail))
     return found
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pydicom
 import pytest
+from click.testing import CliRunner
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
 
@@ -18,6 +19,7 @@ from provenance import Site, Word, verify
 from provenance.cli.root import cli
 from provenance.dicom.read import read_instance
 from provenance.errors import SealError, UsageError
+from provenance.ps315.examine import State as State315
 from provenance.study.close import ClosedStudy
 from provenance.study.key_object import MAX_REFERENCES, TITLE, KeyObjectNames, key_object
 from provenance.study.reference_mac import reference_mac
@@ -38,8 +40,6 @@ def scene(site: Site, make_study: Any) -> Any:
 @pytest.fixture(scope="module")
 def folder(scene: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study with its Key Object, as the command writes it."""
-    from click.testing import CliRunner
-
     where: Path = scene.write(tmp_path_factory.mktemp("ko") / "study")
     words = ["study", "close", where, "--kos", where / "ko.dcm", "--site", scene.site.folder]
     result = CliRunner().invoke(cli, [str(word) for word in words])
@@ -131,6 +131,24 @@ def test_dciodvfy_finds_no_error(folder: Path) -> None:
     result = tool("dciodvfy", folder / "ko.dcm")
     assert "KeyObjectSelectionDocument" in result.stderr
     assert not [line for line in result.stderr.splitlines() if "Error" in line], result.stderr
+
+
+@pytest.mark.parametrize("kind", ["rsa", "SECP256R1"])
+def test_dcmsign_verifies_its_signature(
+    scene: Any, tmp_path: Path, make_identity: Callable[..., Any], kind: str
+) -> None:
+    folder, who = scene.write(tmp_path / "study"), make_identity(kind)
+    words = ["study", "close", folder, "--kos", tmp_path / "ko.dcm", "--site", scene.site.folder]
+    keys = ["--ps315-key", who.key, "--ps315-certificate", who.certificate]
+    result = CliRunner().invoke(cli, [str(word) for word in (*words, *keys)])
+    assert result.exit_code == 0, result.output
+    (signature,) = verify(tmp_path / "ko.dcm", trust=scene.site.trust).signatures
+    assert signature.state is State315.VALID
+    assert verify(tmp_path / "ko.dcm", trust=scene.site.trust).word is Word.AUTHENTIC
+    # the certificate is its own authority
+    result = tool("dcmsign", "--verify", "+cf", who.certificate, tmp_path / "ko.dcm")
+    assert result.returncode == 0, result.stderr
+    assert CliRunner().invoke(cli, [*map(str, words[:3]), *map(str, keys)]).exit_code == 2
 
 
 def test_more_than_can_be_read_are_refused(folder: Path) -> None:
