@@ -157,6 +157,13 @@ STUDIES: Mapping[str, Explanation] = {
         QUARANTINE,
         _NOT_INSTANCES,
     ),
+    Code.STUDY_MOVED: Explanation(
+        "The study was closed under another Study Instance UID.",
+        "Documented corrections have moved its images since, and their own records lead back to "
+        "the UID that was signed.",
+        "Nothing needs to be done; closing it again lets it be found by its present UID.",
+        "It does not mean that the move was right: the corrections say who answers for it.",
+    ),
     Code.STUDY_LEDGER_UNREACHABLE: Explanation(
         "The ledger that was asked for the study's closing could not be read.",
         "What it would have said is unknown.",

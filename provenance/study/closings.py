@@ -53,15 +53,20 @@ class Closings:
         return replace(self, findings=(*self.findings, *findings))
 
 
-def ask_ledger(study_uid: str, records: Records[ReadableLog], trust: TrustStore) -> Closings:
+def ask_ledger(
+    study_uids: Sequence[str], records: Records[ReadableLog], trust: TrustStore
+) -> Closings:
     """Return the newest closing that counts, of all objects under the study's pseudonym.
 
+    ``study_uids`` are the UID that the study has and those that it had before it was moved.
     Raises LedgerError when the ledger cannot be read.
     """
     log = records.log
     answer = Closings(origin=log.origin)
     newest: tuple[Entry, int] | None = None
-    for object_id in records.find(Lookup.MANIFEST, study_uid.encode("ascii", "replace")):
+    names = [uid.encode("ascii", "replace") for uid in study_uids]
+    object_ids = [each for name in names for each in records.find(Lookup.MANIFEST, name)]
+    for object_id in dict.fromkeys(object_ids):
         entries = log.events(object_id)
         chain = [parse_statement(entry.statement) for entry in entries]
         closings = [
@@ -80,7 +85,7 @@ def ask_ledger(study_uid: str, records: Records[ReadableLog], trust: TrustStore)
         answer = answer.saying(*problems)
         if good and (newest is None or good[-1].index > newest[0].index):
             newest = good[-1], len(good)
-    return answer if newest is None else _open_kept(answer, *newest, log=log)
+    return answer if newest is None else _open_kept(answer, *newest, study_uids, log=log)
 
 
 def _counting(
@@ -120,7 +125,9 @@ def _require_closer(
     trust.vouch([certificate], role=Role.ARCHIVIST, at=statement.claimed_at)
 
 
-def _open_kept(answer: Closings, entry: Entry, count: int, *, log: ReadableLog) -> Closings:
+def _open_kept(
+    answer: Closings, entry: Entry, count: int, study_uids: Sequence[str], *, log: ReadableLog
+) -> Closings:
     """Open the newest closing with the manifest that the ledger keeps."""
     statement = parse_statement(entry.statement)
     assert statement.object_id is not None
@@ -136,11 +143,13 @@ def _open_kept(answer: Closings, entry: Entry, count: int, *, log: ReadableLog) 
     except EvidenceError as error:
         detail = f"what is kept for entry {entry.index} is not its manifest: {error}"
         return answer.saying(_not_kept(detail))
+    if closing.manifest.study_uid not in study_uids:
+        return answer.saying(_broken(f"entry {entry.index} is of another study"))
     return replace(answer, closing=closing)
 
 
 def read_key_object(
-    block: ClosingBlock, study_uid: str, *, source: str, trust: TrustStore
+    block: ClosingBlock, study_uids: Sequence[str], *, source: str, trust: TrustStore
 ) -> Closings:
     """Open the closing in a Key Object: signature, manifest, trust, receipt."""
     answer = Closings(source=source, closed=True)
@@ -148,7 +157,7 @@ def read_key_object(
         closing = open_closing(parse_statement(block.statement), Manifest.decode(block.manifest))
     except (LedgerError, EvidenceError) as error:
         return answer.saying(_broken(f"{source}: {error}"))
-    if closing.manifest.study_uid != study_uid:
+    if closing.manifest.study_uid not in study_uids:
         return answer.saying(_broken(f"{source}: its manifest is that of another study"))
     try:
         trust.vouch(closing.chain, role=Role.ARCHIVIST, at=closing.statement.claimed_at)

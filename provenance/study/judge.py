@@ -85,7 +85,7 @@ def judge_study(evidence: StudyEvidence) -> StudyVerdict:
             detail = "no closing of this study was found"
             findings.append(Finding(Status.FAIL, Code.STUDY_NOT_CLOSED, detail))
     else:
-        findings += _of_closing(closings)
+        findings += _of_closing(closings, evidence.study_uid)
         findings += _key_objects(evidence.present, closing.manifest, closings.leaf_hash)
         reports = _compare(evidence, closing.manifest)
         findings += _grouped(reports)
@@ -228,13 +228,16 @@ def _listed_unsealed(manifest: Manifest) -> list[Finding]:
     return [Finding(Status.WARN, Code.STUDY_LISTED_UNSEALED, detail, uids)]
 
 
-def _of_closing(closings: Closings) -> list[Finding]:
+def _of_closing(closings: Closings, study_uid: str) -> list[Finding]:
     closing = closings.closing
     assert closing is not None
     when = f"{closing.statement.claimed_at:%Y-%m-%d %H:%M:%SZ}"
     where = "" if closings.log_index is None else f", entry {closings.log_index}"
     detail = f"closed by {closing.signer}, {when} by its own clock{where}; from {closings.source}"
     found = [Finding(Status.PASS, Code.CLOSED, detail)]
+    if closing.manifest.study_uid != study_uid:
+        detail = f"closed as study {closing.manifest.study_uid}, from which it was moved since"
+        found.append(Finding(Status.WARN, Code.STUDY_MOVED, detail))
     if closings.log_index is None:
         detail = "nothing shows that the closing was logged"
         found.append(Finding(Status.SKIP, Code.CLOSING_NOT_LOGGED, detail))

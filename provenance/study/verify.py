@@ -63,10 +63,12 @@ def verify_files(
 
 
 def _gather(study_uid: str, present: tuple[Present, ...], verifier: Verifier) -> StudyEvidence:
+    former = {each.former_study_uid for each in present if each.former_study_uid is not None}
+    uids = (study_uid, *sorted(former - {study_uid}))
     carried = [
         read_key_object(
             each.carried.block,
-            study_uid,
+            uids,
             source=f"the Key Object {each.path.name}",
             trust=verifier.trust,
         )
@@ -77,7 +79,7 @@ def _gather(study_uid: str, present: tuple[Present, ...], verifier: Verifier) ->
     unreachable: str | None = None
     if verifier.records is not None:
         try:
-            asked = ask_ledger(study_uid, verifier.records, verifier.trust)
+            asked = ask_ledger(uids, verifier.records, verifier.trust)
         except LedgerError as error:
             unreachable = f"the ledger cannot be read: {error}"
     closings = choose(asked, carried)

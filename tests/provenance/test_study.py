@@ -176,6 +176,64 @@ def test_corrected_after_closing(site: Site, make_study: Any, tmp_path: Path) ->
     assert Word.CORRECTED in {each.word for each in verdict.instances}
 
 
+def moved(scene: Any, data: bytes, uid: str) -> bytes:
+    """Correct the study of an object."""
+    records = scene.site.records()
+    with records.log, scene.site.device(Role.ARCHIVIST) as actor:
+        return correct(
+            data,
+            {"StudyInstanceUID": uid},
+            reason=Reason.COERCE,
+            actor=actor,
+            records=records,
+            trust=scene.site.trust,
+            system="test",
+        ).to_bytes()
+
+
+def test_a_study_that_was_moved(
+    site: Site, make_study: Any, tmp_path: Path, edit: Callable[..., bytes]
+) -> None:
+    fresh = make_study(site)
+    close(fresh, fresh.write(tmp_path / "a"))
+    uid = generate_uid()
+    files = [moved(fresh, data, uid) for data in fresh.slices]
+    verdict = judge(fresh, fresh.write(tmp_path / "b", files))
+    assert (verdict.word, verdict.study_uid) == (StudyWord.COMPLETE, uid)
+    assert Code.STUDY_MOVED in codes(verdict)
+    assert judge(fresh, fresh.write(tmp_path / "c", files[1:])).word is StudyWord.INCOMPLETE
+    # without a word, or by the object's word alone, nothing leads back
+    silent = [edit(d, lambda each: setattr(each, "StudyInstanceUID", uid)) for d in fresh.slices]
+    verdict = judge(fresh, fresh.write(tmp_path / "d", silent))
+    assert verdict.word is StudyWord.NOT_CLOSED
+    bare = [edit(data, lambda each: each.pop("OriginalAttributesSequence")) for data in files]
+    assert judge(fresh, fresh.write(tmp_path / "e", bare)).word is not StudyWord.COMPLETE
+    # closed again under its new name, the newer closing counts
+    close(fresh, tmp_path / "c")
+    verdict = judge(fresh, tmp_path / "b")
+    assert verdict.word is StudyWord.DIFFERS
+    assert Code.STUDY_MOVED not in codes(verdict)
+
+
+def test_another_study_cannot_be_claimed_as_the_former_one(
+    site: Site, make_study: Any, tmp_path: Path
+) -> None:
+    """An object that is moved, and lies about where from."""
+    fresh, other = make_study(site), make_study(site)
+    while len(other.study_uid) != len(fresh.study_uid):
+        other = make_study(site)
+    close(other, other.write(tmp_path / "a"))
+    uid = generate_uid()
+    files = [moved(fresh, data, uid) for data in fresh.slices]
+
+    def lie(data: bytes) -> bytes:
+        assert data.count(fresh.study_uid.encode()) == 1
+        return data.replace(fresh.study_uid.encode(), other.study_uid.encode())
+
+    verdict = judge(fresh, fresh.write(tmp_path / "b", [lie(data) for data in files]))
+    assert verdict.closing is None
+
+
 def test_the_study_is_never_better_than_its_worst_instance(
     scene: Any, closed: ClosedStudy, tmp_path: Path, edit: Callable[..., bytes]
 ) -> None:

@@ -36,7 +36,7 @@ def key(name: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
 
 
-def certificate(name: str) -> bytes:
+def certificate(name: str, serial: int = 1) -> bytes:
     """A certificate of that key by itself: Ed25519 signs the same each time."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     return (
@@ -44,7 +44,7 @@ def certificate(name: str) -> bytes:
         .subject_name(subject)
         .issuer_name(subject)
         .public_key(key(name).public_key())
-        .serial_number(1)
+        .serial_number(serial)
         .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
         .not_valid_after(datetime(2056, 1, 1, tzinfo=UTC))
         .sign(key(name), None)
@@ -195,6 +195,10 @@ def closings() -> dict[str, tuple[bytes, dict[int, Any]]]:
         "closing-certificate_fail": (
             statement(body(two)),
             two | {4: [certificate("vector device")]},
+        ),
+        "closing-certificate-same-key_fail": (
+            statement(body(two)),
+            two | {4: [certificate("vector archivist", 2)]},
         ),
         "closing-signer_fail": (statement(body(two), by="vector device"), two),
         "closing-event_fail": (statement(body(two), event=Event.VERIFIED), two),
