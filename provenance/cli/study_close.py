@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from provenance.cli.failure import USAGE, CommandError, Failure
+from provenance.cli.failure import NOT_CHECKED, USAGE, CommandError, Failure
 from provenance.cli.options import common, force_option, open_site, require_files, site_option
 from provenance.cli.output import count_of, document, path_text, print_json, say
 from provenance.cli.session import Session
@@ -127,8 +127,9 @@ def close(
         )
         if key_object is not None and sealer is not None:
             _write_key_object(surveyed, closed, sealer, signer, key_object, session, force=force)
-    _print(surveyed, closed, key_object, session)
-    return 0
+    code = 0 if closed.no_receipt is None else NOT_CHECKED
+    _print(surveyed, closed, key_object, session, code=code)
+    return code
 
 
 def _signer(
@@ -205,7 +206,12 @@ def _refuse(surveyed: "Survey", session: Session) -> int:
 
 
 def _print(
-    surveyed: "Survey", closed: "ClosedStudy", key_object: Path | None, session: Session
+    surveyed: "Survey",
+    closed: "ClosedStudy",
+    key_object: Path | None,
+    session: Session,
+    *,
+    code: int,
 ) -> None:
     if session.as_json:
         fields: dict[str, object] = {
@@ -220,7 +226,7 @@ def _print(
             "notes": list(surveyed.notes),
             "refused": [],
         }
-        print_json(document("study-close", fields, exit_code=0))
+        print_json(document("study-close", fields, exit_code=code))
         return
     say(f"closed  study {plain(surveyed.study_uid)}")
     what = count_of(len(surveyed.listed), "instance", "instances")
@@ -232,5 +238,6 @@ def _print(
         say(f"  note: {plain(note)}")
     if closed.no_receipt is not None:
         say(f"  no receipt yet: {plain(closed.no_receipt)}")
+        say("  do:  close the study again once the log and its witnesses can be reached")
     if key_object is not None:
         say(f"  Key Object: {plain(key_object)}")

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from provenance import Site
+from ledger import WitnessError
+from provenance import Device, Site
 from provenance.cli.root import cli
 
 
@@ -134,6 +135,27 @@ def test_a_key_object_is_not_overwritten(scene: Any, folder: Path, tmp_path: Pat
     offline = run("study", "verify", folder, there, "--trust", scene.site.folder / "trust")
     assert offline.exit_code == 0
     assert "from the Key Object ko.dcm" in offline.stdout
+
+
+def test_a_closing_without_a_receipt_is_told(
+    scene: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the log; offline its Key Object proves nothing."""
+
+    def none(device: Device, entry: object) -> bytes:
+        raise WitnessError("no quorum")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Device, "receipt", none)
+        words = ("study", "close", folder, "--kos", tmp_path / "ko.dcm")
+        result = run(*words, "--site", scene.site.folder)
+    assert result.exit_code == 15
+    assert "no receipt yet: no quorum" in result.stdout
+    files = (folder, tmp_path / "ko.dcm")
+    assert run("study", "verify", *files, "--site", scene.site.folder).exit_code == 0
+    offline = run("study", "verify", *files, "--trust", scene.site.folder / "trust")
+    assert offline.exit_code == 15
+    assert "[ST115]" in offline.stdout
 
 
 def test_trust_and_site_exclude_each_other(scene: Any, folder: Path) -> None:
