@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from provenance.device import Device
     from provenance.ps315.sign import DicomSigner
     from provenance.records import ReadableLog, Records
-    from provenance.study.close import ClosedStudy, Survey
+    from provenance.study.close import ClosedStudy
+    from provenance.study.survey import Survey
 
 SHOWN = 20
 
@@ -83,7 +84,8 @@ def close(
     """
     from ledger import Role
     from provenance.errors import UsageError
-    from provenance.study.close import Chance, log_closing, survey
+    from provenance.study.close import Chance, log_closing
+    from provenance.study.survey import survey
     from provenance.verifier import Verifier
 
     opened = open_site(site)

@@ -21,7 +21,8 @@ from ledger import (
 )
 from provenance.certificates import certificate_name, certificate_spki, load_certificate
 from provenance.errors import EvidenceError, MalformedError
-from provenance.study.manifest import HASH_SIZE, MAX_INSTANCES, Manifest
+from provenance.study.listed import HASH_SIZE
+from provenance.study.manifest import MAX_INSTANCES, Manifest
 
 MAX_CLASS = (MAX_INSTANCES - 1).bit_length()
 

@@ -3,18 +3,17 @@
 docs/verdicts.md says the rules in words. Reads no file, no ledger, no clock.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from provenance.findings import Code
 from provenance.study.closings import Closings
+from provenance.study.compare import compare, report
 from provenance.study.key_references import references_of
-from provenance.study.manifest import Listed, Manifest
-from provenance.study.places import Places, taken_from
+from provenance.study.manifest import Manifest
 from provenance.study.present import Present
-from provenance.study.sop_classes import may_come_later
 from provenance.study.verdict import (
     ClosingReport,
     Finding,
@@ -80,14 +79,19 @@ def judge_study(evidence: StudyEvidence) -> StudyVerdict:
     if evidence.unreachable is not None:
         findings.append(Finding(Status.SKIP, Code.STUDY_LEDGER_UNREACHABLE, evidence.unreachable))
     if closing is None:
-        reports = [_report(each, State.NOT_COMPARED) for each in evidence.present]
+        reports = [report(each, State.NOT_COMPARED) for each in evidence.present]
         if not closings.closed and evidence.unreachable is None:
             detail = "no closing of this study was found"
             findings.append(Finding(Status.FAIL, Code.STUDY_NOT_CLOSED, detail))
     else:
         findings += _of_closing(closings, evidence.study_uid)
         findings += _key_objects(evidence.present, closing.manifest, closings.leaf_hash)
-        reports = _compare(evidence, closing.manifest)
+        reports = compare(
+            evidence.present,
+            closing.manifest,
+            roots=evidence.roots,
+            leaf_hash=closings.leaf_hash,
+        )
         findings += _grouped(reports)
         findings += _listed_unsealed(closing.manifest)
     counted = [each.word for each in reports if each.word is not None and not _added_in_peace(each)]
@@ -124,68 +128,6 @@ def _word(evidence: StudyEvidence, findings: Sequence[Finding], worst: Word | No
     if closings.log_index is None or evidence.unreachable is not None:
         return StudyWord.NOT_CHECKED
     return StudyWord.COMPLETE
-
-
-def _compare(evidence: StudyEvidence, manifest: Manifest) -> list[InstanceReport]:
-    listed = {each.instance_uid: each for each in manifest.instances}
-    places = Places.of(manifest.instances)
-    by_uid: dict[str, list[Present]] = defaultdict(list)
-    for each in evidence.present:
-        by_uid[each.instance_uid].append(each)
-    contents = _contents(evidence.present, manifest.instances)
-    leaf_hash = evidence.closings.leaf_hash
-    reports: list[InstanceReport] = []
-    for uid, files in by_uid.items():
-        row = listed.get(uid)
-        if row is None:
-            for each in files:
-                state = _unlisted(each, files, contents)
-                carried = None if each.carried is None else each.carried.leaf_hash
-                if state is State.ADDED_LATER and carried == leaf_hash:
-                    state = State.KEY_OBJECT
-                reports.append(_report(each, state))
-            continue
-        good = [each for each in files if _as_listed(each, row, evidence.roots)]
-        reports += [_report(each, State.AS_LISTED) for each in good]
-        for each in files:
-            if each not in good:
-                moved = taken_from(each, row, places)
-                reports.append(_report(each, State.SWAPPED if moved else State.REPLACED))
-    absent = listed.keys() - by_uid.keys()
-    reports += [InstanceReport(uid, State.MISSING) for uid in sorted(absent)]
-    return reports
-
-
-def _as_listed(each: Present, row: Listed, roots: Mapping[Path, bytes | None]) -> bool:
-    """Whether it is the instance that was listed, as far as seal and roots tell."""
-    if each.class_uid != row.class_uid or each.series_uid != row.series_uid:
-        return False
-    if each.word is Word.UNREADABLE:
-        return True  # nothing tells, and its own verdict counts
-    if each.word is Word.ALTERED:
-        return False
-    if row.word in (Word.DERIVED, Word.UNSEALED):
-        return roots.get(each.path) == row.object_root
-    return each.seal is not None and each.seal == row.seal
-
-
-def _unlisted(each: Present, files: Sequence[Present], contents: Mapping[bytes, set[str]]) -> State:
-    if may_come_later(each.class_uid, frames=each.frames) and each.word is not Word.UNREADABLE:
-        return State.ADDED_LATER
-    others = set() if each.content is None else contents[each.content] - {each.instance_uid}
-    twin = len(files) > 1 and each.content is not None
-    return State.REPEATED if others or twin else State.EXTRA
-
-
-def _contents(present: Iterable[Present], rows: Iterable[Listed]) -> dict[bytes, set[str]]:
-    """Return which instances show each picture, listed ones and those that are here."""
-    found: dict[bytes, set[str]] = defaultdict(set)
-    everything: tuple[Present | Listed, ...] = (*present, *rows)
-    for each in everything:
-        for root in (each.image_root, each.original_root):
-            if root is not None:
-                found[root].add(each.instance_uid)
-    return found
 
 
 def _grouped(reports: Sequence[InstanceReport]) -> list[Finding]:
@@ -269,10 +211,6 @@ def _added_in_peace(each: InstanceReport) -> bool:
     return each.state in (State.ADDED_LATER, State.KEY_OBJECT) and each.word in (
         *FINE, Word.UNSEALED, Word.NOT_CHECKED, Word.DERIVED
     )  # fmt: skip
-
-
-def _report(each: Present, state: State) -> InstanceReport:
-    return InstanceReport(each.instance_uid, state, each.path, each.word, each.reasons)
 
 
 def _closing_report(closings: Closings) -> ClosingReport | None:

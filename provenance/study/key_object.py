@@ -23,7 +23,8 @@ from provenance.dicom.write import IMPLEMENTATION_CLASS_UID, instance_bytes
 from provenance.errors import SealError, UsageError
 from provenance.study.close import ClosedStudy
 from provenance.study.closing_block import ClosingBlock, write_closing_block
-from provenance.study.manifest import Listed, Manifest
+from provenance.study.listed import Listed
+from provenance.study.manifest import Manifest
 from provenance.study.reference_mac import ReferenceMac
 from provenance.study.sop_classes import KEY_OBJECT, WAVEFORMS
 from provenance.study.verdict import CANNOT_DESCRIBE

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from provenance.study.manifest import Listed
+from provenance.study.listed import Listed
 from provenance.study.present import Present
 
 _NUMBER, _POSITION, _CONTENT = "number", "position", "content"

@@ -8,10 +8,8 @@ from pathlib import Path
 
 from ledger import hash_leaf
 from provenance import compare
-from provenance.dicom.attribute_table import attribute_table
 from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.instance import Instance
-from provenance.dicom.original_attributes import ORIGINAL_ATTRIBUTES, values_before
 from provenance.dicom.pixels import pixel_geometry
 from provenance.dicom.read import read_instance
 from provenance.dicom.values import text
@@ -19,27 +17,16 @@ from provenance.errors import MalformedError, UnreadableError
 from provenance.evidence import Evidence, Source
 from provenance.examination import examine_source, unreadable
 from provenance.gather import gather
-from provenance.header_tree import (
-    hash_header,
-    hash_leaf_content,
-    leaf_content,
-    leaf_salt,
-    signed_leaf,
-)
+from provenance.header_tree import hash_header
 from provenance.judge import judge
 from provenance.picture_file import is_picture, read_head
 from provenance.records import Lookup, uid_of
 from provenance.seal_root import object_root
 from provenance.study.closing_block import ClosingBlock, read_closing_block
 from provenance.study.key_references import Reference, read_references
-from provenance.study.manifest import (
-    MAX_DECIMAL,
-    MAX_NUMBER,
-    Position,
-    SealRef,
-    header_seed,
-    is_uid,
-)
+from provenance.study.listed import MAX_DECIMAL, MAX_NUMBER, Position, SealRef
+from provenance.study.manifest import header_seed
+from provenance.study.moved import former_study
 from provenance.study.reference_mac import ReferenceMac, reference_mac
 from provenance.study.sop_classes import KEY_OBJECT
 from provenance.verdict import Status, Verdict, Word
@@ -47,7 +34,6 @@ from provenance.verifier import Verifier
 from provenance.walk import Found
 
 _SOP_CLASS, _SERIES, _NUMBER, _POSITION = 0x00080016, 0x0020000E, 0x00200013, 0x00200032
-_STUDY = 0x0020000D
 MAX_REASONS = 8
 
 
@@ -162,7 +148,7 @@ def _present(
         word=verdict.word,
         reasons=_reasons(verdict),
         study_uid=None if study is None else study.decode("ascii", "replace"),
-        former_study_uid=_former_study(instance, evidence, verdict),
+        former_study_uid=former_study(instance, evidence, verdict),
         instance_uid=(uid_of(dataset, Lookup.INSTANCE) or b"").decode("ascii", "replace"),
         class_uid=class_uid,
         series_uid=text(dataset, _SERIES),
@@ -176,30 +162,6 @@ def _present(
         carried=_carried(instance) if class_uid == KEY_OBJECT else None,
         mac=reference_mac(instance) if with_mac else None,
     )
-
-
-def _former_study(instance: Instance, evidence: Evidence | None, verdict: Verdict) -> str | None:
-    """Return the signed Study Instance UID of what was moved, if the object itself names it.
-
-    The object's own record proves nothing; that its value opens the signed leaf does.
-    """
-    claim = evidence.claim if evidence else None
-    if claim is None or verdict.word is not Word.CORRECTED or _STUDY not in verdict.documented:
-        return None
-    attributes = {each.tag: each for each in canonical_attributes(instance.dataset)}
-    record = attributes.get(ORIGINAL_ATTRIBUTES)
-    header = claim.annex.header
-    group = attribute_table().describe(_STUDY).group
-    for values in values_before(None if record is None else record.value):
-        match values.get(_STUDY):
-            case (str(uid),) as value if is_uid(uid):
-                content = leaf_content(_STUDY, group, value)
-                salt = leaf_salt(header.seed, _STUDY)
-                if hash_leaf_content(salt, content) == signed_leaf(header, _STUDY):
-                    return uid
-            case _:
-                continue
-    return None
 
 
 def _roots(instance: Instance, evidence: Evidence | None) -> tuple[bytes | None, bytes | None]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ledger import LedgerError
 from provenance.records import ReadableLog, Records
-from provenance.study.closings import Closings, ask_ledger, choose, read_key_object
+from provenance.study.choice import choose
+from provenance.study.closings import Closings, ask_ledger, read_key_object
 from provenance.study.judge import StudyEvidence, judge_study
 from provenance.study.present import Present, listed_root, look
 from provenance.study.verdict import StudyVerdict

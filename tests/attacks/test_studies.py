@@ -27,7 +27,7 @@ from provenance.records import Lookup, pseudonym
 from provenance.seal import Chance as SealChance
 from provenance.seal import seal_at_time
 from provenance.site import ROLES
-from provenance.study.close import Chance, ClosedStudy, log_closing, survey
+from provenance.study.close import Chance, ClosedStudy, log_closing
 from provenance.study.closing import ClosingBody
 from provenance.study.closing_block import (
     CREATOR,
@@ -37,6 +37,7 @@ from provenance.study.closing_block import (
 )
 from provenance.study.key_object import KeyObjectNames, key_object
 from provenance.study.manifest import Manifest
+from provenance.study.survey import survey
 from provenance.study.verdict import State, StudyVerdict, StudyWord
 from provenance.study.verify import verify_study
 from provenance.verifier import Verifier

@@ -20,7 +20,8 @@ from provenance.errors import EvidenceError, MalformedError
 from provenance.study.closing import ClosingBody, open_closing
 from provenance.study.closing_block import ClosingBlock, read_closing_block, write_closing_block
 from provenance.study.key_references import EVIDENCE, read_references
-from provenance.study.manifest import MAX_INSTANCES, Listed, Manifest
+from provenance.study.listed import Listed
+from provenance.study.manifest import MAX_INSTANCES, Manifest
 
 FOLDER = Path(__file__).resolve().parents[1] / "vectors" / "study"
 CASES = sorted(FOLDER.glob("*.json"))
