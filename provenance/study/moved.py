@@ -12,25 +12,29 @@ from provenance.verdict import Verdict, Word
 _STUDY = 0x0020000D
 
 
-def former_study(instance: Instance, evidence: Evidence | None, verdict: Verdict) -> str | None:
-    """Return the signed Study Instance UID of what was moved, if the object itself names it.
+def former_studies(
+    instance: Instance, evidence: Evidence | None, verdict: Verdict
+) -> tuple[str, ...]:
+    """Return the Study Instance UIDs that an object had before, the signed one last.
 
-    The object's own record proves nothing; that its value opens the signed leaf does.
+    They are those that its own record names, newest first, up to the one that opens the signed
+    leaf; none if the record does not lead there. The record is documented with the move itself.
     """
     claim = evidence.claim if evidence else None
     if claim is None or verdict.word is not Word.CORRECTED or _STUDY not in verdict.documented:
-        return None
+        return ()
     attributes = {each.tag: each for each in canonical_attributes(instance.dataset)}
     record = attributes.get(ORIGINAL_ATTRIBUTES)
     header = claim.annex.header
+    salt, signed = leaf_salt(header.seed, _STUDY), signed_leaf(header, _STUDY)
     group = attribute_table().describe(_STUDY).group
+    named: list[str] = []
     for values in values_before(None if record is None else record.value):
         match values.get(_STUDY):
             case (str(uid),) as value if is_uid(uid):
-                content = leaf_content(_STUDY, group, value)
-                salt = leaf_salt(header.seed, _STUDY)
-                if hash_leaf_content(salt, content) == signed_leaf(header, _STUDY):
-                    return uid
+                named.append(uid)
+                if hash_leaf_content(salt, leaf_content(_STUDY, group, value)) == signed:
+                    return tuple(named)
             case _:
                 continue
-    return None
+    return ()

@@ -26,7 +26,7 @@ from provenance.study.closing_block import ClosingBlock, read_closing_block
 from provenance.study.key_references import Reference, read_references
 from provenance.study.listed import MAX_DECIMAL, MAX_NUMBER, Position, SealRef
 from provenance.study.manifest import header_seed
-from provenance.study.moved import former_study
+from provenance.study.moved import former_studies
 from provenance.study.reference_mac import ReferenceMac, reference_mac
 from provenance.study.sop_classes import KEY_OBJECT
 from provenance.verdict import Status, Verdict, Word
@@ -56,14 +56,14 @@ class Present:
     """One file: its verdict and what fails, and what it is, as far as it says.
 
     ``own_root`` is that of what its seal commits to, and None where it is not as it was sealed.
-    ``former_study_uid`` is that of the study from which a documented correction has moved it.
+    ``former_study_uids`` are those from which documented corrections have moved it.
     """
 
     path: Path
     word: Word
     reasons: tuple[str, ...] = ()
     study_uid: str | None = None
-    former_study_uid: str | None = None
+    former_study_uids: tuple[str, ...] = ()
     instance_uid: str = ""
     class_uid: str = ""
     series_uid: str = ""
@@ -148,7 +148,7 @@ def _present(
         word=verdict.word,
         reasons=_reasons(verdict),
         study_uid=None if study is None else study.decode("ascii", "replace"),
-        former_study_uid=former_study(instance, evidence, verdict),
+        former_study_uids=former_studies(instance, evidence, verdict),
         instance_uid=(uid_of(dataset, Lookup.INSTANCE) or b"").decode("ascii", "replace"),
         class_uid=class_uid,
         series_uid=text(dataset, _SERIES),

@@ -64,7 +64,7 @@ def verify_files(
 
 
 def _gather(study_uid: str, present: tuple[Present, ...], verifier: Verifier) -> StudyEvidence:
-    former = {each.former_study_uid for each in present if each.former_study_uid is not None}
+    former = {uid for each in present for uid in each.former_study_uids}
     uids = (study_uid, *sorted(former - {study_uid}))
     carried = [
         read_key_object(

@@ -171,6 +171,7 @@ def test_trace_shows_the_closings(scene: Any, folder: Path) -> None:
     assert "\nstudy " in result.stdout
     found = run("log", "query", "--event", "study-closed", "--site", scene.site.folder)
     assert "study-closed" in found.stdout
+    assert run("log", "audit", "--site", scene.site.folder).exit_code == 0
 
 
 def test_against_a_served_log(scene: Any, make_study: Any, tmp_path: Path, log_server: Any) -> None:

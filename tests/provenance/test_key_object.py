@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+import pydicom.data
 import pytest
 from click.testing import CliRunner
 from pydicom.filebase import DicomBytesIO
@@ -98,6 +99,14 @@ def test_the_macs_do_not_depend_on_the_encoding(scene: Any, tmp_path: Path) -> N
     one, two = (reference_mac(read_instance(tmp_path / name)) for name in ("a.dcm", "b.dcm"))
     assert one == two
     assert one is not None
+
+
+def test_the_mac_of_compressed_pixels_names_their_syntax() -> None:
+    path = Path(pydicom.data.get_testdata_file("JPEG2000.dcm", download=False))
+    mac = reference_mac(read_instance(path))
+    assert mac is not None
+    assert mac.syntax == pydicom.dcmread(path).file_meta.TransferSyntaxUID
+    assert 0x7FE00010 in mac.tags
 
 
 def test_it_is_an_object_like_any_other(scene: Any, folder: Path) -> None:

@@ -215,6 +215,38 @@ def test_a_study_that_was_moved(
     assert Code.STUDY_MOVED not in codes(verdict)
 
 
+@pytest.mark.parametrize("closed_after", [0, 1])
+def test_a_study_that_was_moved_twice(
+    site: Site, make_study: Any, tmp_path: Path, closed_after: int
+) -> None:
+    fresh = make_study(site)
+    files = fresh.slices[:2]
+    for number in range(3):
+        if number == closed_after:
+            close(fresh, fresh.write(tmp_path / "a", files))
+        if number < 2:
+            uid = generate_uid()
+            files = [moved(fresh, data, uid) for data in files]
+    verdict = judge(fresh, fresh.write(tmp_path / "b", files))
+    assert verdict.word is StudyWord.COMPLETE
+    assert Code.STUDY_MOVED in codes(verdict)
+
+
+def test_what_an_object_named_before_it_was_sealed_is_no_former_study(
+    site: Site, make_study: Any, tmp_path: Path
+) -> None:
+    """It is history that nobody of the log answers for."""
+    fresh, other = make_study(site), make_study(site)
+    close(other, other.write(tmp_path / "a"))
+    item, modified = pydicom.Dataset(), pydicom.Dataset()
+    modified.StudyInstanceUID = other.study_uid
+    item.ModifiedAttributesSequence = [modified]
+    data = fresh.seal(fresh.slice(1, OriginalAttributesSequence=[item]))
+    verdict = judge(fresh, fresh.write(tmp_path / "b", [moved(fresh, data, generate_uid())]))
+    assert {each.word for each in verdict.instances} == {Word.CORRECTED}
+    assert (verdict.word, verdict.closing) == (StudyWord.NOT_CLOSED, None)
+
+
 def test_another_study_cannot_be_claimed_as_the_former_one(
     site: Site, make_study: Any, tmp_path: Path
 ) -> None:
