@@ -3,7 +3,7 @@
 Decides whom to believe, and compares nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ledger import (
@@ -53,11 +53,16 @@ class Closings:
 
 
 def ask_ledger(
-    study_uids: Sequence[str], records: Records[ReadableLog], trust: TrustStore
+    study_uids: Sequence[str],
+    records: Records[ReadableLog],
+    trust: TrustStore,
+    *,
+    also: Iterable[bytes] = (),
 ) -> Closings:
     """Return the newest closing that counts, of all objects under the study's pseudonym.
 
-    ``study_uids`` are the UID that the study has and those that it had before it was moved.
+    ``study_uids`` are the UID that the study has and those that it had before it was moved;
+    ``also`` are objects that Key Objects name: the pseudonym of what was erased is gone.
     Raises LedgerError when the ledger cannot be read.
     """
     log = records.log
@@ -65,7 +70,7 @@ def ask_ledger(
     newest: tuple[Entry, int] | None = None
     names = [uid.encode("ascii", "replace") for uid in study_uids]
     object_ids = [each for name in names for each in records.find(Lookup.MANIFEST, name)]
-    for object_id in dict.fromkeys(object_ids):
+    for object_id in dict.fromkeys((*object_ids, *also)):
         entries = log.events(object_id)
         chain = [parse_statement(entry.statement) for entry in entries]
         closings = [

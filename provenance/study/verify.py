@@ -80,7 +80,8 @@ def _gather(study_uid: str, present: tuple[Present, ...], verifier: Verifier) ->
     unreachable: str | None = None
     if verifier.records is not None:
         try:
-            asked = ask_ledger(uids, verifier.records, verifier.trust)
+            named = [each.closing.object_id for each in carried if each.closing is not None]
+            asked = ask_ledger(uids, verifier.records, verifier.trust, also=named)
         except LedgerError as error:
             unreachable = f"the ledger cannot be read: {error}"
     closings = choose(asked, carried)

@@ -22,6 +22,7 @@ from ledger import (
 from provenance import Site, Word
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
+from provenance.erasure import erase_objects, plan_erasure
 from provenance.findings import Code
 from provenance.records import Lookup, pseudonym
 from provenance.seal import Chance as SealChance
@@ -476,6 +477,44 @@ def test_a_ledger_that_hides_the_newest_closing(
     records.log.close()
     assert verdict.word is StudyWord.UNTRUSTED
     assert Code.CLOSING_NOT_LOGGED in codes(verdict)
+
+
+def test_erased_it_is_proven_by_its_key_object(site: Site, make_study: Any, tmp_path: Path) -> None:
+    """List and pseudonym are destroyed; the statement stays in the log for ever."""
+    scene = make_study(site)
+    closed, data = close(scene, scene.write(tmp_path / "all"))
+    at = datetime.now(UTC)
+    with site.writing_log() as log:
+        plan = plan_erasure(log, [closed.object_id])
+        erase_objects(log, plan, archivist=site.signer(Role.ARCHIVIST), reason="asked", at=at)
+    case = Case(scene, closed, data, tmp_path)
+    assert case.judge(case.slices).word is StudyWord.NOT_CLOSED
+    assert case.judge([*case.slices, data]).word is StudyWord.COMPLETE
+    assert case.judge([*case.slices[1:], data]).word is StudyWord.INCOMPLETE
+
+
+def test_a_key_object_that_the_ledger_does_not_know(
+    stranger: Site, make_study: Any, tmp_path: Path
+) -> None:
+    """Trusted, with no receipt: the ledger that was asked decides, and holds nothing of it."""
+    scene = make_study(stranger)
+    closed, data = close(scene, scene.write(tmp_path / "all"))
+    case = Case(scene, closed, data, tmp_path)
+    block = read_closing_block(read_instance(data).dataset)
+    assert block is not None
+    never = forged(case, closed.manifest, role=Role.ARCHIVIST)
+    with stranger.writing_log() as log:
+        plan = plan_erasure(log, [closed.object_id])
+        erase_objects(
+            log,
+            plan,
+            archivist=stranger.signer(Role.ARCHIVIST),
+            reason="asked",
+            at=datetime.now(UTC),
+        )
+    verdict = case.judge([*case.slices, with_block(data, never)])
+    assert (verdict.word, verdict.exit_code) == (StudyWord.UNTRUSTED, 12)
+    assert Code.CLOSER_UNTRUSTED in codes(verdict)
 
 
 def test_the_commitment_binds_the_study(case: Case) -> None:

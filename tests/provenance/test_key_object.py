@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
 
-from provenance import Site, Word, verify
+from provenance import Site, TrustStore, Word, verify
 from provenance.cli.root import cli
 from provenance.dicom.read import read_instance
 from provenance.errors import SealError, UsageError
@@ -192,6 +192,24 @@ def test_a_patient_that_cannot_be_written(scene: Any, folder: Path) -> None:
     names, at = KeyObjectNames("1.2", "1.3"), datetime.now(UTC)
     with pytest.raises(SealError):
         key_object(closed, instance, macs={}, names=names, at=at)
+
+
+def test_a_ledger_need_not_know_what_was_logged_elsewhere(
+    scene: Any, folder: Path, stranger: Site, tmp_path: Path
+) -> None:
+    """Another site trusts this one, and asks its own ledger: the receipts speak."""
+    for part, end in (("roots", "pem"), ("logs", "vkeys")):
+        (tmp_path / "trust" / part).mkdir(parents=True)
+        for site in (scene.site, stranger):
+            source = site.folder / "trust" / part / f"site.{end}"
+            shutil.copy(source, tmp_path / "trust" / part / f"{site.name}.{end}")
+    records = stranger.records()
+    with records.log:
+        trust = TrustStore.load(tmp_path / "trust")
+        (verdict,) = verify_study([folder], trust=trust, records=records).verdicts
+    assert verdict.word is StudyWord.COMPLETE
+    assert verdict.closing is not None
+    assert "ko.dcm" in verdict.closing.source
 
 
 def test_private_elements_may_be_lost(
