@@ -16,6 +16,7 @@ from ledger import (
     Event,
     RefusedError,
     Role,
+    StoreError,
     key_added_body,
     key_revoked_body,
 )
@@ -477,6 +478,39 @@ def test_a_ledger_that_hides_the_newest_closing(
     records.log.close()
     assert verdict.word is StudyWord.UNTRUSTED
     assert Code.CLOSING_NOT_LOGGED in codes(verdict)
+
+
+def test_a_ledger_that_fails_for_the_closing_alone(case: Case) -> None:
+    """The Key Object is whole; what the ledger would have said of a newer one is unknown."""
+    site = case.scene.site
+    records = site.records()
+    name = pseudonym(records.lookup_key, Lookup.MANIFEST, case.scene.study_uid.encode())
+
+    class Torn:
+        def __getattr__(self, what: str) -> Any:
+            return getattr(records.log, what)
+
+        def find(self, asked: bytes) -> Any:
+            if asked == name:
+                raise StoreError("torn")
+            return records.log.find(asked)
+
+    folder = case.scene.write(case.folder / "torn", [*case.slices, case.key_object])
+    torn = replace(records, log=Torn())
+    (verdict,) = verify_study([folder], trust=site.trust, records=torn).verdicts
+    records.log.close()
+    assert (verdict.word, verdict.exit_code) == (StudyWord.NOT_CHECKED, 15)
+    assert {each.word for each in verdict.instances} == {Word.AUTHENTIC}
+    assert Code.STUDY_LEDGER_UNREACHABLE in codes(verdict)
+
+
+def test_a_closing_without_a_receipt_proves_nothing_offline(case: Case) -> None:
+    block = read_closing_block(read_instance(case.key_object).dataset)
+    assert block is not None
+    data = with_block(case.key_object, replace(block, receipt=None))
+    verdict = case.judge([*case.slices, data], offline=True)
+    assert (verdict.word, verdict.exit_code) == (StudyWord.NOT_CHECKED, 15)
+    assert case.judge([*case.slices, data]).word is StudyWord.COMPLETE
 
 
 def test_erased_it_is_proven_by_its_key_object(site: Site, make_study: Any, tmp_path: Path) -> None:
