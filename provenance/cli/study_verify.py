@@ -130,7 +130,7 @@ def _verifier(
 
 
 def _print(verdict: "StudyVerdict") -> None:
-    from provenance.explanations import EXPLANATIONS
+    from provenance.explanations.studies import study_explanation
     from provenance.study.verdict import State
     from provenance.verdict import Status
 
@@ -156,7 +156,7 @@ def _print(verdict: "StudyVerdict") -> None:
     if len(told) > SHOWN:
         say(f"  and {len(told) - SHOWN} more instances (--json lists all)")
     if verdict.exit_code:
-        words(EXPLANATIONS[verdict.word.value])
+        words(study_explanation(verdict.word.value))
 
 
 def _print_rest(

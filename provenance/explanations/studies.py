@@ -171,3 +171,26 @@ STUDIES: Mapping[str, Explanation] = {
         "It does not mean that the study was not closed.",
     ),
 }
+
+# Of the words that images and studies share, what they mean for a study.
+_OF_STUDIES: Mapping[str, Explanation] = {
+    "UNTRUSTED": Explanation(
+        "The study was closed, but there is no reason to believe who closed it.",
+        "The signer is no archivist of the log, was revoked, nobody trusted vouches for it, or "
+        "the ledger that was asked and the Key Object contradict each other.",
+        "Ask the custodian who closed the study; keep the Key Object.",
+        _NOT_INSTANCES,
+    ),
+    "NOT CHECKED": Explanation(
+        "Something that is needed to judge the study could not be reached.",
+        "The list is not kept any more, the ledger could not be read, nothing shows that the "
+        "closing was logged, or an instance could not be checked.",
+        "Ask the ledger (--site), or give the Key Object of the newest closing.",
+        "It does not mean that anything is missing.",
+    ),
+}
+
+
+def study_explanation(word: str) -> Explanation:
+    """Return what a verdict means for a study."""
+    return _OF_STUDIES.get(word) or STUDIES[word]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from provenance.explanations import EXPLANATIONS
+from provenance.explanations.studies import study_explanation
 from provenance.schema.verify import Coverage
 from provenance.study.present import Present
 from provenance.study.verdict import ClosingReport, Finding, InstanceReport, StudyVerdict
@@ -33,7 +34,7 @@ def studies_answer(
 
 
 def _study(verdict: StudyVerdict) -> dict[str, object]:
-    words = EXPLANATIONS[verdict.word.value]
+    words = study_explanation(verdict.word.value)
     return {
         "study_instance_uid": verdict.study_uid,
         "verdict": verdict.word.value,

@@ -54,9 +54,10 @@ def compare(
 
 
 def _as_listed(each: Present, row: Listed, roots: Mapping[Path, bytes | None]) -> bool:
-    """Whether it is the instance that was listed, as far as seal and roots tell."""
-    if each.class_uid != row.class_uid or each.series_uid != row.series_uid:
-        return False
+    """Whether it is the instance that was listed, as far as seal and roots tell.
+
+    Both bind class and series with the rest of the header.
+    """
     if each.word is Word.UNREADABLE:
         return True  # nothing tells, and its own verdict counts
     if each.word is Word.ALTERED:

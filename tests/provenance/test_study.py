@@ -14,6 +14,7 @@ from ledger import Event, RefusedError, Role, StoreError
 from provenance import Reason, Site, Word, correct
 from provenance.erasure import erase_objects, plan_erasure
 from provenance.errors import EvidenceMissingError, NotProvenError
+from provenance.explanations.studies import study_explanation
 from provenance.findings import Code
 from provenance.records import Lookup, Records
 from provenance.study.close import ClosedStudy, close_study
@@ -81,6 +82,13 @@ def test_a_closed_study_is_complete(scene: Any, closed: ClosedStudy, tmp_path: P
     assert Code.STUDY_AS_LISTED in codes(verdict)
     with pytest.raises(TypeError):
         bool(verdict)
+
+
+def test_every_word_is_explained() -> None:
+    for word in StudyWord:
+        words = study_explanation(word.value)
+        assert words.says
+        assert words.why
 
 
 def test_the_log_shows_nothing_of_the_study(scene: Any, closed: ClosedStudy) -> None:
