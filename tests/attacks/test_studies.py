@@ -21,6 +21,7 @@ from ledger import (
     key_revoked_body,
 )
 from provenance import Site, Word
+from provenance.certificates import certificate_der
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
 from provenance.erasure import erase_objects, plan_erasure
@@ -507,6 +508,69 @@ def test_a_ledger_that_hides_the_newest_closing(
     records.log.close()
     assert verdict.word is StudyWord.UNTRUSTED
     assert Code.CLOSING_NOT_LOGGED in codes(verdict)
+
+
+@pytest.mark.parametrize(
+    ("lie", "words"),
+    [
+        ({"role": Role.GATEWAY}, "not of an archivist"),
+        ({"revoked_index": 1}, "revoked at entry 1"),
+        ({"added_index": 10**6}, "added later"),
+        ({"certificate": None}, "no certificate"),
+        ({"certificate": "another's"}, "that of another"),
+        ({}, ""),
+    ],
+    ids=["role", "revoked", "added later", "no certificate", "another's certificate", "honest"],
+)
+def test_a_log_that_took_what_it_must_not(case: Case, lie: dict[str, Any], words: str) -> None:
+    """Its operator let a closing in: what the log says of the key is judged again."""
+    site = case.scene.site
+    records = site.records()
+    archivist = site.signer(Role.ARCHIVIST).kid
+    changes = dict(lie)
+    if changes.get("certificate"):
+        changes["certificate"] = certificate_der(site.certificate(Role.DEVICE))
+
+    class Lying:
+        def __getattr__(self, what: str) -> Any:
+            return getattr(records.log, what)
+
+        def key(self, kid: bytes) -> Any:
+            found = records.log.key(kid)
+            return replace(found, **changes) if kid == archivist else found
+
+    case.made += 1
+    folder = case.scene.write(case.folder / f"f{case.made}")
+    lying = replace(records, log=Lying())
+    (verdict,) = verify_study([folder], trust=site.trust, records=lying).verdicts
+    records.log.close()
+    if not lie:
+        assert verdict.word is StudyWord.COMPLETE
+        return
+    assert (verdict.word, verdict.exit_code) == (StudyWord.UNTRUSTED, 12)
+    (finding,) = (f for f in verdict.findings if f.code is Code.CLOSER_UNTRUSTED)
+    assert words in finding.detail
+
+
+def test_a_chain_with_a_closing_taken_out(site: Site, make_study: Any, tmp_path: Path) -> None:
+    scene = make_study(site)
+    first, _ = close(scene, scene.write(tmp_path / "all"))
+    close(scene, tmp_path / "all")
+    records = site.records()
+
+    class Cut:
+        def __getattr__(self, what: str) -> Any:
+            return getattr(records.log, what)
+
+        def events(self, object_id: bytes) -> Any:
+            found = records.log.events(object_id)
+            return found[1:] if object_id == first.object_id else found
+
+    cut = replace(records, log=Cut())
+    (verdict,) = verify_study([tmp_path / "all"], trust=site.trust, records=cut).verdicts
+    records.log.close()
+    assert verdict.word is StudyWord.UNTRUSTED
+    assert Code.CLOSER_UNTRUSTED in codes(verdict)
 
 
 def test_a_ledger_that_fails_for_the_closing_alone(case: Case) -> None:
