@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from provenance._install import check_siblings
 
 if TYPE_CHECKING:
+    from provenance.admit import Admission, admit
     from provenance.correct import Corrected, correct
     from provenance.correction import Reason
     from provenance.device import Device
@@ -22,12 +23,18 @@ if TYPE_CHECKING:
         KeyUnavailableError,
         MalformedError,
         NotProvenError,
+        PolicyError,
         RadsealError,
         SealError,
         TrustError,
         UnreadableError,
         UsageError,
     )
+    from provenance.policy.decide import Decision
+    from provenance.policy.facts import Arrival, Facts
+    from provenance.policy.load import load_policy
+    from provenance.policy.policy import AcceptancePolicy
+    from provenance.policy.terms import Action
     from provenance.records import Records
     from provenance.restore import Restored, restore
     from provenance.seal import Sealed, seal
@@ -40,15 +47,22 @@ __radseal__ = "radseal/1"
 __version__ = "0.1.0"
 
 __all__ = [
+    "AcceptancePolicy",
+    "Action",
+    "Admission",
+    "Arrival",
     "Check",
     "Corrected",
+    "Decision",
     "Device",
     "EvidenceError",
     "EvidenceMissingError",
+    "Facts",
     "KeyUnavailableError",
     "MalformedError",
     "NotProvenError",
     "Outcome",
+    "PolicyError",
     "RadsealError",
     "Reason",
     "Records",
@@ -63,13 +77,16 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Word",
+    "admit",
     "correct",
+    "load_policy",
     "restore",
     "seal",
     "verify",
 ]
 
 _HOMES: Mapping[str, tuple[str, ...]] = {
+    "provenance.admit": ("Admission", "admit"),
     "provenance.correct": ("Corrected", "correct"),
     "provenance.correction": ("Reason",),
     "provenance.device": ("Device",),
@@ -79,12 +96,18 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
         "KeyUnavailableError",
         "MalformedError",
         "NotProvenError",
+        "PolicyError",
         "RadsealError",
         "SealError",
         "TrustError",
         "UnreadableError",
         "UsageError",
     ),
+    "provenance.policy.decide": ("Decision",),
+    "provenance.policy.facts": ("Arrival", "Facts"),
+    "provenance.policy.load": ("load_policy",),
+    "provenance.policy.policy": ("AcceptancePolicy",),
+    "provenance.policy.terms": ("Action",),
     "provenance.records": ("Records",),
     "provenance.restore": ("Restored", "restore"),
     "provenance.seal": ("Sealed", "seal"),
@@ -95,7 +118,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 # Functions that bear the name of their module.
-_VERBS = frozenset({"correct", "restore", "seal", "verify"})
+_VERBS = frozenset({"admit", "correct", "restore", "seal", "verify"})
 
 
 class _Package(ModuleType):

@@ -21,6 +21,8 @@ from provenance.verdict import Outcome, Verdict, Word
 def judge(evidence: Evidence) -> Verdict:
     """Judge every question, and find the word for all of them together."""
     word = _word(evidence)
+    if word is Word.UNSEALED and evidence.demands.seal is not None and evidence.picture is None:
+        word = Word.STRIPPED  # its device's policy says that there was a seal
     if evidence.unreachable is not None and word in (
         Word.AUTHENTIC,
         Word.CORRECTED,
@@ -43,6 +45,8 @@ def judge(evidence: Evidence) -> Verdict:
         log_index=evidence.custody.log_index,
         notes=evidence.notes,
         signatures=evidence.signatures.found if evidence.signatures else (),
+        signed_by=evidence.signed_by,
+        depth=evidence.depth,
     )
 
 
@@ -99,7 +103,7 @@ def _trust(evidence: Evidence) -> Outcome:
         return Outcome.UNKNOWN
     if evidence.custody.key is not None or clock_ahead(evidence):
         return Outcome.REFUTED
-    if evidence.trust_problem is not None:
+    if evidence.trust_problem is not None or evidence.demands.signer is not None:
         return Outcome.REFUTED
     return Outcome.PROVEN
 

@@ -9,11 +9,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
+from provenance.depth import Depth
 from provenance.dicom.attributes import Change
 from provenance.errors import NotProvenError
 from provenance.findings import Code
 from provenance.image_tree import Region
 from provenance.ps315.examine import DigitalSignature
+from provenance.signed_by import SignedBy
 
 
 class Word(StrEnum):
@@ -104,6 +106,8 @@ class Verdict:
     log_index: int | None = None
     notes: tuple[str, ...] = field(default=())
     signatures: tuple[DigitalSignature, ...] = ()
+    signed_by: SignedBy | None = None
+    depth: Depth | None = None
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a verdict is not a yes or no: compare .word, or call require()")

@@ -12,6 +12,7 @@ from provenance.explanations.log import LOG
 from provenance.explanations.mark import MARK
 from provenance.explanations.object_and_seal import OBJECT_AND_SEAL
 from provenance.explanations.pixels import PIXELS
+from provenance.explanations.policy import POLICY
 from provenance.explanations.signer import SIGNER
 from provenance.explanations.words import WORDS
 
@@ -29,4 +30,5 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     **MARK,
     **COPIES,
     **DICOM_SIGNATURES,
+    **POLICY,
 }
