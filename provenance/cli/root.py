@@ -29,6 +29,7 @@ VERBS: Mapping[str, str] = {
     "log": "log",
     "outbox": "outbox",
     "witness": "witness",
+    "policy": "policy",
     "tamper": "tamper",
     "explain": "explain",
     "doctor": "doctor",

@@ -39,8 +39,8 @@ def _advise(rule: Rule, defaults: Rule, place: Place, reading: Reading) -> None:
             warn(f"what is {word} is let in, and {_SENDERS_WORD}", "nothing here proves the sender")
     if Action.strictest((unsealed, stripped)) is not stripped:
         warn("what is STRIPPED is treated better than what is UNSEALED", "")
-    if rule.action(Word.UNTRUSTED).lets_in:
-        warn("what is UNTRUSTED is let in, so signers and roles keep nothing out", "")
+    if rule.action(Word.UNTRUSTED).lets_in and rule.signers is not None:
+        warn("what is UNTRUSTED is let in, so the list of signers keeps nothing out", "")
     if rule.must_seal_since is not None and rule.must_seal_ingest_since is None:
         warn(
             "an object dated back needs no seal: the date is the sender's word",

@@ -61,9 +61,9 @@ def _decide(policy: AcceptancePolicy, verdict: Verdict, facts: Facts) -> Decisio
 def settle(found: Candidates, weighed: tuple[Weighed, ...]) -> Decision:
     """Return the decision that all candidates allow."""
     action = Action.agreed(each.action for each in weighed)
-    if len(weighed) == 1:
-        (only,) = weighed
-        return Decision(action, only.rule.name, only.reasons)
+    if all(each.action is action for each in weighed):
+        fits, others = weighed[-1], tuple(each.rule.name for each in weighed[:-1])
+        return Decision(action, fits.rule.name, fits.reasons, others)
     strictest = Action.strictest(each.action for each in weighed)
     chosen = next(each for each in weighed if each.action is strictest)
     others = tuple(each.rule.name for each in weighed if each is not chosen)

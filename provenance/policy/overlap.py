@@ -43,14 +43,14 @@ def _covering(own: _Values, earlier: list[tuple[str, _Values]]) -> tuple[str, ..
     facts = sorted({fact for _, values in earlier for fact in values})
     if not facts or prod(len(own[fact]) for fact in facts) > MAX_COMBINATIONS:
         return ()
-    used: dict[str, None] = {}
+    used: set[str] = set()
     for combination in product(*(sorted(own[fact]) for fact in facts)):
         said = dict(zip(facts, combination, strict=True))
         fits = [n for n, values in earlier if all(said[f] in each for f, each in values.items())]
         if not fits:
             return ()
-        used[fits[0]] = None
-    return tuple(used)
+        used.add(fits[0])
+    return tuple(name for name, _ in earlier if name in used)
 
 
 def _meet(one: _Values, other: _Values) -> bool:

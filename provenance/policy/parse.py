@@ -8,6 +8,7 @@ from ledger import Role
 from provenance.depth import Depth
 from provenance.errors import PolicyError
 from provenance.policy.advice import advise
+from provenance.policy.depth_of_keys import MAX_PARTS, too_deep
 from provenance.policy.facts import Fact
 from provenance.policy.flaw import Flaw, Gravity, Place
 from provenance.policy.fold import fold
@@ -56,6 +57,10 @@ def examine_policy(data: bytes) -> tuple[AcceptancePolicy | None, tuple[Flaw, ..
         return None, (Flaw(Gravity.ERROR, "", None, says),)
     try:
         text = data.decode("utf-8")
+        deep = too_deep(text)
+        if deep is not None:
+            says = f"a key of more than {MAX_PARTS} parts"
+            return None, (Flaw(Gravity.ERROR, "", deep, says),)
         document = tomllib.loads(text)
     except (ValueError, RecursionError, OverflowError) as error:
         words = "nested too deep" if isinstance(error, RecursionError) else str(error)
@@ -63,13 +68,13 @@ def examine_policy(data: bytes) -> tuple[AcceptancePolicy | None, tuple[Flaw, ..
     reading = Reading(find_lines(text))
     policy = _policy(document, reading)
     if any(flaw.gravity is Gravity.ERROR for flaw in reading.flaws):
-        return None, tuple(reading.flaws)
+        return None, reading.sorted()
     for number, says in find_unreachable(policy.rules):
         reading.flaw(("rules", number), says, "put it before them, or leave it out")
     if not reading.flaws:
         advise(policy, reading)
     faulty = any(flaw.gravity is Gravity.ERROR for flaw in reading.flaws)
-    return None if faulty else policy, tuple(reading.flaws)
+    return None if faulty else policy, reading.sorted()
 
 
 def _policy(document: Mapping[str, object], reading: Reading) -> AcceptancePolicy:

@@ -29,6 +29,10 @@ class Reading:
         """Note that something is wrong at a place."""
         self.flaws.append(Flaw(gravity, spelt(place), line_of(self.lines, place), says, do))
 
+    def sorted(self) -> tuple[Flaw, ...]:
+        """Return what was noted, in the order of the lines."""
+        return tuple(sorted(self.flaws, key=lambda flaw: flaw.line or 0))
+
     def table(self, value: object, place: Place) -> Mapping[str, object]:
         """Return a table; an empty one if it is none."""
         if isinstance(value, dict):

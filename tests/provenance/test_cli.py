@@ -85,6 +85,7 @@ def test_there_are_all_commands() -> None:
         ),
         *("outbox init", "outbox status", "outbox sync"),
         *("witness init", "witness serve"),
+        *("policy check", "policy explain", "policy example"),
         *("tamper", "explain", "doctor", "demo"),
     ] == NAMES
 
@@ -202,6 +203,11 @@ def test_module_runs() -> None:
         (["init", "{site}"], 2),
         (["init", "new", "--name", "not a name"], 2),
         (["init", "new", "--algorithm", "rsa"], 2),
+        (["policy", "check", "no-such-file"], 2),
+        (["policy", "explain", "{garbage}"], 2),
+        (["verify", str(CT), "--site", "{site}", "--policy", "{garbage}"], 2),
+        (["verify", str(CT), "--site", "{site}", "--policy", "no-such-file"], 2),
+        (["verify", str(CT), "--site", "{site}", "--calling-ae", "CT7"], 2),
     ],
 )
 def test_errors_have_words_and_codes(
