@@ -75,7 +75,7 @@ def settle(found: Candidates, weighed: tuple[Weighed, ...]) -> Decision:
 def weigh(rule: Rule, verdict: Verdict, facts: Facts) -> Weighed:
     """Return what a rule that fits says of an object (docs/spec/acceptance-policy.md)."""
     words = [verdict.word]
-    reasons = [f"the verdict is {verdict.word}"]
+    reasons = [f"the verdict is {verdict.word}", *_demanded(verdict)]
     if _no_seal(verdict):
         due = must_seal(rule, facts)
         if due is not None:
@@ -94,7 +94,7 @@ def weigh(rule: Rule, verdict: Verdict, facts: Facts) -> Weighed:
     if rule.require_attestation and verdict.seal_id is not None and not attested(verdict):
         action = Action.strictest((action, Action.QUARANTINE))
         reasons.append("nobody whose word counts has attested it")
-    return Weighed(rule, action, tuple(reasons))
+    return Weighed(rule, action, tuple(dict.fromkeys(reasons)))
 
 
 def signer_of(verdict: Verdict) -> Signer:
@@ -114,6 +114,12 @@ def _no_seal(verdict: Verdict) -> bool:
     if verdict.word is Word.NOT_CHECKED:
         return verdict.seal_id is None
     return verdict.word is Word.UNSEALED
+
+
+def _demanded(verdict: Verdict) -> tuple[str, ...]:
+    """Return what the policy has done to the verdict already."""
+    codes = (Code.MUST_BE_SEALED, Code.SIGNER_NOT_ACCEPTED)
+    return tuple(check.detail for check in verdict.checks if check.code in codes)
 
 
 def _too_shallow(rule: Rule, verdict: Verdict) -> str | None:

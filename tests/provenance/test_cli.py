@@ -354,6 +354,7 @@ def test_site_from_the_environment(site: Path, sealed: Path) -> None:
 
 def test_exit_codes_are_those_of_the_verdicts() -> None:
     from provenance.cli.failure import EXIT_CODES
+    from provenance.policy.terms import ACTION_EXIT_CODES
     from provenance.verdict import EXIT_CODES as VERDICTS
     from provenance.verdict import NOTHING_MATCHED
 
@@ -364,7 +365,8 @@ def test_exit_codes_are_those_of_the_verdicts() -> None:
         assert f"| {code} | {', '.join(names)} |" in document
     for code in (*EXIT_CODES, NOTHING_MATCHED):
         assert f"\n| {code} | " in document
-    assert set(EXIT_CODES) == {*VERDICTS.values(), 1, 2, NOTHING_MATCHED, 130}
+    actions = ACTION_EXIT_CODES.values()
+    assert set(EXIT_CODES) == {*VERDICTS.values(), *actions, 1, 2, NOTHING_MATCHED, 130}
     shown = run("explain", "exit-codes").stdout
     assert all(f"{code:>4}  {words}" in shown for code, words in EXIT_CODES.items())
     table = json.loads(run("explain", "exit-codes", "--json").stdout)["exit_codes"]

@@ -334,7 +334,8 @@ def test_document_names_every_field() -> None:
     document = Path(__file__).resolve().parents[2].joinpath("docs/verify-json.md").read_text()
     one = SCHEMA["$defs"]["object"]["properties"]
     signature = SCHEMA["$defs"]["signature"]["properties"]
-    for name in (*SCHEMA["properties"], *one, *signature):
+    policy = one["policy"]["properties"]
+    for name in (*SCHEMA["properties"], *one, *signature, *policy):
         assert f"`{name}" in document, name
     example = json.loads(document.partition("```json")[2].partition("```")[0])
     check(example, SCHEMA)
