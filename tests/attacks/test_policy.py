@@ -8,6 +8,8 @@ from itertools import combinations
 import numpy as np
 import pydicom
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom.uid import generate_uid
 
 from ledger import Role
@@ -16,8 +18,10 @@ from provenance import (
     Action,
     Admission,
     Arrival,
+    Facts,
     Outcome,
     Site,
+    UnreadableError,
     Verdict,
     Word,
     admit,
@@ -26,10 +30,12 @@ from provenance import (
 )
 from provenance.attest import attest
 from provenance.attestation import Purpose
+from provenance.depth import Depth
 from provenance.dicom.carrier import remove_carrier
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
 from provenance.findings import Code
+from provenance.policy.facts import Fact
 from provenance.policy.header import OWN_DATES, read_facts
 from provenance.policy.parse import parse_acceptance_policy
 from provenance.verifier import Verifier
@@ -310,3 +316,27 @@ def test_hostile_text_in_the_header(forged: bytes, site: Site, edit: Edit) -> No
 
     found = arrives(edit(forged, hostile), site, ae="OTHER")
     assert found.decision.rule == "defaults"  # two values are none of the rule's
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_facts_of_damaged_headers(forged: bytes, data: st.DataObject) -> None:
+    """Whatever the header holds: our own error, or facts that a policy decides about."""
+    last = forged.index(b"\xe0\x7f\x10\0")
+    changed = bytearray(forged)
+    for _ in range(data.draw(st.integers(1, 8))):
+        changed[data.draw(st.integers(132, last))] = data.draw(st.integers(0, 255))
+    try:
+        dataset = read_instance(bytes(changed)).dataset
+    except UnreadableError:
+        return
+    facts = read_facts(dataset, Arrival("OTHER", "PACS", NOW))
+    unknown = Outcome.UNKNOWN
+    unsealed = Verdict(Word.UNSEALED, unknown, unknown, unknown, (), depth=Depth.MARK)
+    decision = policy().decide(unsealed, facts)
+    assert decision.rule is not None  # it did not fail
+    assert all(len(text) <= 1_024 for text in texts_of(facts))
+
+
+def texts_of(facts: Facts) -> list[str]:
+    return [text for text in map(facts.text, Fact) if text is not None]
