@@ -276,7 +276,8 @@ def test_depth_and_attestation() -> None:
 
 def test_without_policy_or_verdict_nothing_is_let_in() -> None:
     assert decide(None, verdict(Word.AUTHENTIC), arrived()).action is Action.QUARANTINE
-    assert LISTED.decide(None, arrived()).action is Action.QUARANTINE
+    found = LISTED.decide(None, arrived())
+    assert (found.action, found.reasons) == (Action.QUARANTINE, ("there is no verdict",))
 
 
 def test_a_defect_lets_nothing_in(caplog: pytest.LogCaptureFixture) -> None:
