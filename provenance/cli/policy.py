@@ -10,6 +10,7 @@ import click
 from provenance.cli.failure import USAGE
 from provenance.cli.options import common
 from provenance.cli.output import count_of, document, path_text, print_json, say
+from provenance.cli.policy_file import open_policy
 from provenance.cli.session import Session
 from provenance.cli.terminal import coloured, plain
 
@@ -118,11 +119,10 @@ def explain(ctx: click.Context, /, file: Path, word: str | None, **told: Any) ->
     """
     session: Session = ctx.obj
     from provenance.policy.explain import explain_policy, possible_rules, terms_of
-    from provenance.policy.load import load_policy
     from provenance.schema.policy import decision_fields
 
     words = None if word is None else _word(ctx, word)
-    found = load_policy(file)
+    found = open_policy(file)
     facts = _facts(told, now=session.started)
     signer: str | None = told["signer"]
     rows = explain_policy(

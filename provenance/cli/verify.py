@@ -16,6 +16,7 @@ from provenance.cli.drawings import Drawings
 from provenance.cli.failure import USAGE, CommandError, Failure
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.output import path_text, print_json, say, words
+from provenance.cli.policy_file import open_policy
 from provenance.cli.session import Session
 from provenance.cli.terminal import coloured, plain
 from provenance.progress import stderr_progress
@@ -24,7 +25,6 @@ from provenance.walk import Found, Skip, Walk, walk
 if TYPE_CHECKING:
     from provenance.policy.decide import Decision
     from provenance.policy.facts import Arrival
-    from provenance.policy.policy import AcceptancePolicy
     from provenance.records import ReadableLog, Records
     from provenance.schema.verify import Coverage, Judged
     from provenance.verdict import Verdict
@@ -108,7 +108,7 @@ def verify(
     session: Session = ctx.obj
     if policy_file is None and (calling_ae or called_ae or arrived):
         raise click.UsageError("--calling-ae, --called-ae and --arrived need --policy", ctx)
-    policy = None if policy_file is None else _policy(policy_file)
+    policy = None if policy_file is None else open_policy(policy_file)
     with _verifier(ctx, site, trust, log_url) as without:
         from provenance.policy.facts import Arrival
         from provenance.schema.verify import Coverage, Judged, run_exit_code, verify_answer
@@ -185,24 +185,6 @@ def _verifier(
         )
         stack.callback(records.log.close)
         yield Verifier(opened.trust, records, opened.mark_key, opened.former_mark_keys)
-
-
-def _policy(file: Path) -> "AcceptancePolicy":
-    """Read the policy before anything else: without it nothing is verified, and nothing let in."""
-    from provenance.errors import PolicyError
-    from provenance.policy.load import load_policy
-
-    try:
-        return load_policy(file)
-    except PolicyError as error:
-        raise CommandError(
-            Failure(
-                f"{file} is no policy, so nothing was verified",
-                why=str(error),
-                do=f"radseal policy check {file} says all that is wrong with it",
-                exit_code=USAGE,
-            )
-        ) from error
 
 
 def _judge(

@@ -240,7 +240,8 @@ def test_a_faulty_policy_verifies_nothing(site: Path, sealed: Path, policy: Path
     result = run("verify", sealed, "--site", site, "--policy", policy)
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert "is no policy, so nothing was verified" in result.stderr
+    assert "is no acceptance policy: nothing was done" in result.stderr
+    assert run("policy", "explain", policy).stderr == result.stderr
     assert f"radseal policy check {policy}" in result.stderr
     assert json.loads(run("verify", sealed, "--policy", policy, "--json").stdout)["schema"] == (
         "radseal/error/1"

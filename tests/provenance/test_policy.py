@@ -141,6 +141,8 @@ def test_signers_as_a_condition() -> None:
     assert fit(rule, Facts(), replace(DEVICE, name="MR 2")) is Fit.NO
     assert fit(rule, Facts(), Unsigned.NO_SEAL) is Fit.NO
     assert fit(rule, Facts(), Unsigned.UNKNOWN) is Fit.MAYBE
+    for name in ("CT 7", "MR 2"):
+        assert fit(rule, Facts(), replace(DEVICE, name=name, role=None)) is Fit.MAYBE
 
 
 def test_a_signer_in_three_ways() -> None:
