@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from provenance.restore import Restored, restore
     from provenance.seal import Sealed, seal
     from provenance.site import Site
+    from provenance.study.close import ClosedStudy, close_study
+    from provenance.study.verdict import StudyVerdict, StudyWord
+    from provenance.study.verify import Studies, verify_study
     from provenance.trust import TrustStore
     from provenance.verdict import Check, Outcome, Status, Verdict, Word
     from provenance.verify import verify
@@ -52,6 +55,7 @@ __all__ = [
     "Admission",
     "Arrival",
     "Check",
+    "ClosedStudy",
     "Corrected",
     "Decision",
     "Device",
@@ -71,6 +75,9 @@ __all__ = [
     "Sealed",
     "Site",
     "Status",
+    "Studies",
+    "StudyVerdict",
+    "StudyWord",
     "TrustError",
     "TrustStore",
     "UnreadableError",
@@ -78,11 +85,13 @@ __all__ = [
     "Verdict",
     "Word",
     "admit",
+    "close_study",
     "correct",
     "load_policy",
     "restore",
     "seal",
     "verify",
+    "verify_study",
 ]
 
 _HOMES: Mapping[str, tuple[str, ...]] = {
@@ -112,6 +121,9 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
     "provenance.restore": ("Restored", "restore"),
     "provenance.seal": ("Sealed", "seal"),
     "provenance.site": ("Site",),
+    "provenance.study.close": ("ClosedStudy", "close_study"),
+    "provenance.study.verdict": ("StudyVerdict", "StudyWord"),
+    "provenance.study.verify": ("Studies", "verify_study"),
     "provenance.trust": ("TrustStore",),
     "provenance.verdict": ("Check", "Outcome", "Status", "Verdict", "Word"),
     "provenance.verify": ("verify",),
