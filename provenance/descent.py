@@ -45,10 +45,12 @@ def find_descent(
         except EvidenceError as error:
             problem = Problem(Code.SEAL_MISFIT, str(error))
     uid = None if instance is None else uid_of(instance.dataset, Lookup.INSTANCE)
+    known = False
     if uid is not None and records is not None:
-        if records.knows_original(uid, besides=claim.seal_id):
-            words = "it has the SOP Instance UID of an object that a device has sealed"
-            problem = Problem(Code.POSES_AS_ORIGINAL, words)
+        known = records.knows_original(uid, besides=claim.seal_id)
+    if known:
+        words = "it has the SOP Instance UID of an object that a device has sealed"
+        problem = Problem(Code.POSES_AS_ORIGINAL, words)
     return Descent(
         parentage.kind,
         parents,
