@@ -1,16 +1,21 @@
 """Gather what a derived copy proves of its parents: frames, signers, and their place in the log."""
 
+from collections.abc import Mapping, Sequence
+
 from ledger import BIRTHS, Event, NotFoundError, PrunedError, parse_statement
 from provenance.birth import Birth, roles_of
 from provenance.certificates import certificate_name
 from provenance.claim import Claim
+from provenance.dicom.attributes import Attribute, CanonicalValue
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import Instance
 from provenance.errors import EvidenceError, TrustError
 from provenance.evidence import Descent, ParentSeen, PixelComparison, Problem
 from provenance.findings import Code
 from provenance.frame_match import MatchedFrames, match_frames
+from provenance.parents import Parent
 from provenance.records import Lookup, ReadableLog, Records, uid_of
+from provenance.shown_header import COMPARED
 from provenance.trust import TrustStore
 
 
@@ -18,6 +23,7 @@ def find_descent(
     claim: Claim,
     instance: Instance | None,
     pixels: PixelComparison | None,
+    attributes: Sequence[Attribute] = (),
     *,
     trust: TrustStore,
     records: Records[ReadableLog] | None,
@@ -31,7 +37,8 @@ def find_descent(
     if parentage is None:
         return None
     log = None if records is None else records.log
-    parents = tuple(_seen(parent.birth, trust, log) for parent in parentage.parents)
+    values = {attribute.tag: attribute.value for attribute in attributes}
+    parents = tuple(_seen(parent, values, trust, log) for parent in parentage.parents)
     image = claim.annex.image
     count = 0 if image is None else image.geometry.frames
     compared = instance is not None and pixels is not None and pixels.equal and not pixels.unmarked
@@ -45,8 +52,10 @@ def find_descent(
         except EvidenceError as error:
             problem = Problem(Code.SEAL_MISFIT, str(error))
     uid = None if instance is None else uid_of(instance.dataset, Lookup.INSTANCE)
-    known = False
-    if uid is not None and records is not None:
+    known = uid is not None and any(
+        parent.header.uid == uid.decode("ascii", "replace") for parent in parentage.parents
+    )
+    if not known and uid is not None and records is not None:
         known = records.knows_original(uid, besides=claim.seal_id)
     if known:
         words = "it has the SOP Instance UID of an object that a device has sealed"
@@ -77,7 +86,13 @@ def vouch_for_birth(birth: Birth | Claim, trust: TrustStore) -> str:
     raise TrustError(said + reasons[0])
 
 
-def _seen(birth: Birth, trust: TrustStore, log: ReadableLog | None) -> ParentSeen:
+def _seen(
+    parent: Parent,
+    values: Mapping[int, CanonicalValue | None],
+    trust: TrustStore,
+    log: ReadableLog | None,
+) -> ParentSeen:
+    birth = parent.birth
     authority, problem = None, None
     try:
         authority = vouch_for_birth(birth, trust)
@@ -96,6 +111,7 @@ def _seen(birth: Birth, trust: TrustStore, log: ReadableLog | None) -> ParentSee
         trust=problem,
         ledger=said,
         log_index=index,
+        same_patient=all(parent.header.agrees(tag, values.get(tag)) for tag in COMPARED),
     )
 
 

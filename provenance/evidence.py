@@ -156,7 +156,8 @@ class Corrections:
 class ParentSeen:
     """A parent of a copy: who signed its birth, who vouches for them, what the ledger says.
 
-    ``trust`` says why its signer is not believed; ``ledger`` what is wrong with it in the log.
+    ``trust`` says why its signer is not believed; ``ledger`` what is wrong with it in the log;
+    ``same_patient`` whether it was signed under the patient and the study that the copy names.
     """
 
     object_id: bytes
@@ -168,6 +169,7 @@ class ParentSeen:
     trust: Problem | None = None
     ledger: Problem | None = None
     log_index: int | None = None
+    same_patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

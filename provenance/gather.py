@@ -83,7 +83,7 @@ def _gather_picture(picture: PictureFile, mark: MarkReading, verifier: Verifier)
     evidence = _with_seal(evidence, found)
     evidence = _with_likeness(evidence, found.claim, picture.plane, verifier)
     evidence = _with_trust_and_custody(evidence, found, verifier)
-    return _with_descent(evidence, found.claim, None, verifier)
+    return _with_descent(evidence, found.claim, None, (), verifier)
 
 
 def _gather(instance: Instance, verifier: Verifier) -> Evidence:
@@ -114,15 +114,24 @@ def _gather(instance: Instance, verifier: Verifier) -> Evidence:
         return evidence
     evidence = _compare(_with_seal(evidence, found), found, instance, attributes, verifier)
     evidence = _with_trust_and_custody(evidence, found, verifier)
-    evidence = _with_descent(evidence, found.claim, instance, verifier)
+    evidence = _with_descent(evidence, found.claim, instance, attributes, verifier)
     return _with_corrections(evidence, found.claim, attributes, verifier)
 
 
 def _with_descent(
-    evidence: Evidence, claim: Claim, instance: Instance | None, verifier: Verifier
+    evidence: Evidence,
+    claim: Claim,
+    instance: Instance | None,
+    attributes: Sequence[Attribute],
+    verifier: Verifier,
 ) -> Evidence:
     descent = find_descent(
-        claim, instance, evidence.pixels, trust=verifier.trust, records=verifier.records
+        claim,
+        instance,
+        evidence.pixels,
+        attributes,
+        trust=verifier.trust,
+        records=verifier.records,
     )
     return replace(evidence, descent=descent)
 

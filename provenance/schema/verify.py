@@ -169,6 +169,7 @@ def _parent(parent: ParentSeen) -> dict[str, object]:
         "signer": parent.signer,
         "signed_at": _moment(parent.signed_at),
         "trusted": parent.trust is None,
+        "same_patient": parent.same_patient,
         "log_index": parent.log_index,
         "problems": [
             {"code": said.code.value, "detail": said.detail}
