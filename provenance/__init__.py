@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from provenance.admit import Admission, admit
     from provenance.correct import Corrected, correct
     from provenance.correction import Reason
+    from provenance.derive import Derived, derive
     from provenance.device import Device
     from provenance.errors import (
         EvidenceError,
@@ -58,6 +59,7 @@ __all__ = [
     "ClosedStudy",
     "Corrected",
     "Decision",
+    "Derived",
     "Device",
     "EvidenceError",
     "EvidenceMissingError",
@@ -87,6 +89,7 @@ __all__ = [
     "admit",
     "close_study",
     "correct",
+    "derive",
     "load_policy",
     "restore",
     "seal",
@@ -98,6 +101,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
     "provenance.admit": ("Admission", "admit"),
     "provenance.correct": ("Corrected", "correct"),
     "provenance.correction": ("Reason",),
+    "provenance.derive": ("Derived", "derive"),
     "provenance.device": ("Device",),
     "provenance.errors": (
         "EvidenceError",
@@ -130,7 +134,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 # Functions that bear the name of their module.
-_VERBS = frozenset({"admit", "correct", "restore", "seal", "verify"})
+_VERBS = frozenset({"admit", "correct", "derive", "restore", "seal", "verify"})
 
 
 class _Package(ModuleType):

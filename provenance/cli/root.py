@@ -24,6 +24,7 @@ VERBS: Mapping[str, str] = {
     "trace": "trace",
     "correct": "correct",
     "study": "study",
+    "derive": "derive",
     "restore": "restore",
     "watermark": "watermark",
     "key": "key",
