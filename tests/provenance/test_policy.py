@@ -172,9 +172,12 @@ def test_of_a_signed_copy_its_maker_counts_whatever_the_role(event: Event) -> No
     let = policy('[defaults.actions]\nderived = "accept"\nuntrusted = "refuse"')
     assert let.decide(copy, arrived()).action is Action.ACCEPT
     assert demands_of(let, Facts(), maker, lacks_seal=False).signer is None
-    named = policy(
-        '[defaults]\nsigners = ["CT 7"]\n[defaults.actions]\nderived = "accept"\nuntrusted = "refuse"'
-    )
+    named = policy("""
+[defaults]
+signers = ["CT 7"]
+actions.derived = "accept"
+actions.untrusted = "refuse"
+""")
     assert named.decide(copy, arrived()).action is Action.REFUSE
     assert demands_of(named, Facts(), maker, lacks_seal=False).signer is not None
     sealed = replace(maker, event=Event.SEALED)
