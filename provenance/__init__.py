@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from provenance.admit import Admission, admit
     from provenance.correct import Corrected, correct
     from provenance.correction import Reason
+    from provenance.derive import Derived, derive
     from provenance.device import Device
     from provenance.errors import (
         EvidenceError,
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from provenance.restore import Restored, restore
     from provenance.seal import Sealed, seal
     from provenance.site import Site
+    from provenance.study.close import ClosedStudy, close_study
+    from provenance.study.verdict import StudyVerdict, StudyWord
+    from provenance.study.verify import Studies, verify_study
     from provenance.trust import TrustStore
     from provenance.verdict import Check, Outcome, Status, Verdict, Word
     from provenance.verify import verify
@@ -52,8 +56,10 @@ __all__ = [
     "Admission",
     "Arrival",
     "Check",
+    "ClosedStudy",
     "Corrected",
     "Decision",
+    "Derived",
     "Device",
     "EvidenceError",
     "EvidenceMissingError",
@@ -71,6 +77,9 @@ __all__ = [
     "Sealed",
     "Site",
     "Status",
+    "Studies",
+    "StudyVerdict",
+    "StudyWord",
     "TrustError",
     "TrustStore",
     "UnreadableError",
@@ -78,17 +87,21 @@ __all__ = [
     "Verdict",
     "Word",
     "admit",
+    "close_study",
     "correct",
+    "derive",
     "load_policy",
     "restore",
     "seal",
     "verify",
+    "verify_study",
 ]
 
 _HOMES: Mapping[str, tuple[str, ...]] = {
     "provenance.admit": ("Admission", "admit"),
     "provenance.correct": ("Corrected", "correct"),
     "provenance.correction": ("Reason",),
+    "provenance.derive": ("Derived", "derive"),
     "provenance.device": ("Device",),
     "provenance.errors": (
         "EvidenceError",
@@ -112,13 +125,16 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
     "provenance.restore": ("Restored", "restore"),
     "provenance.seal": ("Sealed", "seal"),
     "provenance.site": ("Site",),
+    "provenance.study.close": ("ClosedStudy", "close_study"),
+    "provenance.study.verdict": ("StudyVerdict", "StudyWord"),
+    "provenance.study.verify": ("Studies", "verify_study"),
     "provenance.trust": ("TrustStore",),
     "provenance.verdict": ("Check", "Outcome", "Status", "Verdict", "Word"),
     "provenance.verify": ("verify",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 # Functions that bear the name of their module.
-_VERBS = frozenset({"admit", "correct", "restore", "seal", "verify"})
+_VERBS = frozenset({"admit", "correct", "derive", "restore", "seal", "verify"})
 
 
 class _Package(ModuleType):

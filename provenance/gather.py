@@ -14,6 +14,7 @@ from provenance.claim import Claim
 from provenance.corrections import find_corrections, walk_back, with_reverted
 from provenance.custody import find_custody
 from provenance.depth import Depth
+from provenance.descent import find_descent, vouch_for_birth
 from provenance.dicom.attributes import Attribute, canonical_attributes
 from provenance.dicom.carrier import Carrier as CarrierValues
 from provenance.dicom.carrier import read_carrier
@@ -86,7 +87,8 @@ def _gather_picture(picture: PictureFile, mark: MarkReading, verifier: Verifier)
         return evidence
     evidence = _with_seal(evidence, found)
     evidence = _with_likeness(evidence, found.claim, picture.plane, verifier)
-    return _with_trust_and_custody(evidence, found, verifier)
+    evidence = _with_trust_and_custody(evidence, found, verifier)
+    return _with_descent(evidence, found.claim, None, (), verifier)
 
 
 def _gather(instance: Instance, verifier: Verifier) -> Evidence:
@@ -119,7 +121,27 @@ def _gather(instance: Instance, verifier: Verifier) -> Evidence:
         return evidence
     evidence = _compare(_with_seal(evidence, found), found, instance, attributes, verifier)
     evidence = _with_trust_and_custody(evidence, found, verifier)
+    evidence = _with_descent(evidence, found.claim, instance, attributes, verifier)
     return _with_corrections(evidence, found.claim, attributes, verifier)
+
+
+def _with_descent(
+    evidence: Evidence,
+    claim: Claim,
+    instance: Instance | None,
+    attributes: Sequence[Attribute],
+    verifier: Verifier,
+) -> Evidence:
+    descent = find_descent(
+        claim,
+        instance,
+        evidence.pixels,
+        attributes,
+        trust=verifier.trust,
+        sealing=verifier.sealing_roles,
+        records=verifier.records,
+    )
+    return replace(evidence, descent=descent)
 
 
 def _with_corrections(
@@ -168,7 +190,7 @@ def _with_seal(evidence: Evidence, found: FoundSeal) -> Evidence:
         claim=claim,
         source=found.source,
         signer=name,
-        signed_by=SignedBy(name, certificate, claim.statement.kid),
+        signed_by=SignedBy(name, certificate, claim.statement.kid, event=claim.event),
     )
 
 
@@ -249,13 +271,9 @@ def _with_trust_and_custody(evidence: Evidence, found: FoundSeal, verifier: Veri
 
 def _with_trust(evidence: Evidence, claim: Claim, verifier: Verifier) -> Evidence:
     """Ask who vouches for the signer, in the first role that anyone vouches for."""
-    problem: Problem | None = None
-    for role in verifier.sealing_roles:
-        try:
-            authority = verifier.trust.vouch(claim.chain, role=role, at=claim.statement.claimed_at)
-        except TrustError as error:
-            problem = problem or Problem(Code.SIGNER_UNKNOWN, str(error))
-            continue
-        signed_by = evidence.signed_by and replace(evidence.signed_by, role=role)
-        return replace(evidence, authority=authority, signed_by=signed_by)
-    return replace(evidence, trust_problem=problem)
+    try:
+        authority, role = vouch_for_birth(claim, verifier.trust, sealing=verifier.sealing_roles)
+    except TrustError as error:
+        return replace(evidence, trust_problem=Problem(Code.SIGNER_UNKNOWN, str(error)))
+    signed_by = evidence.signed_by and replace(evidence.signed_by, role=role)
+    return replace(evidence, authority=authority, signed_by=signed_by)

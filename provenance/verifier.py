@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ledger import Role
-from provenance.claim import MarkTerms
+from provenance.birth import MarkTerms
 from provenance.depth import Depth
 from provenance.mark_keys import mark_key_id
 from provenance.policy.policy import AcceptancePolicy

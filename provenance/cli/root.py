@@ -23,6 +23,8 @@ VERBS: Mapping[str, str] = {
     "attest": "attest",
     "trace": "trace",
     "correct": "correct",
+    "study": "study",
+    "derive": "derive",
     "restore": "restore",
     "watermark": "watermark",
     "key": "key",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ledger import Role
+from ledger import Event, Role
 from provenance.evidence import Demands, Problem
 from provenance.findings import Code
 from provenance.policy.facts import Facts
@@ -36,7 +36,7 @@ def not_accepted(rule: Rule, signed_by: SignedBy | None) -> str | None:
         return f"{by} the signer counts, and it is not known"
     if rule.signers is not None and not any(term.names(signed_by) for term in rule.signers):
         return f"{by} seals of {signed_by.name} are not accepted here"
-    if signed_by.role not in rule.roles:
+    if signed_by.event is Event.SEALED and signed_by.role not in rule.roles:
         role = "nobody vouched for" if signed_by.role is None else f"a {signed_by.role}"
         return f"{by} seals of {role} are not accepted here"
     return None
@@ -62,7 +62,11 @@ def demands_of(
         missing = " and ".join(fact.words for fact in found.missing)
         unclear = Problem(Code.RULE_UNCLEAR, f"{missing} not known: nor, then, whether {what}")
     # A gateway's seal counts where a rule says so; in doubt it does not.
-    strict = isinstance(signer, SignedBy) and signer.role is not Role.DEVICE
+    strict = (
+        isinstance(signer, SignedBy)
+        and signer.event is Event.SEALED
+        and signer.role is not Role.DEVICE
+    )
     return Demands(
         seal=seals.problem(Code.MUST_BE_SEALED),
         signer=signers.problem(Code.SIGNER_NOT_ACCEPTED, some=strict),

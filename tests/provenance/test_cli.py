@@ -60,7 +60,8 @@ NAMES = [name for name, _ in commands()]
 
 def test_there_are_all_commands() -> None:
     assert [
-        *("init", "seal", "verify", "inspect", "attest", "trace", "correct", "restore"),
+        *("init", "seal", "verify", "inspect", "attest", "trace", "correct"),
+        *("study close", "study verify", "derive", "restore"),
         *("watermark quality", "watermark read", "watermark renew-key"),
         *("key list", "key add", "key renew", "key encrypt", "key revoke"),
         *(
@@ -355,6 +356,7 @@ def test_site_from_the_environment(site: Path, sealed: Path) -> None:
 def test_exit_codes_are_those_of_the_verdicts() -> None:
     from provenance.cli.failure import EXIT_CODES
     from provenance.policy.terms import ACTION_EXIT_CODES
+    from provenance.study.verdict import STUDY_EXIT_CODES
     from provenance.verdict import EXIT_CODES as VERDICTS
     from provenance.verdict import NOTHING_MATCHED
 
@@ -366,7 +368,11 @@ def test_exit_codes_are_those_of_the_verdicts() -> None:
     for code in (*EXIT_CODES, NOTHING_MATCHED):
         assert f"\n| {code} | " in document
     actions = ACTION_EXIT_CODES.values()
-    assert set(EXIT_CODES) == {*VERDICTS.values(), *actions, 1, 2, NOTHING_MATCHED, 130}
+    studies = STUDY_EXIT_CODES.values()
+    others = {*actions, *studies, 1, 2, NOTHING_MATCHED, 130}
+    assert set(EXIT_CODES) == {*VERDICTS.values(), *others}
+    for word, code in STUDY_EXIT_CODES.items():
+        assert code == 0 or word.value in EXIT_CODES[code], word
     shown = run("explain", "exit-codes").stdout
     assert all(f"{code:>4}  {words}" in shown for code, words in EXIT_CODES.items())
     table = json.loads(run("explain", "exit-codes", "--json").stdout)["exit_codes"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger import Role
+from ledger import Event, Role
 from provenance import AcceptancePolicy, Action, Arrival, Facts, Outcome, Verdict, Word
 from provenance.depth import Depth
 from provenance.findings import Code
@@ -163,6 +163,25 @@ authentic = "accept"
 derived = "accept"
 untrusted = "tag"
 """)
+
+
+@pytest.mark.parametrize("event", [Event.DERIVED, Event.DEIDENTIFIED])
+def test_of_a_signed_copy_its_maker_counts_whatever_the_role(event: Event) -> None:
+    maker = replace(DEVICE, name="export", role=Role.OPERATOR, event=event)
+    copy = verdict(Word.DERIVED, signed_by=maker)
+    let = policy('[defaults.actions]\nderived = "accept"\nuntrusted = "refuse"')
+    assert let.decide(copy, arrived()).action is Action.ACCEPT
+    assert demands_of(let, Facts(), maker, lacks_seal=False).signer is None
+    named = policy("""
+[defaults]
+signers = ["CT 7"]
+actions.derived = "accept"
+actions.untrusted = "refuse"
+""")
+    assert named.decide(copy, arrived()).action is Action.REFUSE
+    assert demands_of(named, Facts(), maker, lacks_seal=False).signer is not None
+    sealed = replace(maker, event=Event.SEALED)
+    assert demands_of(let, Facts(), sealed, lacks_seal=False).signer is not None
 
 
 def test_a_signer_who_is_not_listed_is_as_untrusted() -> None:

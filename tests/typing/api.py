@@ -15,15 +15,18 @@ from provenance import (
     Outcome,
     Reason,
     Site,
+    StudyWord,
     TrustStore,
     Verdict,
     Word,
     admit,
+    close_study,
     correct,
     load_policy,
     restore,
     seal,
     verify,
+    verify_study,
 )
 
 
@@ -68,6 +71,20 @@ def rename(path: Path, site: Site, archivist: Device, name: str) -> int:
         )
     corrected.write(path.with_suffix(".corrected.dcm"))
     return corrected.log_index
+
+
+def close(folder: Path, site: Site, archivist: Device) -> bytes:
+    """Say that a study is whole, and return what it was closed with."""
+    records = site.records()
+    with records.log:
+        closed = close_study([folder], archivist=archivist, records=records, trust=site.trust)
+    return closed.manifest.encode()
+
+
+def whole(folder: Path, trust: TrustStore) -> list[str]:
+    """Name the studies that are complete, by the Key Objects in the folder."""
+    studies = verify_study([folder], trust=trust)
+    return [v.study_uid for v in studies.verdicts if v.word is StudyWord.COMPLETE]
 
 
 def original(path: Path, site: Site) -> bytes:
