@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from provenance._install import check_siblings
 
 if TYPE_CHECKING:
+    from provenance.admit import Admission, admit
     from provenance.correct import Corrected, correct
     from provenance.correction import Reason
+    from provenance.derive import Derived, derive
     from provenance.device import Device
     from provenance.errors import (
         EvidenceError,
@@ -22,12 +24,18 @@ if TYPE_CHECKING:
         KeyUnavailableError,
         MalformedError,
         NotProvenError,
+        PolicyError,
         RadsealError,
         SealError,
         TrustError,
         UnreadableError,
         UsageError,
     )
+    from provenance.policy.decide import Decision
+    from provenance.policy.facts import Arrival, Facts
+    from provenance.policy.load import load_policy
+    from provenance.policy.policy import AcceptancePolicy
+    from provenance.policy.terms import Action
     from provenance.records import Records
     from provenance.restore import Restored, restore
     from provenance.seal import Sealed, seal
@@ -43,16 +51,24 @@ __radseal__ = "radseal/1"
 __version__ = "0.1.0"
 
 __all__ = [
+    "AcceptancePolicy",
+    "Action",
+    "Admission",
+    "Arrival",
     "Check",
     "ClosedStudy",
     "Corrected",
+    "Decision",
+    "Derived",
     "Device",
     "EvidenceError",
     "EvidenceMissingError",
+    "Facts",
     "KeyUnavailableError",
     "MalformedError",
     "NotProvenError",
     "Outcome",
+    "PolicyError",
     "RadsealError",
     "Reason",
     "Records",
@@ -70,8 +86,11 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Word",
+    "admit",
     "close_study",
     "correct",
+    "derive",
+    "load_policy",
     "restore",
     "seal",
     "verify",
@@ -79,8 +98,10 @@ __all__ = [
 ]
 
 _HOMES: Mapping[str, tuple[str, ...]] = {
+    "provenance.admit": ("Admission", "admit"),
     "provenance.correct": ("Corrected", "correct"),
     "provenance.correction": ("Reason",),
+    "provenance.derive": ("Derived", "derive"),
     "provenance.device": ("Device",),
     "provenance.errors": (
         "EvidenceError",
@@ -88,12 +109,18 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
         "KeyUnavailableError",
         "MalformedError",
         "NotProvenError",
+        "PolicyError",
         "RadsealError",
         "SealError",
         "TrustError",
         "UnreadableError",
         "UsageError",
     ),
+    "provenance.policy.decide": ("Decision",),
+    "provenance.policy.facts": ("Arrival", "Facts"),
+    "provenance.policy.load": ("load_policy",),
+    "provenance.policy.policy": ("AcceptancePolicy",),
+    "provenance.policy.terms": ("Action",),
     "provenance.records": ("Records",),
     "provenance.restore": ("Restored", "restore"),
     "provenance.seal": ("Sealed", "seal"),
@@ -107,7 +134,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 # Functions that bear the name of their module.
-_VERBS = frozenset({"correct", "restore", "seal", "verify"})
+_VERBS = frozenset({"admit", "correct", "derive", "restore", "seal", "verify"})
 
 
 class _Package(ModuleType):

@@ -6,7 +6,12 @@ import numpy as np
 
 import watermark
 from provenance import (
+    AcceptancePolicy,
+    Action,
+    Arrival,
+    Decision,
     Device,
+    Facts,
     Outcome,
     Reason,
     Site,
@@ -14,8 +19,10 @@ from provenance import (
     TrustStore,
     Verdict,
     Word,
+    admit,
     close_study,
     correct,
+    load_policy,
     restore,
     seal,
     verify,
@@ -37,6 +44,16 @@ def accept(path: Path, trust: TrustStore) -> bool:
     """Let in what is authentic."""
     verdict: Verdict = verify(path, trust=trust)
     return verdict.word is Word.AUTHENTIC and verdict.trust is Outcome.PROVEN
+
+
+def ingest(path: Path, site: Site, policy_file: Path, arrival: Arrival) -> bool:
+    """Let in what the policy lets in."""
+    policy: AcceptancePolicy = load_policy(policy_file)
+    records = site.records()
+    with records.log:
+        found = admit(path, policy=policy, arrival=arrival, trust=site.trust, records=records)
+    decision: Decision = policy.decide(found.verdict, Facts(arrival, modality="CT"))
+    return found.decision.action is Action.ACCEPT and decision.action.lets_in
 
 
 def rename(path: Path, site: Site, archivist: Device, name: str) -> int:
