@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ledger import BIRTHS, Event, NotFoundError, PrunedError, parse_statement
+from ledger import BIRTHS, Event, NotFoundError, PrunedError, Role, parse_statement
 from provenance.birth import Birth, roles_of
 from provenance.certificates import certificate_name
 from provenance.claim import Claim
@@ -26,6 +26,7 @@ def find_descent(
     attributes: Sequence[Attribute] = (),
     *,
     trust: TrustStore,
+    sealing: Sequence[Role],
     records: Records[ReadableLog] | None,
 ) -> Descent | None:
     """Return what is known of a derived copy's parents; None for what was not derived.
@@ -38,7 +39,7 @@ def find_descent(
         return None
     log = None if records is None else records.log
     values = {attribute.tag: attribute.value for attribute in attributes}
-    parents = tuple(_seen(parent, values, trust, log) for parent in parentage.parents)
+    parents = tuple(_seen(parent, values, trust, sealing, log) for parent in parentage.parents)
     image = claim.annex.image
     count = 0 if image is None else image.geometry.frames
     compared = instance is not None and pixels is not None and pixels.equal and not pixels.unmarked
@@ -73,13 +74,18 @@ def find_descent(
     )
 
 
-def vouch_for_birth(birth: Birth | Claim, trust: TrustStore) -> str:
-    """Return the authority that vouches for the signer in a role that may say so; TrustError."""
+def vouch_for_birth(
+    birth: Birth | Claim, trust: TrustStore, *, sealing: Sequence[Role]
+) -> tuple[str, Role]:
+    """Return who vouches for the signer, and in which of the roles that may say so; TrustError.
+
+    ``sealing`` are the roles in which a seal counts.
+    """
     statement = birth.statement
     reasons = []
-    for role in roles_of(statement.event):
+    for role in sealing if statement.event is Event.SEALED else roles_of(statement.event):
         try:
-            return trust.vouch(birth.chain, role=role, at=statement.claimed_at)
+            return trust.vouch(birth.chain, role=role, at=statement.claimed_at), role
         except TrustError as error:
             reasons.append(str(error))
     said = "" if len(set(reasons)) == 1 else f"in no role that may sign {statement.event}: "
@@ -90,12 +96,13 @@ def _seen(
     parent: Parent,
     values: Mapping[int, CanonicalValue | None],
     trust: TrustStore,
+    sealing: Sequence[Role],
     log: ReadableLog | None,
 ) -> ParentSeen:
     birth = parent.birth
     authority, problem = None, None
     try:
-        authority = vouch_for_birth(birth, trust)
+        authority, _ = vouch_for_birth(birth, trust, sealing=sealing)
     except TrustError as error:
         problem = Problem(Code.PARENT_UNKNOWN, str(error))
     index, said = (None, None) if log is None else _in_log(birth, log)

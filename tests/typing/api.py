@@ -6,18 +6,28 @@ import numpy as np
 
 import watermark
 from provenance import (
+    AcceptancePolicy,
+    Action,
+    Arrival,
+    Decision,
     Device,
+    Facts,
     Outcome,
     Reason,
     Site,
+    StudyWord,
     TrustStore,
     Verdict,
     Word,
+    admit,
+    close_study,
     correct,
     derive,
+    load_policy,
     restore,
     seal,
     verify,
+    verify_study,
 )
 
 
@@ -35,6 +45,16 @@ def accept(path: Path, trust: TrustStore) -> bool:
     """Let in what is authentic."""
     verdict: Verdict = verify(path, trust=trust)
     return verdict.word is Word.AUTHENTIC and verdict.trust is Outcome.PROVEN
+
+
+def ingest(path: Path, site: Site, policy_file: Path, arrival: Arrival) -> bool:
+    """Let in what the policy lets in."""
+    policy: AcceptancePolicy = load_policy(policy_file)
+    records = site.records()
+    with records.log:
+        found = admit(path, policy=policy, arrival=arrival, trust=site.trust, records=records)
+    decision: Decision = policy.decide(found.verdict, Facts(arrival, modality="CT"))
+    return found.decision.action is Action.ACCEPT and decision.action.lets_in
 
 
 def rename(path: Path, site: Site, archivist: Device, name: str) -> int:
@@ -69,6 +89,20 @@ def join(slices: list[Path], enhanced: Path, site: Site, operator: Device) -> in
         )
     copy.write(enhanced.with_suffix(".signed.dcm"))
     return copy.equal
+
+
+def close(folder: Path, site: Site, archivist: Device) -> bytes:
+    """Say that a study is whole, and return what it was closed with."""
+    records = site.records()
+    with records.log:
+        closed = close_study([folder], archivist=archivist, records=records, trust=site.trust)
+    return closed.manifest.encode()
+
+
+def whole(folder: Path, trust: TrustStore) -> list[str]:
+    """Name the studies that are complete, by the Key Objects in the folder."""
+    studies = verify_study([folder], trust=trust)
+    return [v.study_uid for v in studies.verdicts if v.word is StudyWord.COMPLETE]
 
 
 def original(path: Path, site: Site) -> bytes:
