@@ -1,6 +1,7 @@
 """Copies that claim more than is so: forged, moved, of another parent, with a lying map."""
 
 import secrets
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -535,6 +536,22 @@ def test_a_copy_put_under_another_patient(scene: Scene) -> None:
     verdict = scene.judge(scene.forge([scene.parent], copy, claim_it, runs=EQUAL), ledger=False)
     assert verdict.descent is not None
     assert not verdict.descent.parents[0].same_patient
+
+
+def test_a_ledger_that_cannot_answer_is_not_silence(scene: Scene, tmp_path: Path) -> None:
+    """It might have said that a parent's key was revoked: NOT CHECKED, not DERIVED."""
+    own = Scene(Site.init(tmp_path / "own", name="own"), scene.make, b"", b"")
+    parent = own.seal(picture(11))
+    copy = own.derive([parent], another(parent))
+    records = own.site.records()
+    raw = sqlite3.connect(own.site.folder / "ledger.sqlite")
+    raw.execute("drop table radseal_statement")
+    raw.commit()
+    raw.close()
+    with records.log:
+        verdict = verify(copy, trust=own.site.trust, records=records)
+    assert verdict.word is Word.NOT_CHECKED
+    assert own.judge(copy, ledger=False).word is Word.DERIVED
 
 
 def test_an_erased_parent_is_named(scene: Scene) -> None:
