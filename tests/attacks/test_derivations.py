@@ -15,7 +15,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from ledger import (
+    FIRST,
     Event,
+    Link,
     RefusedError,
     Role,
     Submission,
@@ -40,7 +42,7 @@ from provenance.image_tree import hash_image
 from provenance.kinship import Kinship
 from provenance.lineage import FrameRun, Lineage
 from provenance.records import pseudonyms
-from provenance.seal import body_of
+from provenance.seal import Chance, body_of, seal_at_time
 from provenance.sealed_parent import SealedParent, identity_of, lineage_of
 from provenance.verifier import Verifier
 
@@ -76,6 +78,19 @@ def another(data: bytes, change: Callable[[Dataset], object] = lambda _: None) -
         change(dataset)
 
     return edited(data, renamed)
+
+
+class Unknowing:
+    """A log of which its device knows nothing about the object."""
+
+    def __init__(self, log: object) -> None:
+        self._log = log
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._log, name)
+
+    def object_link(self, object_id: bytes) -> Link:
+        return FIRST
 
 
 class Unlogged:
@@ -482,6 +497,27 @@ def test_a_rival_birth_for_a_sealed_object(scene: Scene) -> None:
     assert verdict.word is Word.UNTRUSTED
     assert verdict.custody is Outcome.REFUTED
     assert scene.judge(edited(victim, bare)).word in (Word.STRIPPED, Word.NOT_CHECKED)
+
+
+def test_a_birth_that_came_before_the_seal(scene: Scene) -> None:
+    """Who knows the id of a seal that waits offline logs a copy under it first: the seal stands."""
+    object_id = secrets.token_bytes(12)
+    drawn = secrets.token_bytes
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "token_bytes", lambda n: object_id if n == 12 else drawn(n))
+        scene.forge([scene.parent], another(scene.parent), runs=EQUAL)
+    with scene.site.device() as device:
+        offline = replace(device, log=Unknowing(device.log))  # type: ignore[arg-type]
+        victim = seal_at_time(
+            scene.make(picture(12)[0]),
+            device=offline,
+            profile="none",
+            at=datetime.now(UTC),
+            chance=replace(Chance.draw(), seal_id=object_id),
+        ).to_bytes()
+    verdict = scene.judge(victim)
+    assert verdict.word is Word.AUTHENTIC
+    assert Code.SEALED_LATE in {check.code for check in verdict.checks}
 
 
 def test_a_copy_of_a_copy_whose_parent_was_moved(scene: Scene) -> None:
