@@ -518,6 +518,7 @@ def test_a_birth_that_came_before_the_seal(scene: Scene) -> None:
     verdict = scene.judge(victim)
     assert verdict.word is Word.AUTHENTIC
     assert Code.SEALED_LATE in {check.code for check in verdict.checks}
+    assert scene.judge(edited(victim, bare)).word is Word.STRIPPED  # and it is found without it
 
 
 def test_a_copy_of_a_copy_whose_parent_was_moved(scene: Scene) -> None:
