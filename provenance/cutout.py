@@ -10,7 +10,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-FOUND: Final = 0.33  # of 214 places in other radiographs the best has 0.27: benchmarks/kinship.py
+# benchmarks/kinship.py, 13 radiographs: 39 of 39 own parts have 0.37 or more, of 117 in others the
+# best has 0.27
+FOUND: Final = 0.33
 _SIDE: Final = 512  # pixels of the longer side that is searched
 _LEAST: Final = 64  # pixels along a side of what is looked for, after shrinking
 _NEAR: Final = 9  # pixels of the neighbourhood whose mean is taken away

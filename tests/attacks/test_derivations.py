@@ -1,6 +1,7 @@
 """Copies that claim more than is so: forged, moved, of another parent, with a lying map."""
 
 import secrets
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +15,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from ledger import (
+    FIRST,
     Event,
+    Link,
     RefusedError,
     Role,
     Submission,
@@ -39,7 +42,7 @@ from provenance.image_tree import hash_image
 from provenance.kinship import Kinship
 from provenance.lineage import FrameRun, Lineage
 from provenance.records import pseudonyms
-from provenance.seal import body_of
+from provenance.seal import Chance, body_of, seal_at_time
 from provenance.sealed_parent import SealedParent, identity_of, lineage_of
 from provenance.verifier import Verifier
 
@@ -75,6 +78,19 @@ def another(data: bytes, change: Callable[[Dataset], object] = lambda _: None) -
         change(dataset)
 
     return edited(data, renamed)
+
+
+class Unknowing:
+    """A log of which its device knows nothing about the object."""
+
+    def __init__(self, log: object) -> None:
+        self._log = log
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._log, name)
+
+    def object_link(self, object_id: bytes) -> Link:
+        return FIRST
 
 
 class Unlogged:
@@ -483,6 +499,28 @@ def test_a_rival_birth_for_a_sealed_object(scene: Scene) -> None:
     assert scene.judge(edited(victim, bare)).word in (Word.STRIPPED, Word.NOT_CHECKED)
 
 
+def test_a_birth_that_came_before_the_seal(scene: Scene) -> None:
+    """Who knows the id of a seal that waits offline logs a copy under it first: the seal stands."""
+    object_id = secrets.token_bytes(12)
+    drawn = secrets.token_bytes
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "token_bytes", lambda n: object_id if n == 12 else drawn(n))
+        scene.forge([scene.parent], another(scene.parent), runs=EQUAL)
+    with scene.site.device() as device:
+        offline = replace(device, log=Unknowing(device.log))  # type: ignore[arg-type]
+        victim = seal_at_time(
+            scene.make(picture(12)[0]),
+            device=offline,
+            profile="none",
+            at=datetime.now(UTC),
+            chance=replace(Chance.draw(), seal_id=object_id),
+        ).to_bytes()
+    verdict = scene.judge(victim)
+    assert verdict.word is Word.AUTHENTIC
+    assert Code.SEALED_LATE in {check.code for check in verdict.checks}
+    assert scene.judge(edited(victim, bare)).word is Word.STRIPPED  # and it is found without it
+
+
 def test_a_copy_of_a_copy_whose_parent_was_moved(scene: Scene) -> None:
     """Of a copy of a copy the middle one is shown with the frames of another: it does not open."""
     second = scene.derive([scene.copy], another(scene.copy))
@@ -535,6 +573,22 @@ def test_a_copy_put_under_another_patient(scene: Scene) -> None:
     verdict = scene.judge(scene.forge([scene.parent], copy, claim_it, runs=EQUAL), ledger=False)
     assert verdict.descent is not None
     assert not verdict.descent.parents[0].same_patient
+
+
+def test_a_ledger_that_cannot_answer_is_not_silence(scene: Scene, tmp_path: Path) -> None:
+    """It might have said that a parent's key was revoked: NOT CHECKED, not DERIVED."""
+    own = Scene(Site.init(tmp_path / "own", name="own"), scene.make, b"", b"")
+    parent = own.seal(picture(11))
+    copy = own.derive([parent], another(parent))
+    records = own.site.records()
+    raw = sqlite3.connect(own.site.folder / "ledger.sqlite")
+    raw.execute("drop table radseal_statement")
+    raw.commit()
+    raw.close()
+    with records.log:
+        verdict = verify(copy, trust=own.site.trust, records=records)
+    assert verdict.word is Word.NOT_CHECKED
+    assert own.judge(copy, ledger=False).word is Word.DERIVED
 
 
 def test_an_erased_parent_is_named(scene: Scene) -> None:

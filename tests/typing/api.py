@@ -22,6 +22,7 @@ from provenance import (
     admit,
     close_study,
     correct,
+    derive,
     load_policy,
     restore,
     seal,
@@ -71,6 +72,23 @@ def rename(path: Path, site: Site, archivist: Device, name: str) -> int:
         )
     corrected.write(path.with_suffix(".corrected.dcm"))
     return corrected.log_index
+
+
+def join(slices: list[Path], enhanced: Path, site: Site, operator: Device) -> int:
+    """Sign a multi-frame copy of classic slices; say how many frames are proven to be theirs."""
+    records = site.records()
+    with records.log:
+        copy = derive(
+            slices,
+            enhanced,
+            kind="multiframe",
+            actor=operator,
+            trust=site.trust,
+            records=records,
+            mark_keys=site.mark_keys,
+        )
+    copy.write(enhanced.with_suffix(".signed.dcm"))
+    return copy.equal
 
 
 def close(folder: Path, site: Site, archivist: Device) -> bytes:
