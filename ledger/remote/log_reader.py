@@ -10,6 +10,7 @@ from ledger.cose.keys import Signer
 from ledger.entries import Entry, LoggedKey
 from ledger.errors import NotFoundError, NotSignedError, UnreachableError
 from ledger.exchange import Pause
+from ledger.questions.existence import StampedReceipt
 from ledger.remote.log_client import MAX_ANSWER, SECONDS, LogClient
 from ledger.remote.read_request import sign_read_request
 from ledger.remote.reading import (
@@ -70,6 +71,14 @@ class LogReader(LogClient):
 
     def bracket(self, _entry: Entry) -> None:
         """A server does not tell it; the receipt of an entry bounds its time from above."""
+
+    def early_receipts(self, entry: Entry) -> tuple[StampedReceipt, ...]:
+        """Return the receipt that a server has of an entry: under its newest checkpoint."""
+        return (StampedReceipt(self.receipt(entry)),)
+
+    def stamped_receipts(self, _entry: Entry) -> tuple[StampedReceipt, ...]:
+        """A server does not show its timestamps; a copy of the log does."""
+        return ()
 
     def annex(self, object_id: bytes) -> bytes | None:
         """Return the annex kept for an object; None if there is none, or it was erased.
