@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from provenance.findings import Code
+
 
 class Unreadable(StrEnum):
     """Why an object cannot be decoded: the codes `radseal explain` knows."""
@@ -67,7 +69,11 @@ class KeyUnavailableError(RadsealError):
 
 
 class TrustError(RadsealError):
-    """The signer is not one this verifier trusts for what was signed."""
+    """The signer is not one this verifier trusts for what was signed; ``code`` says why."""
+
+    def __init__(self, reason: str, *, code: Code = Code.SIGNER_UNKNOWN) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class NotProvenError(RadsealError):

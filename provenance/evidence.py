@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ledger import Bracket, Entry
+from ledger import Bracket, Entry, Existence
 from provenance.claim import Claim
 from provenance.correction import CorrectionBody
 from provenance.descriptor import Resemblance
@@ -13,6 +13,7 @@ from provenance.dicom.attributes import Change
 from provenance.findings import Code
 from provenance.image_tree import Region
 from provenance.ps315.examine import DigitalSignatures
+from provenance.revocation import Notice
 from provenance.viewpoint import Viewpoint
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class Custody:
 
     log_index: int | None = None
     logged_before: datetime | None = None
+    existence: Existence = field(default_factory=Existence)
     receipt: Problem | None = None
     ledger: Problem | None = None
     chain_events: int | None = None
@@ -173,6 +175,7 @@ class Evidence:
     signer: str | None = None
     authority: str | None = None
     trust_problem: Problem | None = None
+    notices: tuple[Notice, ...] = ()
     custody: Custody = Custody()
     unreachable: Problem | None = None
     out_of_reach: Problem | None = None

@@ -231,14 +231,18 @@ def _with_likeness(
 
 def _with_trust_and_custody(evidence: Evidence, found: FoundSeal, verifier: Verifier) -> Evidence:
     claim, trust = found.claim, verifier.trust
-    evidence = _with_trust(evidence, claim, trust)
     custody = find_custody(claim, found.receipt, trust=trust, records=verifier.records)
-    return replace(evidence, custody=custody)
+    return _with_trust(replace(evidence, custody=custody), claim, trust)
 
 
 def _with_trust(evidence: Evidence, claim: Claim, trust: TrustStore) -> Evidence:
     try:
-        authority = trust.vouch(claim.chain, role=Role.DEVICE, at=claim.statement.claimed_at)
+        standing = trust.judge_signer(
+            claim.chain,
+            role=Role.DEVICE,
+            at=claim.statement.claimed_at,
+            existence=evidence.custody.existence,
+        )
     except TrustError as error:
-        return replace(evidence, trust_problem=Problem(Code.SIGNER_UNKNOWN, str(error)))
-    return replace(evidence, authority=authority)
+        return replace(evidence, trust_problem=Problem(error.code, str(error)))
+    return replace(evidence, authority=standing.authority, notices=standing.notices)

@@ -343,7 +343,7 @@ class Site:
         lookup_key, mark_key = self._secret("lookup"), self.mark_key
         return Device(
             signer=signer,
-            certificates=(certificate_der(certificate),),
+            certificates=tuple(certificate_der(each) for each in self.chain(role)),
             log=open_there(),
             lookup_key=lookup_key,
             mark_key=mark_key,
@@ -352,6 +352,14 @@ class Site:
     def certificate(self, role: Role) -> x509.Certificate:
         """The certificate of the site's actor in ``role``."""
         return _read_certificate(self.folder / "certificates" / f"{role}.pem")
+
+    def chain(self, role: Role) -> tuple[x509.Certificate, ...]:
+        """The same, and those between it and an authority of somebody's trust folder."""
+        path = self.folder / "certificates" / f"{role}.pem"
+        try:
+            return tuple(x509.load_pem_x509_certificates(_read_file(path)))
+        except ValueError as error:
+            raise UsageError(f"{path} is not a PEM file of certificates") from error
 
     def _witnesses(self) -> Witnesses | None:
         """Whom the log asks: the witnesses that those who verify count."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
+from ledger import ExistenceProof
 from provenance.dicom.attributes import Change
 from provenance.errors import NotProvenError
 from provenance.findings import Code
@@ -102,6 +103,7 @@ class Verdict:
     signer: str | None = None
     sealed_at: datetime | None = None
     log_index: int | None = None
+    times: tuple[ExistenceProof, ...] = ()
     notes: tuple[str, ...] = field(default=())
     signatures: tuple[DigitalSignature, ...] = ()
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,7 @@ def verify(
       radseal verify /archive/2026 --site /srv/radseal --json > verdicts.json
     """
     session: Session = ctx.obj
-    with _verifier(ctx, site, trust, log_url) as verifier:
+    with _verifier(ctx, site, trust, log_url, session.started) as verifier:
         from provenance.schema.verify import Coverage, Judged, overall_exit_code, verify_answer
 
         found = walk(paths)
@@ -112,9 +113,9 @@ def verify(
 
 @contextmanager
 def _verifier(
-    ctx: click.Context, site: Path | None, trust: Path | None, log_url: str | None
+    ctx: click.Context, site: Path | None, trust: Path | None, log_url: str | None, at: datetime
 ) -> Iterator["Verifier"]:
-    """Whom to believe: a site, or a trust folder; a trust folder beats the environment."""
+    """Whom to believe at a moment: a site, or a trust folder, which beats the environment."""
     from provenance.trust import TrustStore
     from provenance.verifier import Verifier
 
@@ -125,7 +126,7 @@ def _verifier(
         raise click.UsageError("give --trust or --log, not both: --trust asks no ledger", ctx)
     with ExitStack() as stack:
         if trust is not None:
-            yield Verifier(TrustStore.load(trust))
+            yield Verifier(TrustStore.load(trust).as_of(at))
             return
         if site is None:
             raise CommandError(
@@ -142,7 +143,8 @@ def _verifier(
             opened.records() if log_url is None else opened.remote_records(log_url)
         )
         stack.callback(records.log.close)
-        yield Verifier(opened.trust, records, opened.mark_key, opened.former_mark_keys)
+        believed = opened.trust.as_of(at)
+        yield Verifier(believed, records, opened.mark_key, opened.former_mark_keys)
 
 
 def _judge(file: Found, verifier: "Verifier", drawings: Drawings | None) -> "Judged":
