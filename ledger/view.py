@@ -195,30 +195,25 @@ class LogView:
             sizes = stamped_sizes(connection)
         return (self.stamped(size) for size in sizes)
 
-    def early_receipts(self, entry: Entry) -> tuple[StampedReceipt, ...]:
-        """Return the receipts of an entry under the first checkpoints that cover it."""
+    def early_receipts(self, entry: Entry) -> Iterator[StampedReceipt]:
+        """Yield the receipts of an entry under the first checkpoints that cover it."""
         with self._database.read() as connection:
             notes = store.checkpoints_covering(connection, entry.index, EARLY)
-            return self._under(connection, entry.index, [(*each, ()) for each in notes])
+        for size, note in notes:
+            yield StampedReceipt(self._under(entry.index, size, note))
 
-    def stamped_receipts(self, entry: Entry) -> tuple[StampedReceipt, ...]:
-        """Return the receipts of an entry under the first stamped ones, with their timestamps."""
+    def stamped_receipts(self, entry: Entry) -> Iterator[StampedReceipt]:
+        """Yield the receipts of an entry under the first stamped ones, with their timestamps."""
         with self._database.read() as connection:
             found = stamped_covering(connection, entry.index, EARLY)
-            notes = [(each.size, each.note, each.tokens) for each in found]
-            return self._under(connection, entry.index, notes)
+        for each in found:
+            yield StampedReceipt(self._under(entry.index, each.size, each.note), each.tokens)
 
-    def _under(
-        self,
-        connection: Connection,
-        index: int,
-        notes: Sequence[tuple[int, bytes, tuple[bytes, ...]]],
-    ) -> tuple[StampedReceipt, ...]:
-        read = store.tile_reader(connection)
-        return tuple(
-            StampedReceipt(bytes(Receipt(index, inclusion_path(index, size, read), note)), tokens)
-            for size, note, tokens in notes
-        )
+    def _under(self, index: int, size: int, note: bytes) -> bytes:
+        """Return the receipt of an entry under a checkpoint that was stored, or stamped, here."""
+        with self._database.read() as connection:
+            path = inclusion_path(index, size, store.tile_reader(connection))
+        return bytes(Receipt(index, path, note))
 
     def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
         """Return the hashes that join the roots at two sizes (RFC 9162, section 2.1.4)."""

@@ -101,7 +101,7 @@ def _require_unrevoked(
     listed = [each for each in lists if serial in each.revoked]
     if listed:
         first = min(listed, key=lambda each: each.revoked[serial])
-        yield _stands_though_listed(name, first.revoked[serial], first, proof, by)
+        yield _stands_though_listed(name, first.revoked[serial], first, proof)
         return
     if not revocations.required:
         return
@@ -119,17 +119,18 @@ def _require_unrevoked(
 
 
 def _stands_though_listed(
-    name: str, since: datetime, listing: RevocationList, proof: ExistenceProof | None, by: datetime
+    name: str, since: datetime, listing: RevocationList, proof: ExistenceProof | None
 ) -> Notice:
     """Return that what was sealed is older than the revocation, if somebody else proves it."""
     revoked = f"the certificate of {name} is revoked since {_moment(since)} ({listing.name})"
     if proof is None:
         detail = f"{revoked}, and nobody but its signer and the log says that the seal is older"
         raise TrustError(detail, code=Code.CERTIFICATE_REVOKED)
-    if by >= since:
-        detail = f"{revoked}, and the seal is only proven to have existed at {_moment(by)}"
+    seen = _moment(proof.moment)
+    if proof.moment >= since:
+        detail = f"{revoked}, and the seal is only proven to have existed at {seen}"
         raise TrustError(detail, code=Code.CERTIFICATE_REVOKED)
-    return Notice(Code.REVOKED_LATER, f"{revoked}; the seal existed before, at {_moment(by)}")
+    return Notice(Code.REVOKED_LATER, f"{revoked}; the seal existed before, at {seen}")
 
 
 def _lists_of(

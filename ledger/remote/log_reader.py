@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from ledger.annexes import MAX_ANNEX
 from ledger.checkpoints.trusted_logs import TrustedLogs
@@ -72,13 +73,13 @@ class LogReader(LogClient):
     def bracket(self, _entry: Entry) -> None:
         """A server does not tell it; the receipt of an entry bounds its time from above."""
 
-    def early_receipts(self, entry: Entry) -> tuple[StampedReceipt, ...]:
-        """Return the receipt that a server has of an entry: under its newest checkpoint."""
-        return (StampedReceipt(self.receipt(entry)),)
+    def early_receipts(self, entry: Entry) -> Iterator[StampedReceipt]:
+        """Yield the receipt that a server has of an entry: under its newest checkpoint."""
+        yield StampedReceipt(self.receipt(entry))
 
-    def stamped_receipts(self, _entry: Entry) -> tuple[StampedReceipt, ...]:
+    def stamped_receipts(self, _entry: Entry) -> Iterator[StampedReceipt]:
         """A server does not show its timestamps; a copy of the log does."""
-        return ()
+        return iter(())
 
     def annex(self, object_id: bytes) -> bytes | None:
         """Return the annex kept for an object; None if there is none, or it was erased.
