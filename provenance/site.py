@@ -67,7 +67,7 @@ from provenance.log_key_files import LogKeyFiles
 from provenance.mark_keys import mark_key_id
 from provenance.records import Records
 from provenance.signers import generate_key, save_key, write_secret
-from provenance.trust import TrustStore, read_policy
+from provenance.trust import TrustStore, load_logs, read_policy
 from provenance.writable_log import WritableLog
 
 SCHEMA = "radseal/site/1"
@@ -318,7 +318,7 @@ class Site:
     @property
     def own_logs(self) -> TrustedLogs:
         """Trust in this site's log alone, and in the witnesses of its policy."""
-        logs = self.trust.logs
+        logs = load_logs(self.folder / "trust")
         try:
             return TrustedLogs((logs.find(self.origin),), logs.policy)
         except LedgerError as error:

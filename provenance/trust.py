@@ -71,26 +71,11 @@ class TrustStore:
         UsageError when the folder holds neither: an empty store would judge everything untrusted
         without saying why.
         """
-        roots = _certificates(folder / "roots")
-        keys: list[tuple[NoteKey, int | None]] = []
-        for path in sorted((folder / "logs").glob("*.vkeys")):
-            try:
-                keys.extend(read_key_lines(_read(path).decode("utf-8").splitlines()))
-            except UnicodeDecodeError as error:
-                raise UsageError(f"{path} is not a text file of verifier keys") from error
-            except LedgerError as error:
-                raise UsageError(f"{path} holds a line that is no verifier key: {error}") from error
-        policy = read_policy(folder / "policy")
-        if policy is not None and not keys and not policy.logs:
-            raise UsageError(f"{folder} holds a policy, but no key of a log")
-        if not roots and not keys and policy is None:
+        roots, logs = _certificates(folder / "roots"), load_logs(folder)
+        if not roots and not logs.logs and logs.policy is None:
             raise UsageError(
                 f"{folder} holds no trust: expected roots/*.pem and logs/*.vkeys (radseal init)"
             )
-        try:
-            logs = TrustedLogs.from_keys(keys, policy=policy)
-        except LedgerError as error:
-            raise UsageError(f"a verifier key under {folder}/logs is not valid: {error}") from error
         return cls(roots, logs, _timestamping(folder / "tsa"), _revocations(folder / "crls"))
 
     def as_of(self, at: datetime) -> "TrustStore":
@@ -142,6 +127,25 @@ class TrustStore:
             or (policy is not None and policy.quorum is not None)
             or any(each.not_valid_after_utc < NO_EXPIRY for each in chain)
         )
+
+
+def load_logs(folder: Path) -> TrustedLogs:
+    """Read ``logs/*.vkeys`` and ``policy`` under ``folder``: all that who writes to a log needs."""
+    keys: list[tuple[NoteKey, int | None]] = []
+    for path in sorted((folder / "logs").glob("*.vkeys")):
+        try:
+            keys.extend(read_key_lines(_read(path).decode("utf-8").splitlines()))
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path} is not a text file of verifier keys") from error
+        except LedgerError as error:
+            raise UsageError(f"{path} holds a line that is no verifier key: {error}") from error
+    policy = read_policy(folder / "policy")
+    if policy is not None and not keys and not policy.logs:
+        raise UsageError(f"{folder} holds a policy, but no key of a log")
+    try:
+        return TrustedLogs.from_keys(keys, policy=policy)
+    except LedgerError as error:
+        raise UsageError(f"a verifier key under {folder}/logs is not valid: {error}") from error
 
 
 def _certificates(folder: Path) -> tuple[x509.Certificate, ...]:

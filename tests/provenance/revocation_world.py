@@ -67,12 +67,18 @@ class Authority:
 
     @classmethod
     def make(
-        cls, name: str, at: datetime, *, above: "Authority | None" = None, lists: bool = True
+        cls,
+        name: str,
+        at: datetime,
+        *,
+        above: "Authority | None" = None,
+        lists: bool = True,
+        until: datetime = NO_EXPIRY,
     ) -> "Authority":
         key = ec.generate_private_key(ec.SECP256R1())
         by = above.key if above else key
         issuer = above.certificate.subject if above else named(name)
-        builder = begun(key.public_key(), named(name), issuer, by, at, NO_EXPIRY)
+        builder = begun(key.public_key(), named(name), issuer, by, at, until)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
         builder = builder.add_extension(usage(authority=True, lists=lists), critical=True)
         return cls(key, builder.sign(by, hashes.SHA256()))
@@ -298,7 +304,9 @@ class World:
         }
         for name in case.get("path", ["root"])[1:]:
             lists = case.get("unsigning") != name
-            self.by[name] = Authority.make(name, at, above=self.chain[-1], lists=lists)
+            ending = case.get("ending", {}).get(name)
+            until = NO_EXPIRY if ending is None else self.day(ending)
+            self.by[name] = Authority.make(name, at, above=self.chain[-1], lists=lists, until=until)
             self.chain.append(self.by[name])
         root = self.chain[0].certificate.public_bytes(PEM)
         (self.trust / "roots" / "root.pem").write_bytes(root)
@@ -405,9 +413,9 @@ class World:
     def _judge(self, case: Mapping[str, Any], sealed: bytes) -> Verdict:
         trust = TrustStore.load(self.trust)
         at = self.day(case.get("judged", 1))
-        if case.get("ask") == "nothing":
+        if case.get("ask") in ("nothing", "ledger alone"):
             sealed = without_receipt(sealed)
-        if "ask" in case:
+        if case.get("ask") in ("nothing", "receipt"):
             return verify(sealed, trust=trust, at=at)
         records = self.site.records()
         with records.log:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from revocation_world import Authority, make_entry, make_list
 
-from provenance import MalformedError, TrustStore, UsageError, crl
+from provenance import MalformedError, Site, TrustStore, UsageError, crl
 from provenance.crl import parse_crl
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -103,6 +103,17 @@ def test_a_folder_of_lists(tmp_path: Path) -> None:
     (folder / "b.crl").write_bytes(WHOLE[:-1])
     with pytest.raises(UsageError, match=r"b\.crl: not a certificate revocation list"):
         TrustStore.load(tmp_path)
+
+
+def test_what_is_wrong_with_a_list_keeps_nobody_from_sealing(tmp_path: Path) -> None:
+    site = Site.init(tmp_path / "s", name="s")
+    (site.folder / "trust" / "crls").mkdir()
+    (site.folder / "trust" / "crls" / "a.crl").write_bytes(b"damaged")
+    assert site.own_logs.logs
+    with site.device() as device:
+        assert device.log.head().size
+    with pytest.raises(UsageError, match="not a certificate revocation list"):
+        _ = site.trust
 
 
 def test_too_much_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
