@@ -13,7 +13,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AttributeOID, NameOID
 
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[2])]
@@ -139,6 +139,7 @@ def requests() -> list[dict[str, Any]]:
     bad("control-character_fail", asked(p256, name="CT\x1b[2J"))
     bad("space_fail", asked(p256, name="CT "))
     bad("nameless_fail", asked(p256, name=None))
+    bad("attribute_fail", asked(p256, device, attribute=b"challenge"))
     whole = asked(p256, device)
     bad("tampered_fail", whole[:-1] + bytes([whole[-1] ^ 1]))
     bad(
@@ -152,7 +153,12 @@ def requests() -> list[dict[str, Any]]:
 
 
 def asked(
-    key: Any, extension: Any = None, *, name: str | None = "CT 3", organisation: str | None = None
+    key: Any,
+    extension: Any = None,
+    *,
+    name: str | None = "CT 3",
+    organisation: str | None = None,
+    attribute: bytes | None = None,
 ) -> bytes:
     parts = [] if name is None else [x509.NameAttribute(NameOID.COMMON_NAME, name)]
     if organisation is not None:
@@ -160,6 +166,8 @@ def asked(
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(parts))
     if extension is not None:
         builder = builder.add_extension(extension, critical=False)
+    if attribute is not None:
+        builder = builder.add_attribute(AttributeOID.CHALLENGE_PASSWORD, attribute)
     return builder.sign(key, hashes.SHA256()).public_bytes(DER)
 
 
