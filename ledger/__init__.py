@@ -59,6 +59,14 @@ from ledger.offline.outbox_sync import (
 from ledger.opening import create_log, open_log
 from ledger.questions.alarms import Alarm, AlarmKind, Expectation, parse_expectations
 from ledger.questions.bracket import Bracket, TimeFinding
+from ledger.questions.existence import (
+    Existence,
+    ExistenceProof,
+    StampedReceipt,
+    TimeSource,
+    existence_under,
+    find_existence,
+)
 from ledger.questions.query import Query
 from ledger.receipts.cose_consistency import (
     CoseConsistency,
@@ -179,6 +187,8 @@ __all__ = [
     "Entry",
     "ErasedError",
     "Event",
+    "Existence",
+    "ExistenceProof",
     "Expectation",
     "Finding",
     "FindingCode",
@@ -238,6 +248,7 @@ __all__ = [
     "Signer",
     "StampHash",
     "Stamped",
+    "StampedReceipt",
     "Statement",
     "StoreError",
     "Submission",
@@ -246,6 +257,7 @@ __all__ = [
     "TileFolder",
     "TileServer",
     "TimeFinding",
+    "TimeSource",
     "Timestamp",
     "TimestampAnchors",
     "TimestampRequest",
@@ -279,6 +291,8 @@ __all__ = [
     "encode_objects",
     "encode_problem",
     "encode_submissions",
+    "existence_under",
+    "find_existence",
     "hash_leaf",
     "hash_node",
     "judge_log",

@@ -27,6 +27,7 @@ from ledger.questions.alarm_store import read_alarms, read_rivals, read_silence
 from ledger.questions.alarms import Alarm, Expectation
 from ledger.questions.bracket import Bracket
 from ledger.questions.bracket_store import Brackets
+from ledger.questions.existence import StampedReceipt
 from ledger.questions.query import Query, bind_query
 from ledger.receipts.cose_consistency import sign_cose_consistency
 from ledger.receipts.cose_receipt import sign_cose_receipt
@@ -35,16 +36,18 @@ from ledger.statements.keyring import KeyRecord
 from ledger.statements.verifiers import Verifiers
 from ledger.storage import store
 from ledger.storage.database import Database
-from ledger.timestamps.stamped import Stamped, read_stamped, stamped_sizes
+from ledger.timestamps.stamped import Stamped, read_stamped, stamped_covering, stamped_sizes
 from ledger.tree.tiles import (
     TILE_HEIGHT,
     TILE_WIDTH,
     consistency_path,
+    inclusion_path,
     inclusion_paths,
     parse_tile_path,
 )
 
 _PAGE = 512  # entries read at a time
+EARLY = 8  # checkpoints after an entry among which a proof of its time is sought
 
 _Key = TypeVar("_Key")
 _Answer = TypeVar("_Answer")
@@ -191,6 +194,26 @@ class LogView:
         with self._database.read() as connection:
             sizes = stamped_sizes(connection)
         return (self.stamped(size) for size in sizes)
+
+    def early_receipts(self, entry: Entry) -> Iterator[StampedReceipt]:
+        """Yield the receipts of an entry under the first checkpoints that cover it."""
+        with self._database.read() as connection:
+            notes = store.checkpoints_covering(connection, entry.index, EARLY)
+        for size, note in notes:
+            yield StampedReceipt(self._under(entry.index, size, note))
+
+    def stamped_receipts(self, entry: Entry) -> Iterator[StampedReceipt]:
+        """Yield the receipts of an entry under the first stamped ones, with their timestamps."""
+        with self._database.read() as connection:
+            found = stamped_covering(connection, entry.index, EARLY)
+        for each in found:
+            yield StampedReceipt(self._under(entry.index, each.size, each.note), each.tokens)
+
+    def _under(self, index: int, size: int, note: bytes) -> bytes:
+        """Return the receipt of an entry under a checkpoint that was stored, or stamped, here."""
+        with self._database.read() as connection:
+            path = inclusion_path(index, size, store.tile_reader(connection))
+        return bytes(Receipt(index, path, note))
 
     def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
         """Return the hashes that join the roots at two sizes (RFC 9162, section 2.1.4)."""

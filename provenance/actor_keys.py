@@ -50,14 +50,9 @@ def add_key(
     where it was cut off. TrustError unless an authority of the site's trust folder vouches for it
     in that role; ledger's RefusedError for a key that was ever there.
     """
-    site.trust.vouch(chain, role=role, at=at)
+    standing = site.trust.as_of(at).judge_signer(chain, role=role, at=at)
     if place is None:
         return _add(site, chain[0], role=role, at=at)
-    if len(chain) > 1:
-        raise UsageError(
-            "the site's own certificates carry no others: an authority of trust/roots must have "
-            "issued this one itself"
-        )
     if role not in ROLES:
         raise UsageError(f"a site has no {role} of its own")
     signer, certificate = place.signer(), certificate_der(chain[0])
@@ -74,7 +69,7 @@ def add_key(
         )
     following = _begun(site, role, place) or _begin_at(site, role, place)
     index = logged.added_index if logged else _add(site, chain[0], role=role, at=at)
-    _put_in_use(site, role, signer, following)
+    _put_in_use(site, role, signer, following, between=standing.between)
     return index
 
 
@@ -162,11 +157,19 @@ def _place_of(following: Path) -> KeyPlace:
     return read_uri_file(following) if following.suffix == ".uri" else KeyPlace(following)
 
 
-def _put_in_use(site: Site, role: Role, signer: Signer, following: Path) -> LoggedKey:
+def _put_in_use(
+    site: Site,
+    role: Role,
+    signer: Signer,
+    following: Path,
+    *,
+    between: Sequence[x509.Certificate] = (),
+) -> LoggedKey:
     with site.public_log() as log:
         logged = log.key(signer.kid)
     assert logged.certificate is not None
-    pem = load_certificate(logged.certificate).public_bytes(Encoding.PEM)
+    chain = (load_certificate(logged.certificate), *between)
+    pem = b"".join(each.public_bytes(Encoding.PEM) for each in chain)
     write_whole(site.folder / "certificates" / f"{role}.pem", pem, overwrite=True)
     old, target = uri_file(site.folder, role), key_file(site.folder, role)
     if following == next_of(old):

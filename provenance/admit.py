@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from provenance.examination import examine_source
@@ -38,6 +39,8 @@ def admit(
     The rest is as for `verify`. Raises only for a mistake of the caller (UsageError), or when a
     file cannot be opened (OSError): nothing is let in then.
     """
+    if trust.judged_at is None:
+        trust = trust.as_of(datetime.now(UTC))
     path = Path(source) if isinstance(source, str) else source
     verifier = Verifier(trust, records, mark_key, tuple(former_mark_keys), policy)
     found = examine_source(path, verifier, arrival)

@@ -5,7 +5,6 @@ digital signatures (PS3.16 CID 7007) and that fit a person who stands by the dev
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from enum import IntEnum
 from typing import Final
 
@@ -13,6 +12,7 @@ from ledger import Entry, Event, LoggedKey, Role, parse_statement
 from provenance.certificates import certificate_name, certificate_spki, load_certificate
 from provenance.errors import MalformedError, TrustError
 from provenance.evidence import Attestation
+from provenance.existence import vouch_for_entry
 from provenance.records import ReadableLog
 from provenance.trust import TrustStore
 
@@ -62,23 +62,23 @@ def find_attestations(
         name, purpose, problem = key.kid.hex()[:16], "", None
         try:
             purpose = str(read_purpose(statement.body))
-            name = _vouched(key, entry.index, trust, at=statement.claimed_at)
+            name = _vouched(key, entry, log, trust)
         except (MalformedError, TrustError) as error:
             problem = str(error)
         found.append(Attestation(entry.index, statement.claimed_at, name, purpose, problem))
     return tuple(found)
 
 
-def _vouched(key: LoggedKey, index: int, trust: TrustStore, *, at: datetime) -> str:
+def _vouched(key: LoggedKey, entry: Entry, log: ReadableLog, trust: TrustStore) -> str:
     """Return the name of the operator that a trusted authority vouches for; else TrustError."""
     if key.role is not Role.OPERATOR:
         raise TrustError(f"its key is that of a {key.role}, not of an operator")
-    if key.revoked_index is not None and key.revoked_index <= index:
+    if key.revoked_index is not None and key.revoked_index <= entry.index:
         raise TrustError(f"its key was revoked at entry {key.revoked_index}")
     if key.certificate is None:
         raise TrustError("its key has no certificate in the log")
     certificate = load_certificate(key.certificate)
     if certificate_spki(certificate) != key.spki:
         raise TrustError("the certificate logged with its key is that of another")
-    trust.vouch([certificate], role=Role.OPERATOR, at=at)
+    vouch_for_entry(entry, certificate, role=Role.OPERATOR, log=log, trust=trust)
     return certificate_name(certificate)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.utils import CryptographyDeprecationWarning
@@ -135,6 +135,15 @@ def certificate_name(certificate: x509.Certificate) -> str:
     return _common_name(certificate) or certificate.subject.rfc4514_string()
 
 
+def is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    """Whether this authority signed the certificate."""
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
 def validate_path(
     chain: Sequence[x509.Certificate],
     *,
@@ -144,7 +153,22 @@ def validate_path(
 ) -> x509.Certificate:
     """Return the root that vouches for ``chain[0]`` in ``role`` at the moment ``at``.
 
+    Raises TrustError as ``find_path``.
+    """
+    return find_path(chain, roots=roots, role=role, at=at)[-1]
+
+
+def find_path(
+    chain: Sequence[x509.Certificate],
+    *,
+    roots: Sequence[x509.Certificate],
+    role: Role,
+    at: datetime,
+) -> tuple[x509.Certificate, ...]:
+    """Return the path from ``chain[0]``, in ``role`` and valid at ``at``, to the root above it.
+
     Raises TrustError: no path, not valid at that moment, or another role (RFC 5280, section 6).
+    Whether one of them was revoked is another question (revocation.py).
     """
     if not roots:
         raise TrustError("no trusted certificate authority is configured")
@@ -175,7 +199,7 @@ def validate_path(
         raise TrustError(f"the certificate of {certificate_name(leaf)} names no role") from error
     if ROLE_OIDS[role] not in usages:
         raise TrustError(f"the certificate of {certificate_name(leaf)} is not that of a {role}")
-    return verified.chain[-1]
+    return tuple(verified.chain)
 
 
 def _builder(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from ledger import Bracket, TimeFinding
+from ledger import Bracket, Existence, TimeFinding, TimeSource
 from provenance.descent_checks import descent_checks
 from provenance.descriptor import LEAST_COMPARED
 from provenance.dicom.attribute_table import attribute_table
@@ -28,6 +28,11 @@ _TIME_CODES: Mapping[TimeFinding, Code] = {
     TimeFinding.LATE: Code.CLAIMED_EARLY,
     TimeFinding.FUTURE: Code.CLAIMED_FUTURE,
     TimeFinding.HEAD_UNKNOWN: Code.HEAD_UNKNOWN,
+}
+_SOURCES: Mapping[TimeSource, str] = {
+    TimeSource.LOG: "signed by",
+    TimeSource.WITNESSES: "cosigned by",
+    TimeSource.TIMESTAMP: "timestamp of",
 }
 
 
@@ -257,6 +262,10 @@ def _trust_checks(evidence: Evidence) -> Iterator[Check]:
     else:
         detail = f"{evidence.signer}, vouched for by {evidence.authority}"
         yield Check("signer", Status.PASS, Code.SIGNER_TRUSTED, detail)
+    for notice in evidence.notices:
+        passed = notice.code is Code.NOT_REVOKED
+        status = Status.PASS if passed else Status.WARN
+        yield Check("certificate", status, notice.code, notice.detail)
     if evidence.custody.key is not None:
         yield Check("key", Status.FAIL, evidence.custody.key.code, evidence.custody.key.detail)
     if clock_ahead(evidence):
@@ -265,6 +274,20 @@ def _trust_checks(evidence: Evidence) -> Iterator[Check]:
             f"sealed at {claimed:%Y-%m-%d %H:%M:%SZ} by its own clock, later than it was logged"
         )
         yield Check("time", Status.FAIL, Code.CLOCK_AHEAD, detail)
+    yield from _time_checks(evidence.custody.existence)
+
+
+def _time_checks(existence: Existence) -> Iterator[Check]:
+    """Say by when others than the log had seen the seal, and which evidence proves no time."""
+    for proof in existence.proofs:
+        if proof.source.counts_against_the_log:
+            detail = (
+                f"it existed at {proof.moment:%Y-%m-%d %H:%M:%SZ}: {_SOURCES[proof.source]} "
+                f"{proof.by}, checkpoint of {proof.size} entries"
+            )
+            yield Check("time", Status.PASS, Code.TIME_PROVEN, detail)
+    for reason in existence.refused:
+        yield Check("time", Status.WARN, Code.TIME_NOT_PROVEN, reason)
 
 
 def _bracket_checks(bracket: Bracket) -> Iterator[Check]:

@@ -120,7 +120,7 @@ def correct_at_time(
     """The same with clock and random values given."""
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
     for attempt in range(1, APPEND_ATTEMPTS + 1):
-        evidence = gather(read_instance(data), Verifier(trust, records))
+        evidence = gather(read_instance(data), Verifier(trust.as_of(at), records))
         claim = _require_correctable(evidence, values)
         before = canonical_attributes(read_instance(data).dataset)
         outdated = evidence.corrections.outdated

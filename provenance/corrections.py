@@ -21,6 +21,7 @@ from provenance.dicom.attributes import Attribute, Change
 from provenance.dicom.original_attributes import ORIGINAL_ATTRIBUTES, values_before
 from provenance.errors import EvidenceError, MalformedError, TrustError
 from provenance.evidence import Amendment, Corrections, Problem
+from provenance.existence import vouch_for_entry
 from provenance.findings import Code
 from provenance.header_tree import (
     HeaderTree,
@@ -173,7 +174,7 @@ def _amendment(claim: Claim, entry: Entry, log: ReadableLog, trust: TrustStore) 
     certificate = load_certificate(key.certificate)
     if certificate_spki(certificate) != key.spki:
         raise TrustError("the certificate logged with its key is that of another")
-    trust.vouch((certificate,), role=key.role, at=statement.claimed_at)
+    vouch_for_entry(entry, certificate, role=key.role, log=log, trust=trust)
     body = CorrectionBody.from_cbor(statement.body)
     for change in body.changes:
         reason = why_not(change.tag, body.reason)

@@ -16,6 +16,7 @@ from ledger import (
     SignatureError,
     UnverifiedStatement,
     VerificationKey,
+    existence_under,
     open_receipt,
     parse_statement,
     verify_statement,
@@ -23,6 +24,7 @@ from ledger import (
 from provenance.attestation import find_attestations
 from provenance.claim import Claim
 from provenance.evidence import Custody, Problem
+from provenance.existence import existence_in_log
 from provenance.findings import Code
 from provenance.records import ReadableLog, Records
 from provenance.trust import TrustStore
@@ -44,7 +46,10 @@ def find_custody(
             custody = replace(custody, receipt=Problem(Code.RECEIPT_BAD, str(error)))
         else:
             custody = replace(
-                custody, log_index=proven.index, logged_before=proven.head.cosigned_at
+                custody,
+                log_index=proven.index,
+                logged_before=proven.head.cosigned_at,
+                existence=existence_under(proven.head),
             )
     elif records is None:
         custody = replace(
@@ -94,6 +99,9 @@ def _ask_ledger(
         detail = f"its receipt proves entry {proven.index}, the ledger says {seal.index}"
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
     custody = replace(custody, log_index=seal.index, order=_order(entries, seals))
+    if trust.asks_for_time(claim.chain):
+        existence = custody.existence.joined(existence_in_log(seal, log, trust))
+        custody = replace(custody, existence=existence)
     broken = break_in(chain, log)
     if broken is not None:
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, broken))

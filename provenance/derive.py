@@ -103,6 +103,8 @@ def derive(
     NotProvenError (a parent is not as it was sealed), SealError (no copy of these, and why),
     UsageError, UnreadableError, or an error of the ledger.
     """
+    if trust.judged_at is None:
+        trust = trust.as_of(datetime.now(UTC))
     keys = tuple(mark_keys)
     return derive_at_time(
         [_source(each) for each in parents],

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ledger import BIRTHS, Event, NotFoundError, PrunedError, Role, parse_statement
+from ledger import BIRTHS, Event, Existence, NotFoundError, PrunedError, Role, parse_statement
 from provenance.birth import Birth, roles_of
 from provenance.certificates import certificate_name
 from provenance.claim import Claim
@@ -11,12 +11,13 @@ from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import Instance
 from provenance.errors import EvidenceError, TrustError
 from provenance.evidence import Descent, ParentSeen, PixelComparison, Problem
+from provenance.existence import existence_in_log
 from provenance.findings import Code
 from provenance.frame_match import MatchedFrames, match_frames
 from provenance.parents import Parent
 from provenance.records import Lookup, ReadableLog, Records, uid_of
 from provenance.shown_header import COMPARED
-from provenance.trust import TrustStore
+from provenance.trust import Standing, TrustStore
 
 
 def find_descent(
@@ -75,19 +76,31 @@ def find_descent(
 
 
 def vouch_for_birth(
-    birth: Birth | Claim, trust: TrustStore, *, sealing: Sequence[Role]
-) -> tuple[str, Role]:
+    birth: Birth | Claim,
+    trust: TrustStore,
+    *,
+    sealing: Sequence[Role],
+    existence: Existence | None = None,
+) -> tuple[Standing, Role]:
     """Return who vouches for the signer, and in which of the roles that may say so; TrustError.
 
     ``sealing`` are the roles in which a seal counts.
     """
     statement = birth.statement
-    reasons = []
+    errors: list[TrustError] = []
     for role in sealing if statement.event is Event.SEALED else roles_of(statement.event):
         try:
-            return trust.vouch(birth.chain, role=role, at=statement.claimed_at), role
+            standing = trust.judge_signer(
+                birth.chain, role=role, at=statement.claimed_at, existence=existence
+            )
         except TrustError as error:
-            reasons.append(str(error))
+            errors.append(error)
+        else:
+            return standing, role
+    for each in errors:  # in this role somebody vouched for it, but it does not stand
+        if each.code is not Code.SIGNER_UNKNOWN:
+            raise each
+    reasons = [str(each) for each in errors]
     said = "" if len(set(reasons)) == 1 else f"in no role that may sign {statement.event}: "
     raise TrustError(said + reasons[0])
 
@@ -102,7 +115,10 @@ def _seen(
     birth = parent.birth
     authority, problem = None, None
     try:
-        authority, _ = vouch_for_birth(birth, trust, sealing=sealing)
+        standing, _ = vouch_for_birth(
+            birth, trust, sealing=sealing, existence=_existence(birth, log, trust)
+        )
+        authority = standing.authority
     except TrustError as error:
         problem = Problem(Code.PARENT_UNKNOWN, str(error))
     index, said = (None, None) if log is None else _in_log(birth, log)
@@ -120,6 +136,19 @@ def _seen(
         log_index=index,
         same_patient=all(parent.header.agrees(tag, values.get(tag)) for tag in COMPARED),
     )
+
+
+def _existence(birth: Birth, log: ReadableLog | None, trust: TrustStore) -> Existence | None:
+    """Return what the ledger shows of a parent's time, where that matters."""
+    if log is None or not trust.asks_for_time(birth.chain):
+        return None
+    try:
+        entries = log.events(birth.object_id)
+    except PrunedError:
+        return None
+    own = (entry for entry in entries if entry.leaf_hash == birth.statement.leaf_hash)
+    entry = next(own, None)
+    return None if entry is None else existence_in_log(entry, log, trust)
 
 
 def _in_log(birth: Birth, log: ReadableLog) -> tuple[int | None, Problem | None]:

@@ -24,12 +24,13 @@ from cryptography.hazmat.primitives.asymmetric import mldsa
 from ledger import LedgerError, Role, Signer, VerificationKey
 from provenance._install import SIBLINGS, is_ours, location
 from provenance.certificates import certificate_spki
-from provenance.errors import KeyUnavailableError, RadsealError
+from provenance.errors import KeyUnavailableError, RadsealError, UsageError
 from provenance.key_places import KeyPlace, key_file, present_key
 from provenance.key_uri import KeyUri
 from provenance.passphrases import passphrase_source
 from provenance.signers import is_encrypted
 from provenance.site import ROLES, Site
+from provenance.site_crl import keeps_lists, newest_list
 from provenance.token_keys import TRIAL, TokenSigner
 
 DISTRIBUTION = "radseal"
@@ -37,6 +38,7 @@ PACKAGES = ("provenance", *SIBLINGS)
 # Write-ahead logging, secure_delete and upserts as the ledger uses them.
 SQLITE_AT_LEAST = (3, 35, 0)
 CLOCK_TOLERANCE = timedelta(minutes=1)
+SOON = timedelta(days=30)  # a revocation list that ends before is said
 LEAST_FREE_BYTES = 1 << 30
 _REINSTALL = (
     "install radseal again, in an environment of its own: pip install --force-reinstall radseal"
@@ -86,6 +88,7 @@ def examine_site(folder: Path, *, at: datetime) -> tuple[Finding, ...]:
         *_secrets(site),
         *_signing(site),
         *_certificates(site, at),
+        *_lists(site, at),
         *_log(site, at),
         *_disk(folder),
     )
@@ -270,12 +273,35 @@ def _place(site: Site, role: Role, place: KeyPlace, signer: Signer) -> Finding:
 def _certificates(site: Site, at: datetime) -> Iterator[Finding]:
     for role in ROLES:
         try:
-            site.trust.vouch((site.certificate(role),), role=role, at=at)
+            site.trust.as_of(at).vouch(site.chain(role), role=role, at=at)
         except RadsealError as error:
             remedy = f"restore the certificate of the {role} from a backup, or issue a new one"
             yield Finding("certificates", Health.FAIL, str(error), remedy)
             return
     yield Finding("certificates", Health.PASS, f"{len(ROLES)} roles, each vouched for now")
+
+
+def _lists(site: Site, at: datetime) -> Iterator[Finding]:
+    """Whether the site's own revocation list is good for a while."""
+    if not keeps_lists(site):
+        return
+    sign = "sign the next one: radseal key crl"
+    try:
+        newest = newest_list(site)
+    except UsageError as error:
+        yield Finding("revocation", Health.FAIL, str(error), "restore it from a backup")
+        return
+    if newest is None:
+        detail = "lists are required, and there is none of the site's own authority"
+        yield Finding("revocation", Health.FAIL, detail, sign)
+        return
+    detail = f"list {newest.number}, good until {newest.next_update:%Y-%m-%d %H:%M:%SZ}"
+    if newest.next_update < at:
+        yield Finding("revocation", Health.FAIL, f"{detail}: nothing is believed any more", sign)
+    elif newest.next_update < at + SOON:
+        yield Finding("revocation", Health.WARN, detail, sign)
+    else:
+        yield Finding("revocation", Health.PASS, f"{detail}, {newest.entries} certificate(s)")
 
 
 def _log(site: Site, at: datetime) -> Iterator[Finding]:

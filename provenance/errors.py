@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from provenance.policy.flaw import Flaw
 
+from provenance.findings import Code
+
 
 class Unreadable(StrEnum):
     """Why an object cannot be decoded: the codes `radseal explain` knows."""
@@ -81,7 +83,11 @@ class KeyUnavailableError(RadsealError):
 
 
 class TrustError(RadsealError):
-    """The signer is not one this verifier trusts for what was signed."""
+    """The signer is not one this verifier trusts for what was signed; ``code`` says why."""
+
+    def __init__(self, reason: str, *, code: Code = Code.SIGNER_UNKNOWN) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class NotProvenError(RadsealError):

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ledger import Bracket, Entry, Event, Role
+from ledger import Bracket, Entry, Event, Existence, Role
 from provenance.claim import Claim
 from provenance.correction import CorrectionBody
 from provenance.depth import Depth
@@ -14,6 +14,7 @@ from provenance.dicom.attributes import Change
 from provenance.findings import Code
 from provenance.image_tree import Region
 from provenance.ps315.examine import DigitalSignatures
+from provenance.revocation import Notice
 from provenance.signed_by import SignedBy
 from provenance.viewpoint import Viewpoint
 
@@ -120,6 +121,7 @@ class Custody:
 
     log_index: int | None = None
     logged_before: datetime | None = None
+    existence: Existence = field(default_factory=Existence)
     receipt: Problem | None = None
     ledger: Problem | None = None
     chain_events: int | None = None
@@ -227,6 +229,7 @@ class Evidence:
     signed_by: SignedBy | None = None
     authority: str | None = None
     trust_problem: Problem | None = None
+    notices: tuple[Notice, ...] = ()
     custody: Custody = Custody()
     unreachable: Problem | None = None
     out_of_reach: Problem | None = None

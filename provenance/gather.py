@@ -264,16 +264,22 @@ def _with_likeness(
 
 def _with_trust_and_custody(evidence: Evidence, found: FoundSeal, verifier: Verifier) -> Evidence:
     claim, trust = found.claim, verifier.trust
-    evidence = _with_trust(evidence, claim, verifier)
     custody = find_custody(claim, found.receipt, trust=trust, records=verifier.records)
-    return replace(evidence, custody=custody)
+    return _with_trust(replace(evidence, custody=custody), claim, verifier)
 
 
 def _with_trust(evidence: Evidence, claim: Claim, verifier: Verifier) -> Evidence:
     """Ask who vouches for the signer, in the first role that anyone vouches for."""
     try:
-        authority, role = vouch_for_birth(claim, verifier.trust, sealing=verifier.sealing_roles)
+        standing, role = vouch_for_birth(
+            claim,
+            verifier.trust,
+            sealing=verifier.sealing_roles,
+            existence=evidence.custody.existence,
+        )
     except TrustError as error:
-        return replace(evidence, trust_problem=Problem(Code.SIGNER_UNKNOWN, str(error)))
+        return replace(evidence, trust_problem=Problem(error.code, str(error)))
     signed_by = evidence.signed_by and replace(evidence.signed_by, role=role)
-    return replace(evidence, authority=authority, signed_by=signed_by)
+    return replace(
+        evidence, authority=standing.authority, signed_by=signed_by, notices=standing.notices
+    )

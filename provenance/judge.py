@@ -46,6 +46,7 @@ def judge(evidence: Evidence) -> Verdict:
         signer=evidence.signer,
         sealed_at=claim.statement.claimed_at if claim else None,
         log_index=evidence.custody.log_index,
+        times=evidence.custody.existence.proofs,
         notes=evidence.notes,
         signatures=evidence.signatures.found if evidence.signatures else (),
         signed_by=evidence.signed_by,

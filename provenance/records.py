@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 import pydicom
 
-from ledger import Bracket, Entry, Event, LoggedKey, parse_statement
+from ledger import Bracket, Entry, Event, LoggedKey, StampedReceipt, parse_statement
 from provenance.dicom.values import text
 
 
@@ -68,6 +68,12 @@ class ReadableLog(Protocol):
 
     def bracket(self, entry: Entry) -> Bracket | None:
         """Return between which checkpoints an entry was signed and logged, if that is told."""
+
+    def early_receipts(self, entry: Entry) -> Iterator[StampedReceipt]:
+        """Yield the receipts of an entry under the first checkpoints that cover it."""
+
+    def stamped_receipts(self, entry: Entry) -> Iterator[StampedReceipt]:
+        """Yield those under the first checkpoints that have timestamps, with these."""
 
     def annex(self, object_id: bytes) -> bytes | None:
         """Return the annex kept for an object; None if there is none, or it was erased."""

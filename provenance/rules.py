@@ -3,7 +3,7 @@
 docs/verdicts.md says them in words.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ledger import Event, Role
 from provenance.correction import Subject, subject_of
@@ -152,7 +152,17 @@ def _replaced_patient(changes: tuple[Change, ...]) -> tuple[Change, ...]:
 
 
 def clock_ahead(evidence: Evidence) -> bool:
-    claim, logged = evidence.claim, evidence.custody.logged_before
-    if claim is None or logged is None:
+    """Whether the seal claims a time later than it was seen, by more than a clock may err."""
+    seen = seen_by(evidence)
+    if evidence.claim is None or seen is None:
         return False
-    return claim.statement.claimed_at > logged + CLOCK_TOLERANCE
+    return evidence.claim.statement.claimed_at > seen + CLOCK_TOLERANCE
+
+
+def seen_by(evidence: Evidence) -> datetime | None:
+    """Return the earliest time by which log, witnesses or a timestamp had seen the seal."""
+    custody = evidence.custody
+    bracket = None if custody.bracket is None else custody.bracket.not_after
+    times = [proof.moment for proof in custody.existence.proofs]
+    times += [each for each in (custody.logged_before, bracket) if each is not None]
+    return min(times, default=None)

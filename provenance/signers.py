@@ -57,7 +57,12 @@ def load_signer(path: Path) -> PrivateKeySigner:
 
 def public_key(signer: Signer) -> ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey:
     """Return the public key of a signer, as a certificate takes it."""
-    key = serialization.load_der_public_key(signer.spki)
+    return load_public_key(signer.spki)
+
+
+def load_public_key(spki: bytes) -> ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey:
+    """Return a public key that was found to be one of ours."""
+    key = serialization.load_der_public_key(spki)
     assert isinstance(key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey)
     return key
 

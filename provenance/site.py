@@ -67,7 +67,7 @@ from provenance.log_key_files import LogKeyFiles
 from provenance.mark_keys import mark_key_id
 from provenance.records import Records
 from provenance.signers import generate_key, save_key, write_secret
-from provenance.trust import TrustStore, read_policy
+from provenance.trust import TrustStore, load_logs, read_policy
 from provenance.writable_log import WritableLog
 
 SCHEMA = "radseal/site/1"
@@ -318,7 +318,7 @@ class Site:
     @property
     def own_logs(self) -> TrustedLogs:
         """Trust in this site's log alone, and in the witnesses of its policy."""
-        logs = self.trust.logs
+        logs = load_logs(self.folder / "trust")
         try:
             return TrustedLogs((logs.find(self.origin),), logs.policy)
         except LedgerError as error:
@@ -343,7 +343,7 @@ class Site:
         lookup_key, mark_key = self._secret("lookup"), self.mark_key
         return Device(
             signer=signer,
-            certificates=(certificate_der(certificate),),
+            certificates=tuple(certificate_der(each) for each in self.chain(role)),
             log=open_there(),
             lookup_key=lookup_key,
             mark_key=mark_key,
@@ -352,6 +352,14 @@ class Site:
     def certificate(self, role: Role) -> x509.Certificate:
         """The certificate of the site's actor in ``role``."""
         return _read_certificate(self.folder / "certificates" / f"{role}.pem")
+
+    def chain(self, role: Role) -> tuple[x509.Certificate, ...]:
+        """The same, and those between it and an authority of somebody's trust folder."""
+        path = self.folder / "certificates" / f"{role}.pem"
+        try:
+            return tuple(x509.load_pem_x509_certificates(_read_file(path)))
+        except ValueError as error:
+            raise UsageError(f"{path} is not a PEM file of certificates") from error
 
     def _witnesses(self) -> Witnesses | None:
         """Whom the log asks: the witnesses that those who verify count."""

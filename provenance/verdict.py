@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
-from ledger import Event, Role
+from ledger import Event, ExistenceProof, Role
 from provenance.correction import Subject
 from provenance.depth import Depth
 from provenance.dicom.attributes import Change
@@ -114,6 +114,7 @@ class Verdict:
     signer: str | None = None
     sealed_at: datetime | None = None
     log_index: int | None = None
+    times: tuple[ExistenceProof, ...] = ()
     notes: tuple[str, ...] = field(default=())
     signatures: tuple[DigitalSignature, ...] = ()
     signed_by: SignedBy | None = None

@@ -1,6 +1,7 @@
 """Verify one object: read it, gather the evidence, judge it. Bad evidence becomes a finding."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from provenance.examination import examine_source
@@ -17,13 +18,18 @@ def verify(
     records: Records[ReadableLog] | None = None,
     mark_key: bytes | None = None,
     former_mark_keys: Sequence[bytes] = (),
+    at: datetime | None = None,
 ) -> Verdict:
     """Return the verdict on one DICOM object, PNG, JPEG or TIFF. Never fails open; no network.
 
     ``records`` lets the ledger be asked, ``mark_key`` lets the mark be looked for
     (``former_mark_keys`` those that were made before the key was renewed); without them those
-    questions stay unknown. Raises only for a mistake of the caller (UsageError).
+    questions stay unknown. ``at`` is the moment of judging, by which revocation lists and
+    timestamps are good or not: that of ``trust``, else now. Raises only for a mistake of the
+    caller (UsageError).
     """
+    if at is not None or trust.judged_at is None:
+        trust = trust.as_of(at or datetime.now(UTC))
     path = Path(source) if isinstance(source, str) else source
     return verify_with(path, Verifier(trust, records, mark_key, tuple(former_mark_keys)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,12 +17,17 @@ from ledger.errors import ProofError, QuorumError, SignatureError, UnknownLogErr
 
 @dataclass(frozen=True, slots=True)
 class TrustedHead:
-    """Size and root that all keys of a configured set signed; ``open_checkpoint`` builds it."""
+    """Size and root that all keys of a configured set signed; ``open_checkpoint`` builds it.
+
+    ``cosigned_at`` is the log's own word, ``witnessed_at`` the time by which a quorum of the policy
+    had cosigned; None without a policy, or for one that asks for no witness.
+    """
 
     origin: str
     size: int
     root: bytes
     cosigned_at: datetime | None
+    witnessed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +103,15 @@ def open_checkpoint(data: bytes, logs: TrustedLogs) -> TrustedHead:
     log = logs.find(checkpoint.origin)
     times = dict(verify_note(note, log.keys).signed_by)
     signed = _signed_set(log, checkpoint.size, times)
-    if logs.policy is not None:
-        _require_quorum(note, log, logs.policy)
+    witnessed = None if logs.policy is None else _require_quorum(note, log, logs.policy)
     stamps = [stamp for key, stamp in times.items() if stamp and key in signed.keys]
-    return TrustedHead(checkpoint.origin, checkpoint.size, checkpoint.root, _latest(stamps))
+    return TrustedHead(
+        checkpoint.origin,
+        checkpoint.size,
+        checkpoint.root,
+        _moment(max(stamps)) if stamps else None,
+        None if witnessed is None else _moment(witnessed),
+    )
 
 
 def _signed_set(log: TrustedLog, size: int, signed: Container[NoteKey]) -> KeySet:
@@ -116,18 +126,31 @@ def _signed_set(log: TrustedLog, size: int, signed: Container[NoteKey]) -> KeySe
     raise SignatureError(f"no {missing.type.name} signature of {log.origin}")
 
 
-def _require_quorum(note: Note, log: TrustedLog, policy: Policy) -> None:
-    """Count the witnesses; the log is none, under whatever name its keys may stand."""
+def _require_quorum(note: Note, log: TrustedLog, policy: Policy) -> int | None:
+    """Return the second by which a quorum had cosigned; None if the policy asks for nobody.
+
+    The log is no witness, under whatever name its keys may stand. One witness that lies about the
+    time moves that of a quorum only as far as it could make up the quorum.
+    """
     own = {key.public for key in log.keys}
-    signed = [key for key in cosigned_by(note, policy.witness_keys) if key.public not in own]
+    cosigned = cosigned_by(note, policy.witness_keys)
+    signed = {key: time for key, time in cosigned.items() if key.public not in own}
     if not policy.is_met_by(signed):
         raise QuorumError(f"{len(signed)} witnesses cosigned {log.origin}: no quorum of the policy")
+    return None if policy.quorum is None else _quorum_time(signed, policy)
 
 
-def _latest(stamps: list[int]) -> datetime | None:
-    if not stamps:
-        return None
+def _quorum_time(signed: Mapping[NoteKey, int], policy: Policy) -> int:
+    """Return the first second by which those who had cosigned were a quorum."""
+    return next(
+        time
+        for time in sorted(signed.values())
+        if policy.is_met_by([key for key, its_time in signed.items() if its_time <= time])
+    )
+
+
+def _moment(stamp: int) -> datetime:
     try:
-        return datetime.fromtimestamp(max(stamps), tz=UTC)
+        return datetime.fromtimestamp(stamp, tz=UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise ProofError("a cosignature from beyond the year 9999") from error

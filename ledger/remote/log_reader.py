@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from ledger.annexes import MAX_ANNEX
 from ledger.checkpoints.trusted_logs import TrustedLogs
@@ -10,6 +11,7 @@ from ledger.cose.keys import Signer
 from ledger.entries import Entry, LoggedKey
 from ledger.errors import NotFoundError, NotSignedError, UnreachableError
 from ledger.exchange import Pause
+from ledger.questions.existence import StampedReceipt
 from ledger.remote.log_client import MAX_ANSWER, SECONDS, LogClient
 from ledger.remote.read_request import sign_read_request
 from ledger.remote.reading import (
@@ -70,6 +72,14 @@ class LogReader(LogClient):
 
     def bracket(self, _entry: Entry) -> None:
         """A server does not tell it; the receipt of an entry bounds its time from above."""
+
+    def early_receipts(self, entry: Entry) -> Iterator[StampedReceipt]:
+        """Yield the receipt that a server has of an entry: under its newest checkpoint."""
+        yield StampedReceipt(self.receipt(entry))
+
+    def stamped_receipts(self, _entry: Entry) -> Iterator[StampedReceipt]:
+        """A server does not show its timestamps; a copy of the log does."""
+        return iter(())
 
     def annex(self, object_id: bytes) -> bytes | None:
         """Return the annex kept for an object; None if there is none, or it was erased.

@@ -359,6 +359,13 @@ def checkpoint_covering(connection: Connection, index: int) -> bytes | None:
     return None if row is None else row[1]
 
 
+def checkpoints_covering(connection: Connection, index: int, count: int) -> list[tuple[int, bytes]]:
+    """Return the first stored checkpoints that cover an entry, with their sizes, by size."""
+    asked = _CHECKPOINT.where(schema.checkpoint.c.size > index)
+    rows = connection.execute(asked.order_by(schema.checkpoint.c.size).limit(count))
+    return [(row[0], row[1]) for row in rows]
+
+
 def checkpoint_up_to(connection: Connection, size: int) -> bytes | None:
     """Return the last stored checkpoint of at most that size; None if there is none."""
     asked = _CHECKPOINT.where(schema.checkpoint.c.size <= size)

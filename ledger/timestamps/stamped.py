@@ -79,6 +79,14 @@ def stamped_sizes(connection: Connection) -> list[int]:
     return list(connection.scalars(select(_T.size).distinct().order_by(_T.size)))
 
 
+def stamped_covering(connection: Connection, index: int, count: int) -> list[Stamped]:
+    """Return the first stamped checkpoints that cover an entry, by size."""
+    sizes = connection.scalars(
+        select(_T.size).distinct().where(_T.size > index).order_by(_T.size).limit(count)
+    ).all()
+    return [read_stamped(connection, size) for size in sizes]
+
+
 def find_asked(connection: Connection, request: TimestampRequest) -> Stamped:
     """Return the checkpoint that a request is about, the newest first; UsageError if none is."""
     stamped = set(stamped_sizes(connection))

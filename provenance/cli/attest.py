@@ -80,7 +80,8 @@ def attest(
         else:
             operator, records = opened.remote_device(url, Role.OPERATOR), None
         stack.enter_context(operator)
-        verifier = Verifier(opened.trust, records, opened.mark_key, opened.former_mark_keys)
+        believed = opened.trust.as_of(session.started)
+        verifier = Verifier(believed, records, opened.mark_key, opened.former_mark_keys)
         quiet = session.as_json or len(found.files) < 2
         progress = stack.enter_context(
             stderr_progress(len(found.files), "attest", quiet=quiet, clock=session.monotonic)

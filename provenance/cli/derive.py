@@ -99,7 +99,12 @@ def derive(
                 copy,
                 kind=kind,
                 actor=actor,
-                verifier=Verifier(opened.trust, records, opened.mark_key, opened.former_mark_keys),
+                verifier=Verifier(
+                    opened.trust.as_of(session.started),
+                    records,
+                    opened.mark_key,
+                    opened.former_mark_keys,
+                ),
                 at=session.now(),
                 chance=Chance.draw(),
             )

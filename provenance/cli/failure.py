@@ -16,6 +16,7 @@ from provenance.errors import (
     UnreadableError,
     UsageError,
 )
+from provenance.explanations import EXPLANATIONS
 
 USAGE = 2
 ALTERED, UNSEALED, UNTRUSTED, UNREADABLE, NOT_CHECKED, NOTHING_MATCHED, STRIPPED = (
@@ -109,7 +110,7 @@ def failure_of(error: Exception, *, what: str | None = None) -> Failure:
                 why,
                 do=f"see radseal explain {error.code}",
                 exit_code=USAGE,
-                code=error.code,
+                code=str(error.code),
             )
         case KeyUnavailableError():
             return Failure(what or "the key cannot sign", why, do=error.do, exit_code=USAGE)
@@ -140,8 +141,9 @@ def failure_of(error: Exception, *, what: str | None = None) -> Failure:
             return Failure(
                 what or "the signer is not trusted",
                 why,
-                do="ask the site that sealed it for its trust folder",
+                do=EXPLANATIONS[error.code].do,
                 exit_code=UNTRUSTED,
+                code=str(error.code),
             )
         case OSError():
             return Failure(

@@ -1,29 +1,21 @@
 """`radseal key`: the keys that may sign in a site's log."""
 
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from provenance.cli.failure import USAGE, CommandError, Failure
+from provenance.cli.key_crl import crl, days_option, list_fields, since_option, tell_list, utc
+from provenance.cli.key_output import ROLES, key_fields, key_option, parse_place, tell_key
+from provenance.cli.key_request import request, sign_request
 from provenance.cli.named_key import key_name, named_key
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.output import document, path_text, print_json, say
 from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 
-if TYPE_CHECKING:
-    from ledger import LoggedKey
-    from provenance.key_places import KeyPlace
-
-ROLES = ("archivist", "device", "operator", "gateway", "deidentifier", "auditor")
 RENEWED = ("archivist", "device", "operator", "gateway", "auditor")
-key_option = click.option(
-    "--key",
-    "named",
-    metavar="URI",
-    help="Where the private key lies: a pkcs11: URI (RFC 7512), or the path of a PKCS#8 file.",
-)
 
 
 @click.group(short_help="Keys that may sign in the log: list, add, renew, revoke.")
@@ -50,7 +42,7 @@ def list_keys(session: Session, site: Path | None) -> int:
     with open_site(site).public_log() as log:
         keys = log.keys()
     if session.as_json:
-        print_json(document("key-list", {"keys": [_fields(each) for each in keys]}, exit_code=0))
+        print_json(document("key-list", {"keys": [key_fields(each) for each in keys]}, exit_code=0))
         return 0
     for each in keys:
         until = "in force" if each.revoked_index is None else f"revoked by {each.revoked_index}"
@@ -94,12 +86,12 @@ def add(
     except ValueError as error:
         raise click.UsageError(f"{certificate} is no PEM file of certificates") from error
     opened = open_site(site)
-    place = _place(named)
+    place = parse_place(named)
     index = add_key(opened, chain, role=Role(role), at=session.now(), place=place)
     with opened.public_log() as log:
         keys = log.keys()
     added = next(each for each in keys if each.added_index == index)
-    return _told(session, added, "key-add", f"may sign as {role} after entry {index}")
+    return tell_key(session, added, "key-add", f"may sign as {role} after entry {index}")
 
 
 @key.command(short_help="Make a new key for an actor of the site.")
@@ -128,8 +120,8 @@ def renew(session: Session, role: str, named: str | None, site: Path | None) -> 
     from ledger import Role
     from provenance.actor_keys import renew_key
 
-    renewed = renew_key(open_site(site), Role(role), at=session.now(), place=_place(named))
-    return _told(session, renewed, "key-renew", f"is the key of the {role} from now on")
+    renewed = renew_key(open_site(site), Role(role), at=session.now(), place=parse_place(named))
+    return tell_key(session, renewed, "key-renew", f"is the key of the {role} from now on")
 
 
 @key.command(short_help="Encrypt the key file of an actor of the site.")
@@ -161,22 +153,44 @@ def encrypt(session: Session, role: str, site: Path | None) -> int:
 @key.command(short_help="Let a key sign nothing more.")
 @click.argument("meant", metavar="KEY")
 @click.option("--reason", default="", help="Public, and kept for ever: name no person in it.")
+@click.option(
+    "--listed/--unlisted",
+    "listed",
+    default=None,
+    help="Put its certificate on the site's revocation list, or not. Default: if there is a list.",
+)
+@since_option
+@days_option
 @click.option("--yes", is_flag=True, help="Do it. Without this, only say what would be done.")
 @site_option
 @common
 @click.pass_obj
-def revoke(session: Session, meant: str, reason: str, yes: bool, site: Path | None) -> int:
+def revoke(
+    session: Session,
+    meant: str,
+    reason: str,
+    listed: bool | None,
+    since: datetime | None,
+    days: int,
+    yes: bool,
+    site: Path | None,
+) -> int:
     """Let a key sign nothing more from here on. What it has signed before stays as it is.
 
     KEY is its id or the first digits of it, its name or its role. If it was stolen, what was signed
     before this entry cannot be told from what its owner signed: revoke at once. It cannot be
     undone.
 
+    A certificate of the site's own authority also goes on its revocation list (radseal key crl), if
+    the site keeps one or --listed or --since is given. Seals of it then need a proof by others that
+    they are older (docs/revocation.md). So give --unlisted for a key that was merely replaced.
+
     \b
-    Example
-      radseal key revoke fdc9106e --reason stolen --yes --site /srv/radseal
+    Examples
+      radseal key revoke fdc9106e --reason stolen --since 2026-05-01 --yes --site /srv/radseal
+      radseal key revoke fdc9106e --reason renewed --unlisted --yes --site /srv/radseal
     """
-    from provenance.actor_keys import revoke_key
+    from provenance.revoking import revoke_logged
 
     opened = open_site(site)
     with opened.public_log() as log:
@@ -192,32 +206,27 @@ def revoke(session: Session, meant: str, reason: str, yes: bool, site: Path | No
                 exit_code=USAGE,
             )
         )
-    index = revoke_key(opened, kid, reason=reason, at=session.now())
-    with opened.public_log() as log:
-        found = log.key(kid)
-    return _told(session, found, "key-revoke", f"signs nothing more after entry {index}")
-
-
-def _place(named: str | None) -> "KeyPlace | None":
-    from provenance.key_places import KeyPlace
-
-    return None if named is None else KeyPlace.parse(named)
-
-
-def _told(session: Session, found: "LoggedKey", name: str, words: str) -> int:
+    if listed is False and since is not None:
+        raise click.UsageError("--since goes on a revocation list: it cannot be --unlisted")
+    found, issued = revoke_logged(
+        opened,
+        found,
+        reason=reason,
+        listed=True if since is not None else listed,
+        since=utc(since),
+        at=session.now(),
+        days=days,
+    )
     if session.as_json:
-        print_json(document(name, _fields(found), exit_code=0))
-    else:
-        say(f"{found.kid.hex()[:16]}  {plain(key_name(found))}  {words}")
+        more = None if issued is None else list_fields(issued)
+        print_json(document("key-revoke", {**key_fields(found), "list": more}, exit_code=0))
+        return 0
+    tell_key(session, found, "key-revoke", f"signs nothing more after entry {found.revoked_index}")
+    if issued is not None:
+        tell_list(issued)
     return 0
 
 
-def _fields(found: "LoggedKey") -> dict[str, object]:
-    return {
-        "key": found.kid.hex(),
-        "role": str(found.role),
-        "name": key_name(found),
-        "algorithm": found.algorithm.name,
-        "added": found.added_index,
-        "revoked": found.revoked_index,
-    }
+key.add_command(request)
+key.add_command(sign_request)
+key.add_command(crl)

@@ -108,7 +108,8 @@ def close(
         if key_object is not None:
             sealer = opened.device() if url is None else opened.remote_device(url)
             stack.enter_context(sealer)
-        verifier = Verifier(opened.trust, records, opened.mark_key, opened.former_mark_keys)
+        believed = opened.trust.as_of(session.started)
+        verifier = Verifier(believed, records, opened.mark_key, opened.former_mark_keys)
         quiet = session.as_json or len(found.files) < 2
         bar = stderr_progress(len(found.files), "study close", quiet=quiet, clock=session.monotonic)
         with bar as progress:

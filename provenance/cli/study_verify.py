@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ def verify(
     from provenance.study.verify import verify_files
 
     session: Session = ctx.obj
-    with _verifier(ctx, site, trust, log_url) as verifier:
+    with _verifier(ctx, site, trust, log_url, session.started) as verifier:
         found = walk(paths)
         quiet = session.as_json or len(found.files) < 2
         bar = stderr_progress(
@@ -97,7 +98,7 @@ def verify(
 
 @contextmanager
 def _verifier(
-    ctx: click.Context, site: Path | None, trust: Path | None, log_url: str | None
+    ctx: click.Context, site: Path | None, trust: Path | None, log_url: str | None, at: datetime
 ) -> Iterator["Verifier"]:
     """Whom to believe: a site, or a trust folder; a trust folder beats the environment."""
     from provenance.trust import TrustStore
@@ -107,7 +108,7 @@ def _verifier(
     if trust is not None and (given or log_url is not None):
         raise click.UsageError("--trust asks no ledger: give it without --site and --log", ctx)
     if trust is not None:
-        yield Verifier(TrustStore.load(trust))
+        yield Verifier(TrustStore.load(trust).as_of(at))
         return
     if site is None:
         raise CommandError(
@@ -124,7 +125,8 @@ def _verifier(
         opened.records() if log_url is None else opened.remote_records(log_url)
     )
     try:
-        yield Verifier(opened.trust, records, opened.mark_key, opened.former_mark_keys)
+        believed = opened.trust.as_of(at)
+        yield Verifier(believed, records, opened.mark_key, opened.former_mark_keys)
     finally:
         records.log.close()
 

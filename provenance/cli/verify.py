@@ -109,7 +109,7 @@ def verify(
     if policy_file is None and (calling_ae or called_ae or arrived):
         raise click.UsageError("--calling-ae, --called-ae and --arrived need --policy", ctx)
     policy = None if policy_file is None else open_policy(policy_file)
-    with _verifier(ctx, site, trust, log_url) as without:
+    with _verifier(ctx, site, trust, log_url, session.started) as without:
         from provenance.policy.facts import Arrival
         from provenance.schema.verify import Coverage, Judged, run_exit_code, verify_answer
 
@@ -154,9 +154,9 @@ def verify(
 
 @contextmanager
 def _verifier(
-    ctx: click.Context, site: Path | None, trust: Path | None, log_url: str | None
+    ctx: click.Context, site: Path | None, trust: Path | None, log_url: str | None, at: datetime
 ) -> Iterator["Verifier"]:
-    """Whom to believe: a site, or a trust folder; a trust folder beats the environment."""
+    """Whom to believe at a moment: a site, or a trust folder, which beats the environment."""
     from provenance.trust import TrustStore
     from provenance.verifier import Verifier
 
@@ -167,7 +167,7 @@ def _verifier(
         raise click.UsageError("give --trust or --log, not both: --trust asks no ledger", ctx)
     with ExitStack() as stack:
         if trust is not None:
-            yield Verifier(TrustStore.load(trust))
+            yield Verifier(TrustStore.load(trust).as_of(at))
             return
         if site is None:
             raise CommandError(
@@ -184,7 +184,8 @@ def _verifier(
             opened.records() if log_url is None else opened.remote_records(log_url)
         )
         stack.callback(records.log.close)
-        yield Verifier(opened.trust, records, opened.mark_key, opened.former_mark_keys)
+        believed = opened.trust.as_of(at)
+        yield Verifier(believed, records, opened.mark_key, opened.former_mark_keys)
 
 
 def _judge(

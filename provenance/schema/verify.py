@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ledger import ExistenceProof
 from provenance.dicom.attributes import Change
 from provenance.evidence import Descent, ParentSeen
 from provenance.explanations import EXPLANATIONS, Explanation
@@ -135,6 +136,8 @@ def object_answer(judged: Judged) -> dict[str, object]:
         "changes": [_change(c, c.tag in verdict.documented) for c in verdict.changes],
         "notes": [str(n) for n in verdict.notes],
     }
+    if verdict.times:
+        answer["times"] = [_time(t) for t in verdict.times]
     if verdict.signed_by is not None:
         answer["signed_by"] = {
             "certificate": verdict.signed_by.certificate.hex(),
@@ -166,6 +169,16 @@ def _check(check: Check) -> dict[str, object]:
         "detail": check.detail,
         "why": words.why,
         "do": words.do,
+    }
+
+
+def _time(proof: ExistenceProof) -> dict[str, object]:
+    return {
+        "source": proof.source.value,
+        "existed_by": _moment(proof.moment),
+        "checkpoint": proof.size,
+        "by": proof.by,
+        "counts_against_the_log": proof.source.counts_against_the_log,
     }
 
 

@@ -65,6 +65,8 @@ def close_study(
     NotProvenError unless every file is AUTHENTIC, CORRECTED or DERIVED (or UNSEALED, if asked for)
     and of one study; errors of the ledger.
     """
+    if trust.judged_at is None:
+        trust = trust.as_of(datetime.now(UTC))
     chance = Chance.draw()
     found = walk([Path(path) for path in paths])
     surveyed = survey(

@@ -9,16 +9,19 @@ from dataclasses import dataclass, field, replace
 from ledger import (
     Entry,
     Event,
+    Existence,
     LedgerError,
     NotFoundError,
     Role,
     UnverifiedStatement,
+    existence_under,
     open_receipt,
     parse_statement,
 )
 from provenance.certificates import certificate_spki, load_certificate
 from provenance.custody import break_in
 from provenance.errors import EvidenceError, MalformedError, TrustError
+from provenance.existence import vouch_for_entry
 from provenance.findings import Code
 from provenance.records import Lookup, ReadableLog, Records
 from provenance.study.closing import Closing, open_closing
@@ -99,7 +102,7 @@ def _counting(
     problems: list[Finding] = []
     for entry, statement in closings:
         try:
-            _require_closer(statement, entry.index, log, trust)
+            _require_closer(statement, entry, log, trust)
         except (TrustError, MalformedError) as error:
             problems.append(untrusted(f"entry {entry.index} does not count: {error}"))
         else:
@@ -108,7 +111,7 @@ def _counting(
 
 
 def _require_closer(
-    statement: UnverifiedStatement, index: int, log: ReadableLog, trust: TrustStore
+    statement: UnverifiedStatement, entry: Entry, log: ReadableLog, trust: TrustStore
 ) -> None:
     """Return only if its signer may close studies, by log and by trust; else TrustError."""
     try:
@@ -117,16 +120,16 @@ def _require_closer(
         raise TrustError("its key is not in the log") from error
     if key.role is not Role.ARCHIVIST:
         raise TrustError(f"its key is that of a {key.role}, not of an archivist")
-    if key.added_index >= index:
+    if key.added_index >= entry.index:
         raise TrustError(f"its key was added later, at entry {key.added_index}")
-    if key.revoked_index is not None and key.revoked_index <= index:
+    if key.revoked_index is not None and key.revoked_index <= entry.index:
         raise TrustError(f"its key was revoked at entry {key.revoked_index}")
     if key.certificate is None:
         raise TrustError("its key has no certificate in the log")
     certificate = load_certificate(key.certificate)
     if certificate_spki(certificate) != key.spki:
         raise TrustError("the certificate logged with its key is that of another")
-    trust.vouch([certificate], role=Role.ARCHIVIST, at=statement.claimed_at)
+    vouch_for_entry(entry, certificate, role=Role.ARCHIVIST, log=log, trust=trust)
 
 
 def _open_kept(
@@ -164,7 +167,12 @@ def read_key_object(
     if closing.manifest.study_uid not in study_uids:
         return answer.saying(_broken(f"{source}: its manifest is that of another study"))
     try:
-        trust.vouch(closing.chain, role=Role.ARCHIVIST, at=closing.statement.claimed_at)
+        trust.vouch(
+            closing.chain,
+            role=Role.ARCHIVIST,
+            at=closing.statement.claimed_at,
+            existence=_existence(block, trust),
+        )
     except TrustError as error:
         return answer.saying(untrusted(f"{source}: {error}"))
     answer = replace(answer, closing=closing, leaf_hash=closing.statement.leaf_hash)
@@ -176,6 +184,16 @@ def read_key_object(
         detail = f"{source}: its receipt does not hold: {error}"
         return answer.saying(Finding(Status.WARN, Code.CLOSING_NOT_LOGGED, detail))
     return replace(answer, log_index=proven.index, origin=proven.head.origin)
+
+
+def _existence(block: ClosingBlock, trust: TrustStore) -> Existence | None:
+    """Return what the receipt shows of its time; nothing, if it does not hold."""
+    if block.receipt is None:
+        return None
+    try:
+        return existence_under(open_receipt(block.statement, block.receipt, logs=trust.logs).head)
+    except LedgerError:
+        return None
 
 
 def untrusted(detail: str) -> Finding:

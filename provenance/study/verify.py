@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ledger import LedgerError
@@ -39,6 +40,8 @@ def verify_study(
     Without ``records`` the Key Objects among the files must tell what a study consists of. Raises
     only for a mistake of the caller.
     """
+    if trust.judged_at is None:
+        trust = trust.as_of(datetime.now(UTC))
     found = walk([Path(path) for path in paths])
     return verify_files(found.files, Verifier(trust, records, mark_key, tuple(former_mark_keys)))
 

@@ -186,6 +186,31 @@ def test_the_time_of_the_head_is_the_logs_own_word() -> None:
     assert head.cosigned_at == datetime.fromtimestamp(NOW, tz=UTC)
 
 
+def test_the_time_of_witnesses_is_that_of_a_quorum() -> None:
+    """Of two of three, the second; none alone moves it before the one that cosigned first."""
+
+    def at(*days: int) -> datetime | None:
+        lines = [
+            each.cosign(CHECKPOINT, timestamp=NOW + 86_400 * day)
+            for each, day in zip((A, B, C), days, strict=False)
+        ]
+        note = Note(SIGNED.text, SIGNED.signatures + tuple(one for two in lines for one in two))
+        return open_checkpoint(bytes(note), two_of_three()).witnessed_at
+
+    for days, told in (((1, 2, 3), 2), ((3, 1, 2), 2), ((5, 5), 5), ((-9_999, 7, 8), 7)):
+        assert at(*days) == datetime.fromtimestamp(NOW + 86_400 * told, tz=UTC)
+
+
+def test_a_policy_that_asks_nobody_proves_no_time() -> None:
+    lines = "".join(f"witness {each.name} {each.vkeys[0]}\n" for each in (A, B))
+    nobody = parse_policy(f"{lines}quorum none\n".encode())
+    logs = TrustedLogs.from_vkeys(LOG.vkeys, policy=nobody)
+    assert open_checkpoint(bytes(cosigned(A, B)), logs).witnessed_at is None
+    assert (
+        open_checkpoint(bytes(cosigned(A)), TrustedLogs.from_vkeys(LOG.vkeys)).witnessed_at is None
+    )
+
+
 def test_a_quorum_without_the_logs_own_signature_is_nothing() -> None:
     bare = Note(SIGNED.text, cosigned(A, B, C).signatures[2:])
     with pytest.raises(SignatureError):

@@ -64,6 +64,7 @@ def test_there_are_all_commands() -> None:
         *("study close", "study verify", "derive", "restore"),
         *("watermark quality", "watermark read", "watermark renew-key"),
         *("key list", "key add", "key renew", "key encrypt", "key revoke"),
+        *("key request", "key sign-request", "key crl"),
         *(
             "log head",
             "log prove",

@@ -195,7 +195,6 @@ def test_what_is_not_used(hsm: SoftHsm, here: Tokened, tmp_path: Path) -> None:
     other = KeyPlace(tmp_path / "other.pem")
     for place, chain, role, said in (
         (other, [issued], Role.DEVICE, "not that of the certificate"),
-        (here.place, [issued, here.site.authority()], Role.DEVICE, "carry no others"),
     ):
         with pytest.raises(UsageError, match=said):
             add_key(here.site, chain, role=role, at=now(), place=place)
@@ -359,3 +358,25 @@ def test_the_doctor_warns_of_a_key_that_can_leave(hsm: SoftHsm, here: Tokened) -
 
 def _cut(*_: object, **__: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("kind", ["P256", "ED25519"])
+def test_a_key_on_a_token_asks_is_granted_and_used(
+    hsm: SoftHsm, here: Tokened, tmp_path: Path, kind: str
+) -> None:
+    token = here.place.where.token[0][1]  # type: ignore[union-attr]
+    hsm.make_key(token, kind, "asking", key_id=3)
+    uri, csr = hsm.uri(token, "asking"), tmp_path / "ct.csr"
+    asked = answer("key", "request", "device", "CT 3", "-o", csr, "--key", uri)
+    assert (asked["made"], "PRIVATE" in csr.read_text()) == (False, False)
+    words = ("key", "sign-request", csr, "--role", "device", "--site", here.folder)
+    granted = answer(*words, "--fingerprint", asked["fingerprint"])
+    before = size(here.site)
+    words = ("key", "add", granted["certificate"], "--role", "device", "--site", here.folder)
+    used = answer(*words, "--key", uri)
+    assert (used["key"], size(here.site)) == (granted["key"], before), "it is logged once"
+    answer("seal", IMAGE, "-o", tmp_path / "out", "--site", here.folder)
+    found = answer("verify", tmp_path / "out", "--site", here.folder)
+    assert found["objects"][0]["signer"] == "CT 3"
+    answer("key", "revoke", "own device", "--unlisted", "--yes", "--site", here.folder)
+    assert answer("verify", tmp_path / "out", "--site", here.folder)["exit_code"] == 0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from ledger import parse_note
+from ledger import TimeSource, parse_note
 from provenance import Site, TrustStore, Word, seal, verify
 from provenance.cli.root import cli
 from provenance.errors import UsageError
@@ -41,6 +41,10 @@ def test_a_seal_under_witnesses_is_verified_by_their_policy(
     assert names & {"w0.example", "w1.example"}
     trust = TrustStore.load(site.folder / "trust")
     assert verify(sealed.to_bytes(), trust=trust).word is Word.AUTHENTIC
+    for records in (None, site.records()):  # by its receipt, and by the ledger
+        found = verify(sealed.to_bytes(), trust=trust, records=records)
+        assert {each.source for each in found.times} == {TimeSource.LOG, TimeSource.WITNESSES}
+        assert "a quorum of witnesses" in str([c for c in found.checks if c.code == "TR112"])
     verdict = verify(before.to_bytes(), trust=trust)
     assert verdict.word is not Word.AUTHENTIC
     assert "no quorum" in str(verdict)

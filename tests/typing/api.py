@@ -1,5 +1,6 @@
 """Code as a user writes it; mypy --strict checks it with the packages, nothing runs it."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,8 @@ def seal_folder(folder: Path, device: Device) -> list[str]:
 def accept(path: Path, trust: TrustStore) -> bool:
     """Let in what is authentic."""
     verdict: Verdict = verify(path, trust=trust)
+    verify(path, trust=trust.as_of(datetime.now(UTC)))
+    verify(path, trust=trust, at=datetime.now(UTC))
     return verdict.word is Word.AUTHENTIC and verdict.trust is Outcome.PROVEN
 
 
