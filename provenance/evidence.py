@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ledger import Bracket, Entry
+from provenance.charset_swap import CharsetSwap
 from provenance.claim import Claim
 from provenance.correction import CorrectionBody
 from provenance.descriptor import Resemblance
@@ -156,6 +157,9 @@ class Corrections:
 class Evidence:
     """Everything that `judge` may look at; ``picture`` is the kind of a file that is no DICOM.
 
+    ``rewritten`` names who wrote the file after it was sealed, ``charset`` is what explains text
+    that reads differently: findings on which no verdict rests.
+
     ``signatures`` are those of PS3.15: findings of their own, on which no verdict rests.
     """
 
@@ -178,5 +182,8 @@ class Evidence:
     out_of_reach: Problem | None = None
     picture: str | None = None
     preamble: bool = False
+    trailing: bool = False
+    rewritten: str | None = None
+    charset: CharsetSwap | None = None
     signatures: DigitalSignatures | None = None
     notes: tuple[str, ...] = ()
