@@ -1,0 +1,75 @@
+"""Run the workflow matrix as a whole: `python -m benchmarks.workflow`.
+
+Takes every lossless step on every file that pydicom brings along, and on those of a corpus, and
+keeps the counts for docs/workflow-matrix.md. `--page` writes that page, and runs nothing.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks.ledger.progress import Progress
+from benchmarks.workflow.bench import Bench
+from benchmarks.workflow.page import PAGE, RESULTS, page
+from benchmarks.workflow.sweep import Count, corpus_files, shipped_files, sweep
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_bench: Bench | None = None
+_open = ExitStack()
+
+
+def _start() -> None:
+    """Give this process a site of its own."""
+    global _bench
+    folder = _open.enter_context(tempfile.TemporaryDirectory())
+    _bench = _open.enter_context(Bench.open(Path(folder)))
+
+
+def _one(path: Path) -> Count:
+    assert _bench is not None
+    return sweep(path, _bench)
+
+
+def _sweep(name: str, files: Sequence[Path], jobs: int) -> dict[str, int]:
+    progress = Progress(name, len(files))
+    total: Counter[str] = Counter(files=len(files))
+    with ProcessPoolExecutor(jobs, initializer=_start) as pool:
+        for count in pool.map(_one, files):
+            total["sealed"] += count.sealed
+            total += count.numbers
+            for alarm in count.alarms:
+                print("ALARM", alarm, flush=True)
+            progress.advance(1)
+    names = ("files", "sealed", "steps", "authentic", "alarms", "refused", "changed")
+    return {each: total[each] for each in names}
+
+
+def main() -> None:
+    """Sweep, print the counts, write what the page needs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--page", action="store_true", help="write docs/workflow-matrix.md alone")
+    parser.add_argument("--jobs", type=int, default=2, help="how many processes (default 2)")
+    parser.add_argument("--limit", type=int, help="the first so many files of each alone")
+    given = parser.parse_args()
+    if not given.page:
+        root = Path(os.environ.get("RADSEAL_CORPUS", _CHECKOUT.parent / "shared")) / "data"
+        sources = {"pydicom and pydicom-data": shipped_files(), "the corpus": corpus_files(root)}
+        results = {
+            name: _sweep(name, files[: given.limit], given.jobs)
+            for name, files in sources.items()
+            if files
+        }
+        print(json.dumps(results, indent=1))
+        if given.limit is None:
+            RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (_CHECKOUT / PAGE).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
