@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.ledger.progress import Progress
 from benchmarks.workflow.bench import Bench
-from benchmarks.workflow.page import PAGE, RESULTS, page
+from benchmarks.workflow.page import COLUMNS, PAGE, RESULTS, page
 from benchmarks.workflow.sweep import Count, corpus_files, shipped_files, sweep
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -36,18 +36,36 @@ def _one(path: Path) -> Count:
     return sweep(path, _bench)
 
 
-def _sweep(name: str, files: Sequence[Path], jobs: int) -> dict[str, int]:
-    progress = Progress(name, len(files))
-    total: Counter[str] = Counter(files=len(files))
+def _sweep(name: str, files: Sequence[Path], jobs: int, kept: Path | None) -> dict[str, int]:
+    """Sweep the files that ``kept`` does not hold yet, and count over all."""
+    known = _read_kept(kept)
+    left = [path for path in files if str(path) not in known]
+    progress = Progress(name, len(left))
     with ProcessPoolExecutor(jobs, initializer=_start) as pool:
-        for count in pool.map(_one, files):
-            total["sealed"] += count.sealed
-            total += count.numbers
-            for alarm in count.alarms:
-                print("ALARM", alarm, flush=True)
+        for path, count in zip(left, pool.map(_one, left), strict=True):
+            known[str(path)] = count
+            if kept is not None:
+                with kept.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([str(path), vars(count)]) + "\n")
             progress.advance(1)
-    names = ("files", "sealed", "steps", "authentic", "alarms", "refused", "changed")
-    return {each: total[each] for each in names}
+    total: Counter[str] = Counter(files=len(files))
+    for path in files:
+        count = known[str(path)]
+        total["sealed"] += count.sealed
+        total += count.numbers
+        for alarm in count.alarms:
+            print("ALARM", alarm, flush=True)
+    return {each: total[each] for each in COLUMNS}
+
+
+def _read_kept(kept: Path | None) -> dict[str, Count]:
+    if kept is None or not kept.exists():
+        return {}
+    lines = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
+    return {
+        path: Count(fields["sealed"], Counter(fields["numbers"]), fields["alarms"])
+        for path, fields in lines
+    }
 
 
 def main() -> None:
@@ -55,13 +73,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--page", action="store_true", help="write docs/workflow-matrix.md alone")
     parser.add_argument("--jobs", type=int, default=2, help="how many processes (default 2)")
+    parser.add_argument("--keep", type=Path, help="keep counts here, so that a stopped run goes on")
     parser.add_argument("--limit", type=int, help="the first so many files of each alone")
     given = parser.parse_args()
     if not given.page:
         root = Path(os.environ.get("RADSEAL_CORPUS", _CHECKOUT.parent / "shared")) / "data"
         sources = {"pydicom and pydicom-data": shipped_files(), "the corpus": corpus_files(root)}
         results = {
-            name: _sweep(name, files[: given.limit], given.jobs)
+            name: _sweep(name, files[: given.limit], given.jobs, given.keep)
             for name, files in sources.items()
             if files
         }

@@ -18,7 +18,7 @@ ROWS = (
     Row(1, "store and forward, C-GET, STOW, re-save", (A,)),
     Row(2, "implicit, explicit, big endian, deflated; group lengths; undefined lengths", (A,),
         "The transfer syntax is not signed, so that it can be changed: the finding names who wrote "
-        "the file since (RD104, ADR 15)."),
+        "the file since (RD104, ADR 17)."),
     Row(3, "RLE, JPEG lossless SV1, JPEG-LS, JPEG 2000 lossless, HTJ2K, and back", (A,)),
     Row(4, "JPEG 2000 to raw: Bits Stored 12 becomes 16", (A, PLUS),
         "Values are compared, not their storage; PX104 says what changed."),
