@@ -80,12 +80,12 @@ def main() -> None:
         root = Path(os.environ.get("RADSEAL_CORPUS", _CHECKOUT.parent / "shared")) / "data"
         sources = {"pydicom and pydicom-data": shipped_files(), "the corpus": corpus_files(root)}
         results = {
-            name: _sweep(name, files[: given.limit], given.jobs, given.keep)
+            name: {**_sweep(name, files[: given.limit], given.jobs, given.keep), "of": len(files)}
             for name, files in sources.items()
             if files
         }
         print(json.dumps(results, indent=1))
-        if given.limit is None:
+        if given.limit is None or given.keep is not None:
             RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (_CHECKOUT / PAGE).write_text(page(), encoding="utf-8")
 

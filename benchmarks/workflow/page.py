@@ -20,6 +20,10 @@ COLUMNS = {
     "changed": "changed by the tool",
     "undecodable": "no decoder",
 }
+_KNOWN = """
+*Else*: GDCM replaces a segmented palette by the table that it stands for, whenever it rewrites the
+pixels. The seal holds a hash of the segmented one, so that the two cannot be compared: ALTERED.
+"""
 _HEAD = """\
 # The workflow matrix
 
@@ -107,5 +111,11 @@ def _sweep() -> str:
         f"| files of | {' | '.join(COLUMNS.values())} |\n| --- |{' ---: |' * len(COLUMNS)}\n"
     ]
     for name, found in results.items():
-        lines.append(f"| {name} | {' | '.join(str(found[each]) for each in COLUMNS)} |\n")
+        shown = {**found, "files": _some(found["files"], found["of"])}
+        lines.append(f"| {name} | {' | '.join(str(shown[each]) for each in COLUMNS)} |\n")
+    lines.append(_KNOWN)
     return "".join(lines)
+
+
+def _some(done: int, all_of_them: int) -> str:
+    return str(done) if done == all_of_them else f"{done} of {all_of_them}, the smallest"

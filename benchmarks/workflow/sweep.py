@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pydicom.data
-from pydicom.uid import JPEG2000Lossless
+from pydicom.uid import JPEG2000Lossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless
 
 from benchmarks.workflow.bench import Bench
 from benchmarks.workflow.edits import edit
@@ -18,7 +18,7 @@ from benchmarks.workflow.row import Act
 from benchmarks.workflow.rows_seals import without_private
 from benchmarks.workflow.rows_storage import to_utf8
 from benchmarks.workflow.rows_transport import CHAINS, decode_everything
-from benchmarks.workflow.tools import ToolFailedError, through
+from benchmarks.workflow.tools import ToolFailedError, convert, through
 from provenance import SealError, UnreadableError
 from provenance.dicom.pixels import pixel_geometry
 from provenance.dicom.read import read_instance
@@ -46,6 +46,12 @@ ANEW: Mapping[str, Act] = {what: through(*commands) for what, commands in CHAINS
 # Where a tool itself changes samples or identity, and pydicom's decoders cannot tell.
 TOOL_CHANGES = {
     ("highdicom_seg_image_sm_dots_tiled_full.dcm", "JPEG lossless by GDCM"): "1-bit samples",
+}
+_DECODERS = {
+    JPEG2000Lossless: "gdcmconv --raw",
+    JPEGLSLossless: "dcmdjpls",
+    JPEGLosslessSV1: "dcmdjpeg",
+    JPEGLossless: "dcmdjpeg",
 }
 _PYDICOM_FAILS = (RuntimeError, AttributeError, ValueError, NotImplementedError, KeyError,
                   TypeError, OSError, LookupError, OverflowError)  # fmt: skip
@@ -153,6 +159,8 @@ def _changed(before: Path, after: Path) -> bool:
     if was.get("SOPClassUID") != now.get("SOPClassUID"):
         return True
     first, second = _samples(was), _samples(now)
+    if second is None:
+        second = _samples_by_toolkit(after, now)
     return first is not None and second is not None and not np.array_equal(first, second)
 
 
@@ -161,6 +169,16 @@ def _read(path: Path) -> pydicom.Dataset | None:
         return pydicom.dcmread(io.BytesIO(path.read_bytes()), force=True)
     except _PYDICOM_FAILS:
         return None
+
+
+def _samples_by_toolkit(path: Path, dataset: pydicom.Dataset) -> np.ndarray | None:
+    """Let DCMTK or GDCM decode what pydicom has no decoder for."""
+    command = _DECODERS.get(dataset.file_meta.TransferSyntaxUID)
+    try:
+        read = None if command is None else _read(convert(command, path, path.with_suffix(".raw")))
+    except ToolFailedError:
+        return None
+    return None if read is None else _samples(read)
 
 
 def _samples(dataset: pydicom.Dataset) -> np.ndarray | None:
