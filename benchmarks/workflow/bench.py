@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.workflow.orthanc import Orthanc
-from benchmarks.workflow.row import Case
+from benchmarks.workflow.row import Case, Seen
 from benchmarks.workflow.subjects import SUBJECTS
 from provenance import Site, Verdict, seal, verify
 
@@ -63,6 +63,18 @@ class Bench:
     def make(self, case: Case) -> Path:
         """Let the case make its file."""
         return case.act(self, self.sealed(case.subject, self.work_folder()))
+
+    def see(self, case: Case, made: Path) -> Seen:
+        """Let the case look at what it made."""
+        if case.look is not None:
+            return case.look(self, made)
+        verdict = self.judge(made)
+        return Seen(
+            word=verdict.word.value,
+            codes=frozenset(check.code.value for check in verdict.checks),
+            regions=bool(verdict.regions),
+            answers=frozenset({verdict.integrity, verdict.trust, verdict.custody}),
+        )
 
     def judge(self, path: Path) -> Verdict:
         """Ask trust folder, ledger and mark. ``path.trust`` and so on stand for another site's."""
