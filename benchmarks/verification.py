@@ -1,8 +1,8 @@
 """What verification costs, by the kind of row: `python -m benchmarks.verification`.
 
 Each file is verified and measured against its floor (read, decode, one SHA-256) in turns, in one
-process, in milliseconds of processor time; the last column has the ratio by the clock on the wall, of
-which a busy machine makes more. The AUTHENTIC path and the DERIVED path are also taken apart.
+process, in milliseconds of processor time; the last column has the ratio by the clock on the wall,
+of which a busy machine makes more. The AUTHENTIC path and the DERIVED path are also taken apart.
 """
 
 import argparse
