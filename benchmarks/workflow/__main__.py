@@ -75,12 +75,23 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="how many processes (default 2)")
     parser.add_argument("--keep", type=Path, help="keep counts here, so that a stopped run goes on")
     parser.add_argument("--limit", type=int, help="the first so many files of each alone")
+    parser.add_argument("--kept-only", action="store_true", help="count what is kept, and no more")
     given = parser.parse_args()
     if not given.page:
         root = Path(os.environ.get("RADSEAL_CORPUS", _CHECKOUT.parent / "shared")) / "data"
         sources = {"pydicom and pydicom-data": shipped_files(), "the corpus": corpus_files(root)}
+        if given.kept_only:
+            kept = _read_kept(given.keep)
         results = {
-            name: {**_sweep(name, files[: given.limit], given.jobs, given.keep), "of": len(files)}
+            name: {
+                **_sweep(
+                    name,
+                    [p for p in files if not given.kept_only or str(p) in kept][: given.limit],
+                    given.jobs,
+                    given.keep,
+                ),
+                "of": len(files),
+            }
             for name, files in sources.items()
             if files
         }
