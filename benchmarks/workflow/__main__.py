@@ -80,21 +80,13 @@ def main() -> None:
     if not given.page:
         root = Path(os.environ.get("RADSEAL_CORPUS", _CHECKOUT.parent / "shared")) / "data"
         sources = {"pydicom and pydicom-data": shipped_files(), "the corpus": corpus_files(root)}
-        if given.kept_only:
-            kept = _read_kept(given.keep)
-        results = {
-            name: {
-                **_sweep(
-                    name,
-                    [p for p in files if not given.kept_only or str(p) in kept][: given.limit],
-                    given.jobs,
-                    given.keep,
-                ),
-                "of": len(files),
-            }
-            for name, files in sources.items()
-            if files
-        }
+        kept = _read_kept(given.keep)
+        results = {}
+        for name, files in sources.items():
+            chosen = [p for p in files if not given.kept_only or str(p) in kept][: given.limit]
+            if chosen:
+                counted = _sweep(name, chosen, given.jobs, given.keep)
+                results[name] = {**counted, "of": len(files)}
         print(json.dumps(results, indent=1))
         if given.limit is None or given.keep is not None:
             RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
