@@ -56,6 +56,10 @@ def checks_of(evidence: Evidence) -> tuple[Check, ...]:
 def _seal_checks(evidence: Evidence) -> Iterator[Check]:
     if evidence.preamble:
         yield Check("preamble", Status.WARN, Code.PREAMBLE, "the preamble is a program's header")
+    if evidence.trailing:
+        yield Check("file", Status.WARN, Code.TRAILING_BYTES, "bytes follow the last element")
+    if evidence.rewritten is not None and evidence.claim is not None:
+        yield Check("file", Status.PASS, Code.REWRITTEN, evidence.rewritten)
     if evidence.carrier_problem is not None:
         problem = evidence.carrier_problem
         yield Check("seal", Status.FAIL, problem.code, problem.detail)
@@ -154,6 +158,8 @@ def _header_checks(evidence: Evidence) -> Iterator[Check]:
     noted = tuple(c for c in informational if c.group is not Group.PRIVATE)
     if noted:
         yield Check("header", Status.WARN, Code.NOTED, _named(noted))
+    if evidence.charset is not None:
+        yield Check("header", Status.WARN, Code.CHARSET_SWAPPED, evidence.charset.words())
 
 
 def _correction_checks(evidence: Evidence) -> Iterator[Check]:

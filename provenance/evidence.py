@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ledger import Bracket, Entry, Event, Existence, Role
+from provenance.charset_swap import CharsetSwap
 from provenance.claim import Claim
 from provenance.correction import CorrectionBody
 from provenance.depth import Depth
@@ -210,6 +211,9 @@ class Descent:
 class Evidence:
     """Everything that `judge` may look at; ``picture`` is the kind of a file that is no DICOM.
 
+    ``rewritten`` names who wrote the file after it was sealed, ``charset`` is what explains text
+    that reads differently: findings on which no verdict rests.
+
     ``signatures`` are those of PS3.15: findings of their own, on which no verdict rests.
     """
 
@@ -235,6 +239,9 @@ class Evidence:
     out_of_reach: Problem | None = None
     picture: str | None = None
     preamble: bool = False
+    trailing: bool = False
+    rewritten: str | None = None
+    charset: CharsetSwap | None = None
     signatures: DigitalSignatures | None = None
     demands: Demands = Demands()
     depth: Depth | None = None

@@ -10,6 +10,7 @@ from dataclasses import replace
 from ledger import LedgerError
 from provenance import compare
 from provenance.certificates import certificate_der, certificate_name
+from provenance.charset_swap import find_charset_swap
 from provenance.claim import Claim
 from provenance.corrections import find_corrections, walk_back, with_reverted
 from provenance.custody import find_custody
@@ -21,6 +22,7 @@ from provenance.dicom.carrier import read_carrier
 from provenance.dicom.pixels import pixel_geometry, pixel_notes
 from provenance.dicom.read import Instance
 from provenance.dicom.values import text
+from provenance.dicom.writer_name import rewritten_by
 from provenance.errors import MalformedError, TrustError
 from provenance.evidence import (
     Carrier,
@@ -111,6 +113,8 @@ def _gather(instance: Instance, verifier: Verifier) -> Evidence:
         mark=mark,
         out_of_reach=out_of_reach,
         preamble=instance.preamble_executable,
+        trailing=instance.trailing_bytes,
+        rewritten=rewritten_by(instance),
         signatures=examine_signatures(instance),
         depth=verifier.reach,
         notes=(*instance.notes, *_pixel_notes(instance)),
@@ -212,6 +216,7 @@ def _compare(
         evidence,
         pixels=pixels,
         changes=changes,
+        charset=find_charset_swap(claim.annex.header, instance.dataset, changes),
         declared_copy=_declared_copy(instance, changed=frozenset(c.tag for c in changes)),
     )
     return evidence if pixels.equal else _look_closer(evidence, claim, instance, verifier)

@@ -49,3 +49,8 @@ class Instance:
     def preamble_executable(self) -> bool:
         """Whether the file would also run as a program (a known way to smuggle one)."""
         return Note.PREAMBLE_EXECUTABLE in self.notes
+
+    @property
+    def trailing_bytes(self) -> bool:
+        """Whether the file goes on after its last element."""
+        return Note.TRAILING_BYTES in self.notes

@@ -12,10 +12,11 @@ from struct import Struct
 from pydicom.datadict import dictionary_VR
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
 
+from provenance.dicom.private_block import GROUP
 from provenance.errors import Unreadable, UnreadableError
 
 UNDEFINED = 0xFFFFFFFF
-_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_ITEM, _ITEM_END, _SEQUENCE_END, _PADDING = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD, 0xFFFCFFFC
 _KNOWN = {str(vr).encode() for vr in VR if len(str(vr)) == 2}
 _LONG = {str(vr).encode() for vr in EXPLICIT_VR_LENGTH_32}
 _SEQUENCE, _UNKNOWN = b"SQ", b"UN"
@@ -74,19 +75,59 @@ class Walker:
         self._length = Struct(order + "L").unpack_from
 
     def elements(self, position: int, wanted: Callable[[int], bool]) -> tuple[list[Element], int]:
-        """Return the elements from ``position`` on while ``wanted(group)``, and where they end."""
+        """Return the elements from ``position`` on while ``wanted(group)``, and where they end.
+
+        What follows (FFFC,FFFC) and is no row of elements is left out, and so are zeros at the end.
+        """
         found: list[Element] = []
         seen: set[int] = set()
         end = len(self._data)
         while end - position >= 8 and wanted(self._group(self._data, position)[0]):
-            tag, vr, length, start = self._header(position, self._implicit, end)
-            if tag >> 16 == 0xFFFE:
-                raise _malformed(f"an item tag stands outside any sequence at byte {position}")
-            self._remember(tag, seen)
-            stop, position = self._value(tag, vr, length, start)
-            name = None if vr is None else vr.decode("ascii")
-            items = length == UNDEFINED and self._holds_items(tag, vr, start)
-            found.append(Element(tag, name, length, start, stop, items))
+            if self._zeros_alone(position):
+                break
+            element, position = self._element(position, seen)
+            found.append(element)
+            if element.tag == _PADDING:
+                more, position = self._after_padding(position, seen)
+                return [*found, *more], position
+        return found, position
+
+    def _element(self, position: int, seen: set[int]) -> tuple[Element, int]:
+        tag, vr, length, start = self._header(position, self._implicit, len(self._data))
+        if tag >> 16 == 0xFFFE:
+            raise _malformed(f"an item tag stands outside any sequence at byte {position}")
+        self._remember(tag, seen)
+        stop, position = self._value(tag, vr, length, start)
+        name = None if vr is None else vr.decode("ascii")
+        items = length == UNDEFINED and self._holds_items(tag, vr, start)
+        return Element(tag, name, length, start, stop, items), position
+
+    def _zeros_alone(self, position: int) -> bool:
+        """Whether nothing but zero bytes is left: no reader sees anything in them."""
+        if self._data[position : position + 8].strip(b"\0"):
+            return False
+        return self._data.count(0, position) == len(self._data) - position
+
+    def _after_padding(self, position: int, seen: set[int]) -> tuple[list[Element], int]:
+        """Return the elements after (FFFC,FFFC), where all that follows is such a row.
+
+        Otherwise it is no part of the dataset: unless a reader that takes element after element
+        would find in it one that has a meaning, or that was there before.
+        """
+        before, start = frozenset(seen), position
+        found: list[Element] = []
+        while len(self._data) - position >= 8 and not self._zeros_alone(position):
+            group, number, _ = self._implicit_header(self._data, position)
+            try:
+                element, position = self._element(position, seen)
+            except UnreadableError as error:
+                met = {group << 16 | number, *(element.tag for element in found)}
+                if error.code in (Unreadable.TOO_DEEP, Unreadable.TOO_MANY) or met & before:
+                    raise
+                if any(_has_meaning(tag) for tag in met):
+                    raise
+                return [], start
+            found.append(element)
         return found, position
 
     def _value(self, tag: int, vr: bytes | None, length: int, start: int) -> tuple[int, int]:
@@ -234,6 +275,14 @@ class Walker:
                 f"{_name(tag)} occurs twice: readers would differ", code=Unreadable.DUPLICATE
             )
         seen.add(tag)
+
+
+def _has_meaning(tag: int) -> bool:
+    """Whether a reader knows the tag: a standard attribute, or one of our own block's group."""
+    try:
+        return tag >> 16 == GROUP or dictionary_VR(tag) != ""
+    except KeyError:
+        return False
 
 
 def _looks_explicit(data: bytes, position: int) -> bool:

@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 IMPLEMENTATION_CLASS_UID = "2.25.96786958108509729323331432321142896994"
+IMPLEMENTATION_VERSION_NAME = b"RADSEAL"
 _UNDEFINED = 0xFFFFFFFF
 # what pydicom's writer raises for a value that does not fit its VR or its character set; it turns
 # struct.error into OSError
@@ -128,11 +129,13 @@ def _meta(instance: Instance) -> bytes:
         (0x00020001, "OB", b"\0\1"),
         (0x00020002, "UI", text(dataset, 0x00080016).encode("latin-1")),
         (0x00020003, "UI", text(dataset, 0x00080018).encode("latin-1")),
-        (0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode("ascii")),
     ]
     for tag, vr, value in required:
         if value and BaseTag(tag) not in meta:
             _put(meta, tag, vr, value)
+    # Whoever writes a file names itself, and not who wrote the one before.
+    _put(meta, 0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode("ascii"))
+    _put(meta, 0x00020013, "SH", IMPLEMENTATION_VERSION_NAME)
     syntax = str(instance.transfer_syntax).encode("latin-1")
     if text(meta, 0x00020010).encode("latin-1") != syntax:
         _put(meta, 0x00020010, "UI", syntax)
@@ -142,7 +145,7 @@ def _meta(instance: Instance) -> bytes:
 
 
 def _put(meta: Dataset, tag: int, vr: str, value: bytes) -> None:
-    padded = value + b"\0" * (len(value) % 2)
+    padded = value + (b"\0" if vr in ("UI", "OB") else b" ") * (len(value) % 2)
     meta._dict[BaseTag(tag)] = RawDataElement(BaseTag(tag), vr, len(padded), padded, 0, False, True)
 
 

@@ -55,6 +55,13 @@ HEADER: Mapping[str, Explanation] = {
     Code.HEADER_NOT_COMPARED: Explanation(
         "The header was not compared.", "No seal was found to compare it with.", "", ""
     ),
+    Code.CHARSET_SWAPPED: Explanation(
+        "Text reads differently, its bytes unchanged: another character set is declared.",
+        "Specific Character Set (0008,0005) was changed, and the text was not converted. Read in "
+        "the set that is named, it is what was signed.",
+        "Put the declared character set back; the attributes are then as sealed.",
+        "It does not excuse the change: whoever reads the file now reads another name.",
+    ),
     Code.HEADER_CORRECTED: Explanation(
         "These attributes were changed, and a correction in the ledger documents it.",
         "Their values are those of the newest correction, by a role that may correct.",

@@ -19,6 +19,20 @@ OBJECT_AND_SEAL: Mapping[str, Explanation] = {
         "Do not execute the file; clear the preamble. The seal covers the object, not these bytes.",
         "It does not mean that the image was changed: dual-format TIFF files do this by design.",
     ),
+    Code.TRAILING_BYTES: Explanation(
+        "The file goes on after the object.",
+        "Bytes follow the last element, or its padding (FFFC,FFFC); no reader takes them for "
+        "elements. They can be a program, an archive or a second document.",
+        "Write the file anew with a toolkit, which leaves them out. The seal does not cover them.",
+        "It does not mean that the image was changed: old media filled sectors up.",
+    ),
+    Code.REWRITTEN: Explanation(
+        "Another program wrote this file since it was sealed.",
+        "Its file meta names another implementation (0002,0012) than the one that seals: it was "
+        "sent, converted, recompressed or edited. The transfer syntax is that of now.",
+        NOTHING,
+        "It does not mean that anything changed, and anyone can write this name.",
+    ),
     Code.SEAL_FOUND: Explanation(
         "The file carries a seal whose signature verifies.", "", NOTHING, ""
     ),

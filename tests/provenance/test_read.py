@@ -1,6 +1,8 @@
 """Reading: the same elements as pydicom finds, within bounds, and nothing but our own errors."""
 
+import io
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -204,6 +206,93 @@ def test_an_undefined_unknown_is_an_implicit_sequence() -> None:
 
 def test_trailing_bytes_are_noted() -> None:
     assert read_instance(part10(SOP + b"\0\0\0")).notes == (Note.TRAILING_BYTES,)
+
+
+PADDING = element(0xFFFCFFFC, "OB", bytes(16))
+NAME = element(0x00100010, "PN", b"Doe^Jane")
+PROGRAMS = {
+    "ELF": b"\x7fELF\2\1\1\0" + bytes(8) + b"\2\0\x3e\0" + b"\x90" * 99,
+    "ZIP": b"PK\3\4\x14\0\0\0\x08\0" + b"\x55" * 99,
+    "script": b"#!/bin/sh\necho run\n",
+    "PDF": b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n",
+    "MZ": b"MZ\x90\0\3\0\0\0\4\0\0\0\xff\xff\0\0" + b"\x90" * 99,
+    "zeros": bytes(2048),
+}
+
+
+@pytest.mark.parametrize("trailer", PROGRAMS.values(), ids=PROGRAMS)
+@pytest.mark.parametrize("syntax", [EXPLICIT, DEFLATED])
+def test_what_follows_the_padding_is_left_out_and_noted(trailer: bytes, syntax: str) -> None:
+    dataset = SOP + NAME + PADDING + trailer
+    if syntax == DEFLATED:
+        deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        dataset = deflater.compress(dataset) + deflater.flush()
+    instance = read_instance(part10(dataset, syntax))
+    assert list(instance.dataset.keys()) == [0x00080016, 0x00100010, 0xFFFCFFFC]
+    assert instance.notes == (Note.TRAILING_BYTES,)
+    assert instance.trailing_bytes
+
+
+@pytest.mark.parametrize("size", [8, 9, 512])
+def test_zeros_at_the_end_are_noted(size: int) -> None:
+    instance = read_instance(part10(SOP + NAME + bytes(size)))
+    assert list(instance.dataset.keys()) == [0x00080016, 0x00100010]
+    assert instance.trailing_bytes
+
+
+def test_a_program_without_padding_before_it_is_refused() -> None:
+    for name in ("ELF", "script", "PDF"):
+        assert code_of(part10(SOP + NAME + PROGRAMS[name])) is Unreadable.TRUNCATED
+
+
+MEANINGS = {
+    "again": NAME,
+    "cut short": element(0x00100010, "PN", b"Roe", length=200),
+    "new": element(0x00100020, "LO", b"P-9", length=200),
+    "an overlay": element(0x60003000, "OW", b"\xff\xff", length=200),
+    "our block": element(0x52531001, "OB", b"x", length=200),
+    "an item": struct.pack("<HHL", 0xFFFE, 0xE000, 8),
+    "after what means nothing": element(0x00991001, "LO", b"junk") + NAME + b"\xff" * 20,
+    "then what cannot be read": element(0x00100020, "LO", b"P-9") + b"\xff" * 20,
+}
+
+
+@pytest.mark.parametrize("trailer", MEANINGS.values(), ids=MEANINGS)
+def test_what_another_reader_would_take_for_an_attribute_is_refused(trailer: bytes) -> None:
+    assert code_of(part10(SOP + NAME + PADDING + trailer))
+
+
+def test_elements_after_the_padding_are_elements() -> None:
+    instance = read_instance(part10(SOP + PADDING + NAME))
+    assert instance.dataset.PatientName == "Doe^Jane"
+    assert not instance.notes
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    trailer=st.binary(max_size=60)
+    | st.builds(
+        lambda tag, vr, value, rest: element(tag, vr, value) + rest,
+        st.sampled_from([0x00100010, 0x00100020, 0x00991001, 0x60003000, 0xFFFDFFFD]),
+        st.sampled_from(["PN", "LO", "OB", "UN"]),
+        st.binary(max_size=12),
+        st.binary(max_size=40),
+    )
+)
+def test_bytes_that_are_left_out_mean_nothing_to_pydicom(trailer: bytes) -> None:
+    data = part10(SOP + NAME + PADDING + trailer)
+    try:
+        instance = read_instance(data)
+    except UnreadableError:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = set(pydicom.dcmread(io.BytesIO(data)).keys())
+        except (EOFError, ValueError, NotImplementedError, OSError, KeyError, struct.error):
+            return
+    missed = found - set(instance.dataset.keys())
+    assert not [tag for tag in missed if pydicom.datadict.dictionary_has_tag(tag) and tag]
 
 
 def test_a_vr_other_than_the_syntax_says_is_followed_and_noted() -> None:

@@ -16,7 +16,12 @@ from provenance.dicom import codecs
 from provenance.dicom.instance import Instance
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
-from provenance.dicom.write import instance_bytes, set_pixels, write_instance
+from provenance.dicom.write import (
+    IMPLEMENTATION_CLASS_UID,
+    instance_bytes,
+    set_pixels,
+    write_instance,
+)
 from provenance.errors import SealError, UnreadableError, UsageError
 from provenance.image_tree import PixelGeometry, hash_image
 
@@ -92,11 +97,17 @@ def test_a_file_without_them_gains_preamble_and_meta() -> None:
     assert len(pydicom.dcmread(pydicom.filebase.DicomBytesIO(instance_bytes(instance)))) > 10
 
 
-def test_preamble_and_meta_stay() -> None:
+def test_preamble_and_meta_stay_but_for_the_name_of_the_writer() -> None:
     before = load("CT_small.dcm")
     after = read_instance(instance_bytes(before))
     assert after.dataset.preamble == before.dataset.preamble
-    assert after.dataset.file_meta == before.dataset.file_meta
+    meta = after.dataset.file_meta
+    assert meta.ImplementationClassUID == IMPLEMENTATION_CLASS_UID
+    assert meta.ImplementationVersionName == "RADSEAL"
+    for tag in (0x00020000, 0x00020012, 0x00020013):
+        before.dataset.file_meta.pop(tag, None)
+        del meta[tag]
+    assert meta == before.dataset.file_meta
 
 
 def test_elements_that_were_set_are_encoded_the_others_copied() -> None:
