@@ -22,6 +22,7 @@ from ledger import (
 from provenance.annex import Annex
 from provenance.certificates import certificate_spki, load_certificate
 from provenance.errors import EvidenceError, MalformedError
+from provenance.header_tree import require_labels
 from provenance.seal_root import commit_descriptor, commit_object, commit_original
 
 MARK_KEY_ID_SIZE = 8
@@ -156,6 +157,7 @@ def open_claim(unverified: UnverifiedStatement, annex: Annex) -> Claim:
 def _check_annex(body: SealBody, annex: Annex) -> None:
     if commit_object(annex.salt, annex.root) != body.commitment:
         raise EvidenceError("the annex's hashes are not those that were signed")
+    require_labels(annex.header)
     original = annex.original
     if (original is None) != (body.original is None) or (
         original is not None and commit_original(original.salt, original.root) != body.original
