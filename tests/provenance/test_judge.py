@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ledger import parse_statement
 from provenance import NotProvenError, Outcome, Site, Status, Word, seal
 from provenance.annex import Annex
+from provenance.checks import checks_of
 from provenance.claim import Claim, open_claim
 from provenance.descriptor import Resemblance
 from provenance.dicom.attributes import Change, Group, Kind, Severity
@@ -31,6 +32,8 @@ from provenance.evidence import (
 from provenance.findings import Code
 from provenance.image_tree import Region, Witness
 from provenance.judge import judge
+from provenance.ps315.examine import DigitalSignature, DigitalSignatures, State
+from provenance.rules import clock_ahead, differing_regions, grave_changes, is_altered
 from provenance.verdict import EXIT_CODES, GRAVEST_FIRST, NOTHING_MATCHED, gravest
 from provenance.viewpoint import Viewpoint
 
@@ -273,6 +276,187 @@ def test_clock_ahead_of_the_log(good: Evidence, claim: Claim) -> None:
     assert judge(replace(good, custody=late)).word is Word.UNTRUSTED
     close = Custody(log_index=5, logged_before=claimed - timedelta(hours=23))
     assert judge(replace(good, custody=close)).word is Word.AUTHENTIC
+
+
+def test_a_verdict_carries_what_it_rests_on(good: Evidence, claim: Claim) -> None:
+    documented = Corrections(documented=frozenset({NAME.tag, BIRTH_DATE.tag}))
+    found = DigitalSignature("", State.NOT_CHECKED)
+    evidence = replace(
+        good,
+        changes=(NAME, WINDOW),
+        corrections=documented,
+        notes=("a note",),
+        signatures=DigitalSignatures((found,)),
+    )
+    verdict = judge(evidence)
+    assert verdict.changes == (NAME, WINDOW)
+    assert verdict.documented == frozenset({NAME.tag})  # of the changes, not of all corrections
+    assert verdict.seal_id == claim.seal_id
+    assert verdict.signer == "device"
+    assert verdict.sealed_at == claim.statement.claimed_at
+    assert verdict.log_index == 5
+    assert verdict.notes == ("a note",)
+    assert verdict.signatures == (found,)
+    assert verdict.checks == checks_of(evidence)
+    assert verdict.regions == ()
+
+
+def test_a_verdict_on_no_seal(good: Evidence) -> None:
+    nothing = judge(Evidence(Carrier.ABSENT))
+    assert (nothing.seal_id, nothing.signer, nothing.sealed_at) == (None, None, None)
+    assert (nothing.changes, nothing.signatures, nothing.log_index) == ((), (), None)
+    assert (nothing.integrity, nothing.trust, nothing.custody) == (Outcome.UNKNOWN,) * 3
+    marked = judge(Evidence(Carrier.ABSENT, mark=MarkReading(seal_id=b"123456789012")))
+    assert marked.seal_id == b"123456789012"
+    misfit = Evidence(Carrier.BROKEN, carrier_problem=Problem(Code.SEAL_MISFIT, "x"))
+    assert judge(misfit).integrity is Outcome.REFUTED
+    assert judge(replace(good, claim=None)).integrity is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("word", "fields", "answers"),
+    [
+        (Word.AUTHENTIC, {}, "ppp"),
+        (Word.CORRECTED, {"changes": (NAME,), "corrections": documents(NAME)}, "ppp"),
+        (Word.HEADER_CHANGED, {"changes": (NAME,)}, "rpp"),
+        (Word.ALTERED, {"changes": (SIDE,)}, "rpp"),
+        (Word.ALTERED, {"pixels": PixelComparison(regions=(REGION,))}, "rpp"),
+        (Word.UNTRUSTED, {"trust_problem": BAD}, "prp"),
+        (Word.UNTRUSTED, {"custody": Custody(log_index=1, key=BAD)}, "prp"),
+        (Word.UNTRUSTED, {"custody": Custody(log_index=1, ledger=BAD)}, "ppr"),
+        (Word.NOT_CHECKED, {"custody": Custody()}, "ppu"),
+        (Word.NOT_CHECKED, {"unreachable": BAD}, "ppp"),
+        (Word.NOT_CHECKED, {"pixels": None}, "upp"),
+        (Word.NOT_CHECKED, {"pixels": PixelComparison(compared=False)}, "upp"),
+        (Word.NOT_CHECKED, {"changes": None}, "ppp"),
+        (Word.AUTHENTIC, {"custody": Custody(log_index=0)}, "ppp"),
+    ],
+)
+def test_the_three_answers(
+    good: Evidence, word: Word, fields: dict[str, object], answers: str
+) -> None:
+    verdict = judge(replace(good, **fields))  # type: ignore[arg-type]
+    outcomes = {"p": Outcome.PROVEN, "r": Outcome.REFUTED, "u": Outcome.UNKNOWN}
+    assert verdict.word is word
+    assert [verdict.integrity, verdict.trust, verdict.custody] == [outcomes[a] for a in answers]
+
+
+def test_an_unreachable_ledger_leaves_what_needs_none(good: Evidence, picture: Evidence) -> None:
+    """What the file alone refutes stays refuted, and no word gets better."""
+    for fields, word in (
+        ({"changes": (SIDE,)}, Word.ALTERED),
+        ({"changes": (NAME,)}, Word.HEADER_CHANGED),
+        ({"trust_problem": BAD}, Word.UNTRUSTED),
+        ({"source": Source.LEDGER_BY_PIXELS}, Word.STRIPPED),
+    ):
+        evidence = replace(good, unreachable=BAD, **fields)  # type: ignore[arg-type]
+        assert judge(evidence).word is word
+    assert judge(replace(picture, unreachable=BAD)).word is Word.DERIVED
+
+
+@pytest.mark.parametrize(
+    ("also", "word"),
+    [
+        (None, Word.HEADER_CHANGED),
+        (0x00100030, Word.ALTERED),
+        (0x00100040, Word.ALTERED),
+        (0x0020000D, Word.ALTERED),
+        (0x00100020, Word.HEADER_CHANGED),
+        (0x00100021, Word.HEADER_CHANGED),
+    ],
+)
+def test_what_makes_another_patient(good: Evidence, also: int | None, word: Word) -> None:
+    third = () if also is None else (change(also, Group.IDENTITY, Severity.ADMINISTRATIVE),)
+    assert judge(replace(good, changes=(NAME, PATIENT_ID, *third))).word is word
+    if third:
+        for one in (NAME, PATIENT_ID):
+            assert judge(replace(good, changes=(one, *third))).word is Word.HEADER_CHANGED
+
+
+def test_only_identity_is_named_where_a_patient_is_replaced(good: Evidence) -> None:
+    evidence = replace(good, changes=(*MERGED, WINDOW))
+    assert grave_changes(evidence) == MERGED
+    in_part = replace(evidence, corrections=documents(NAME, BIRTH_DATE))
+    assert grave_changes(in_part) == (PATIENT_ID,)
+    with_side = replace(evidence, changes=(SIDE, *MERGED))
+    assert grave_changes(with_side) == (SIDE,)
+    assert grave_changes(replace(good, changes=None)) == ()
+
+
+LEFT_OUT = change(0x00200062, Group.GEOMETRY, Severity.CLINICAL, Kind.REMOVED)
+SLOPE = change(0x00281053, Group.DISPLAY, Severity.CLINICAL)
+REGION_CODE = change(0x00181234, Group.GEOMETRY, Severity.ADMINISTRATIVE)
+
+
+@pytest.mark.parametrize("source", list(Source))
+def test_what_is_grave_in_another_instance(good: Evidence, source: Source) -> None:
+    """By its pixels or its mark: what it leaves out it does not falsify, what it says it does."""
+    changes = (INSTANCE, SIDE, LEFT_OUT, SLOPE, REGION_CODE, NAME)
+    evidence = replace(good, source=source, changes=changes, pixels=PixelComparison())
+    if source in (Source.LEDGER_BY_PIXELS, Source.LEDGER_BY_MARK):
+        assert grave_changes(evidence) == (SIDE,)
+    else:
+        assert grave_changes(evidence) == (INSTANCE, SIDE, LEFT_OUT, SLOPE)
+
+
+@pytest.mark.parametrize("tag", [0x00280030, 0x00181164, 0x00182010])
+def test_a_copy_of_another_size_has_another_spacing(good: Evidence, tag: int) -> None:
+    spacing = change(tag, Group.GEOMETRY, Severity.CLINICAL)
+    found = replace(good, source=Source.LEDGER_BY_PIXELS, changes=(spacing,))
+    assert grave_changes(found) == (spacing,)
+    assert grave_changes(replace(found, pixels=None)) == (spacing,)
+    resized = replace(found, pixels=PixelComparison(geometry="smaller"))
+    assert grave_changes(resized) == ()
+    assert grave_changes(replace(resized, changes=(SIDE,))) == (SIDE,)
+
+
+@pytest.mark.parametrize("tag", [0x00080008, 0x00282110, 0x00282112, 0x00282114])
+def test_a_copy_says_how_it_was_made(good: Evidence, tag: int) -> None:
+    said = change(tag, Group.GEOMETRY, Severity.CLINICAL)
+    assert grave_changes(replace(good, source=Source.LEDGER_BY_MARK, changes=(said,))) == ()
+    assert grave_changes(replace(good, changes=(said,))) == (said,)
+
+
+def test_where_a_copy_differs(good: Evidence, claim: Claim) -> None:
+    own = MarkReading(seal_id=claim.seal_id)
+    pixels = PixelComparison(regions=(REGION,))
+    differs = Likeness(ALIKE, regions=(MISSING,))
+    found = replace(good, pixels=pixels, source=Source.LEDGER_BY_MARK, mark=own)
+    for evidence, regions in (
+        (replace(found, likeness=differs), (MISSING,)),
+        (replace(found, likeness=Likeness(ALIKE)), ()),
+        (replace(found, likeness=Likeness(TOO_LITTLE)), ()),
+        (replace(found, likeness=Likeness(UNLIKE)), (REGION,)),
+        (replace(found, source=Source.FILE, likeness=differs), (REGION,)),
+        (replace(found, mark=None, likeness=differs), (REGION,)),
+        (replace(found, pixels=None), ()),
+        (replace(found, pixels=PixelComparison()), ()),
+    ):
+        assert differing_regions(evidence) == regions
+        assert judge(evidence).regions == regions
+
+
+def test_a_mark_of_another_is_decisive(good: Evidence, picture: Evidence) -> None:
+    other = MarkReading(seal_id=bytes(12))
+    assert is_altered(replace(good, mark=other))
+    assert is_altered(replace(picture, mark=other))
+    assert not is_altered(replace(good, mark=MarkReading()))
+    assert not is_altered(replace(picture, mark=MarkReading()))
+
+
+def test_a_picture_is_altered_by_what_it_shows_alone(picture: Evidence) -> None:
+    assert is_altered(replace(picture, likeness=Likeness(UNLIKE)))
+    assert not is_altered(replace(picture, likeness=None))
+    assert not is_altered(replace(picture, changes=(SIDE,)))
+
+
+def test_the_clock_of_a_seal(good: Evidence, claim: Claim) -> None:
+    claimed, day = claim.statement.claimed_at, timedelta(days=1)
+    assert not clock_ahead(replace(good, custody=Custody(logged_before=claimed - day)))
+    early = Custody(logged_before=claimed - day - timedelta(microseconds=1))
+    assert clock_ahead(replace(good, custody=early))
+    assert not clock_ahead(replace(good, claim=None, custody=early))
+    assert not clock_ahead(replace(good, custody=Custody()))
 
 
 PROBLEMS = st.none() | st.just(BAD)
