@@ -3,9 +3,9 @@
     python -m benchmarks.mutations --count 10000 --seed 1 --out mutations.jsonl [--jobs N]
     python -m benchmarks.mutations --seed 1 --out mutations.jsonl --keep 4711 mutant.dcm
 
-Each mutant is made from seed and number alone, of the subjects in the folder beside ``--out``; a run
-that was stopped goes on where it was. Exit code 1 if anything is wrong: a changed meaning that was
-accepted, a traceback, a hang, or an accepted mutant that nothing explains.
+Each mutant is made from seed and number alone, of the subjects in the folder beside ``--out``; a
+run that was stopped goes on where it was. Exit code 1 if anything is wrong: a changed meaning that
+was accepted, a traceback, a hang, or an accepted mutant that nothing explains.
 """
 
 import argparse

@@ -108,7 +108,9 @@ def _value_of(chance: Random, representation: str) -> object:
         case "OW" | "OF" | "OL" | "OD" | "OV":
             return chance.randbytes(16)
         case _:
-            return chance.choice(["left", "RIGHT", "note 1", "x\\y" if representation == "LO" else "z"])
+            return chance.choice(
+                ["left", "RIGHT", "note 1", "x\\y" if representation == "LO" else "z"]
+            )
 
 
 def _set(chance: Random, dataset: Dataset) -> None:
@@ -212,7 +214,9 @@ def _spelt_otherwise(chance: Random, dataset: Dataset) -> None:
     text = str(value)
     match element.VR:
         case "DS":
-            new = chance.choice([f"{text}0" if "." in text else f"{text}.0", f"+{text}", f" {text}"])
+            new = chance.choice(
+                [f"{text}0" if "." in text else f"{text}.0", f"+{text}", f" {text}"]
+            )
         case "IS":
             new = chance.choice([f"0{text}", f"+{text}", f" {text}"])
         case "PN":
@@ -322,8 +326,11 @@ def _frames(chance: Random, dataset: Dataset) -> None:
     """The fragments of compressed frames in another order, or one of them gone or twice."""
     if PIXEL_DATA not in dataset or not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         raise NotPossibleError
-    frames = list(pydicom.encaps.generate_frames(dataset.PixelData, number_of_frames=int(
-        dataset.get("NumberOfFrames", 1))))
+    frames = list(
+        pydicom.encaps.generate_frames(
+            dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames", 1))
+        )
+    )
     match chance.randrange(4):
         case 0:
             frames.reverse()

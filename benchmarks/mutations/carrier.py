@@ -7,13 +7,12 @@ from typing import Any
 
 import cbor2
 
+from benchmarks.mutations.attributes import NotPossibleError
 from provenance.annex import Annex
 from provenance.dicom.carrier import Carrier, read_carrier, remove_carrier, write_carrier
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
 from provenance.header_tree import _merkle_root
-
-from benchmarks.mutations.attributes import NotPossibleError
 
 Node = Any
 Path = tuple[Any, ...]

@@ -16,6 +16,7 @@ from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 # How the object is written, not what it says: their effect shows in the pixels that are decoded.
 ENCODING = frozenset(
@@ -63,7 +64,7 @@ def read_meaning(data: bytes) -> Meaning:
             dataset = pydicom.dcmread(io.BytesIO(data), force=True)
             shape, samples = _samples(dataset)
             return Meaning(dict(_attributes(dataset)), shape, samples, carried(dataset, 0x01))
-    except Exception as error:  # noqa: BLE001 - whatever another reader raises
+    except Exception as error:
         raise OracleError(f"{type(error).__name__}: {error}") from error
 
 
@@ -214,6 +215,10 @@ def _complete(dataset: Dataset) -> None:
     for keyword, implied in (("SamplesPerPixel", 1), ("PixelRepresentation", 0)):
         if dataset.get(keyword) is None:
             setattr(dataset, keyword, implied)
+    if "TransferSyntaxUID" not in dataset.file_meta or not dataset.file_meta.TransferSyntaxUID:
+        implicit, little = dataset.original_encoding  # as pydicom has guessed it
+        native = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = native if little else ExplicitVRBigEndian
     dataset.PhotometricInterpretation = str(dataset.PhotometricInterpretation).strip(" \0")
 
 

@@ -31,7 +31,7 @@ from pydicom.uid import (
 )
 
 from ledger import Role
-from provenance import Reason, Site, TrustStore, correct, seal
+from provenance import Reason, Site, correct, seal
 from provenance.attest import attest
 from provenance.attestation import Purpose
 from provenance.ps315.profiles import Profile
@@ -103,7 +103,10 @@ def make_stage(folder: Path) -> None:
         genuine = [f"{name}.dcm"]
         if sealed:
             (folder / f"{name}.sealed.dcm").write_bytes(sealed)
-            genuine.append(f"{name}.sealed.dcm")
+            # the record in the file documents nothing: the log does, with or without it
+            bare = edited(data, lambda dataset: dataset.pop("OriginalAttributesSequence"))
+            (folder / f"{name}.bare.dcm").write_bytes(bare)
+            genuine += [f"{name}.sealed.dcm", f"{name}.bare.dcm"]
         rows.append({"name": name, "site": at, "genuine": genuine, "needs_ledger": bool(sealed)})
 
     with site.device() as device:
@@ -393,7 +396,10 @@ def _witnessed(folder: Path) -> bytes:
 def _serve(place: Path) -> tuple[subprocess.Popen[str], str]:
     words = ["witness", "serve", "--dir", str(place), "--listen", "127.0.0.1:0", "--json"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "provenance.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-m", "provenance.cli", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     assert process.stdout is not None
     answer = ""
@@ -406,11 +412,6 @@ def _serve(place: Path) -> tuple[subprocess.Popen[str], str]:
             return process, str(json.loads(answer)["listening"])
         except ValueError:
             continue
-
-
-def trust_of(stage: Stage, subject: Subject) -> TrustStore:
-    """Whom the site of a subject believes."""
-    return stage.site(subject.site).trust
 
 
 Edit = Callable[[Dataset], object]

@@ -111,7 +111,7 @@ class Trials:
         for _ in range(_ATTEMPTS):
             try:
                 part, kind, data = chance.choice(_MAKERS)(chance, subject, self)
-            except Exception:  # noqa: BLE001, S112 - pydicom cannot write all that is asked of it
+            except Exception:  # noqa: BLE001 - pydicom cannot write all that is asked of it
                 continue
             if data != subject.data:
                 return Mutant(number, subject.name, part, kind, data)

@@ -7,11 +7,13 @@ two readers would then see two objects in one file.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from struct import Struct
 
 from pydicom.datadict import dictionary_VR
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
 
+from provenance.dicom.dictionary import standard_vr
 from provenance.errors import Unreadable, UnreadableError
 
 UNDEFINED = 0xFFFFFFFF
@@ -19,6 +21,13 @@ _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _KNOWN = {str(vr).encode() for vr in VR if len(str(vr)) == 2}
 _LONG = {str(vr).encode() for vr in EXPLICIT_VR_LENGTH_32}
 _SEQUENCE, _UNKNOWN = b"SQ", b"UN"
+_BULK = frozenset({"OB", "OW", "OF", "OD", "OL", "OV"})
+_TEXT = frozenset(
+    {
+        *("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM"),
+        *("UC", "UI", "UR", "UT"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,7 @@ class Walker:
             tag, vr, length, start = self._header(position, self._implicit, end)
             if tag >> 16 == 0xFFFE:
                 raise _malformed(f"an item tag stands outside any sequence at byte {position}")
+            _require_kind(tag, vr)
             self._remember(tag, seen)
             stop, position = self._value(tag, vr, length, start)
             name = None if vr is None else vr.decode("ascii")
@@ -165,6 +175,7 @@ class Walker:
                 continue
             if tag >> 16 == 0xFFFE:
                 raise _malformed(f"{_name(tag)} stands inside an item")
+            _require_kind(tag, vr)
             self._remember(tag, level.tags)
             position = self._open_value(tag, vr, length, start, levels)
         return position
@@ -234,6 +245,33 @@ class Walker:
                 f"{_name(tag)} occurs twice: readers would differ", code=Unreadable.DUPLICATE
             )
         seen.add(tag)
+
+
+def _require_kind(tag: int, vr: bytes | None) -> None:
+    """Refuse a VR under which the same bytes are another value: text, numbers, bulk, sequences.
+
+    The value that is signed is read by the standard's VR; other programs go by the declared one.
+    """
+    if vr is not None and vr != _UNKNOWN and not tag >> 16 & 1 and not _fits(tag, vr):
+        raise _malformed(
+            f"{_name(tag)} is declared as {vr.decode('ascii')}, the standard says "
+            f"{standard_vr(tag)}: readers would differ"
+        )
+
+
+@lru_cache(4096)
+def _fits(tag: int, vr: bytes) -> bool:
+    standard = standard_vr(tag)
+    if standard is None:
+        return True
+    declared = vr.decode("ascii")
+    return _kind(declared) in {_kind(each) for each in standard.split("/")}
+
+
+def _kind(vr: str) -> str:
+    if vr in _BULK:
+        return "bulk"
+    return "text" if vr in _TEXT else vr
 
 
 def _looks_explicit(data: bytes, position: int) -> bool:

@@ -1,22 +1,19 @@
 """What a verdict rests on, word for word: one table from evidence to checks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from ledger import Bracket, parse_statement
-from provenance import Site, Status, seal
-from provenance.annex import Annex
+from ledger import Bracket
+from provenance import Status
 from provenance.checks import LATER, checks_of
-from provenance.claim import Claim, open_claim
+from provenance.claim import Claim
 from provenance.correction import CorrectionBody, Reason
 from provenance.descriptor import Resemblance
 from provenance.dicom.attributes import Change, Group, Kind, Severity
-from provenance.dicom.carrier import read_carrier
-from provenance.dicom.read import read_instance
 from provenance.evidence import (
     Amendment,
     Attestation,
@@ -69,12 +66,8 @@ DERIVATION = change(
 
 
 @pytest.fixture(scope="module")
-def claim(site: Site, make_dicom: Callable[..., bytes]) -> Claim:
-    with site.device() as device:
-        sealed = seal(make_dicom(), device=device)
-    values = read_carrier(read_instance(sealed.to_bytes()).dataset)
-    assert values is not None
-    return open_claim(parse_statement(values.statement), Annex.decode(values.annex))
+def claim(quick_claim: Claim) -> Claim:
+    return quick_claim
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,17 @@
 """The verdict's rules: each row of docs/verdicts.md, and the law that nothing fails open."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-import pydicom.data  # noqa: F401
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import parse_statement
-from provenance import NotProvenError, Outcome, Site, Status, Word, seal
-from provenance.annex import Annex
+from provenance import NotProvenError, Outcome, Status, Word
 from provenance.checks import checks_of
-from provenance.claim import Claim, open_claim
+from provenance.claim import Claim
 from provenance.descriptor import Resemblance
 from provenance.dicom.attributes import Change, Group, Kind, Severity
-from provenance.dicom.carrier import read_carrier
-from provenance.dicom.read import read_instance
 from provenance.evidence import (
     Carrier,
     Corrections,
@@ -69,12 +63,8 @@ def documents(*changes: Change) -> Corrections:
 
 
 @pytest.fixture(scope="module")
-def claim(site: Site, make_dicom: Callable[..., bytes]) -> Claim:
-    with site.device() as device:
-        sealed = seal(make_dicom(), device=device)
-    values = read_carrier(read_instance(sealed.to_bytes()).dataset)
-    assert values is not None
-    return open_claim(parse_statement(values.statement), Annex.decode(values.annex))
+def claim(quick_claim: Claim) -> Claim:
+    return quick_claim
 
 
 @pytest.fixture(scope="module")
