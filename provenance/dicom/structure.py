@@ -21,6 +21,8 @@ _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _KNOWN = {str(vr).encode() for vr in VR if len(str(vr)) == 2}
 _LONG = {str(vr).encode() for vr in EXPLICIT_VR_LENGTH_32}
 _SEQUENCE, _UNKNOWN = b"SQ", b"UN"
+# MAC parameters, digital signatures, trailing padding
+_NEVER_SIGNED = frozenset({0x4FFE0001, 0xFFFAFFFA, 0xFFFCFFFC})
 _BULK = frozenset({"OB", "OW", "OF", "OD", "OL", "OV"})
 _TEXT = frozenset(
     {
@@ -250,9 +252,11 @@ class Walker:
 def _require_kind(tag: int, vr: bytes | None) -> None:
     """Refuse a VR under which the same bytes are another value: text, numbers, bulk, sequences.
 
-    The value that is signed is read by the standard's VR; other programs go by the declared one.
+    What is signed is read by the standard's VR; other programs go by the declared one.
     """
-    if vr is not None and vr != _UNKNOWN and not tag >> 16 & 1 and not _fits(tag, vr):
+    if vr is None or vr == _UNKNOWN or tag >> 16 & 1 or tag in _NEVER_SIGNED:
+        return
+    if not _fits(tag, vr):
         raise _malformed(
             f"{_name(tag)} is declared as {vr.decode('ascii')}, the standard says "
             f"{standard_vr(tag)}: readers would differ"
