@@ -40,7 +40,7 @@ RECEIPT = (
 )
 RESTORE = "only the restore data are of another: `restore` refuses them"
 NO_RESTORE = "only the restore data are missing"
-SIGNED = "only the PS3.15 signature is of another, or gone: it is not reported as valid"
+SIGNED = "only the PS3.15 signature is moved: valid where it was made over the same, else broken"
 MIXED = "MIXED"
 
 

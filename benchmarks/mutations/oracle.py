@@ -14,7 +14,7 @@ import numpy as np
 import pydicom
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -208,13 +208,18 @@ def _samples(dataset: Dataset) -> tuple[tuple[int, ...] | None, bytes]:
 
 
 def _complete(dataset: Dataset) -> None:
-    """Say what the standard implies: a reader that refuses an incomplete description sees nothing.
-
-    An image that does not say otherwise is of one unsigned sample a pixel, in one frame.
-    """
-    for keyword, implied in (("SamplesPerPixel", 1), ("PixelRepresentation", 0)):
+    """Say what is implied: a reader that refuses an incomplete description sees nothing else."""
+    colour = str(dataset.PhotometricInterpretation).strip(" \0")
+    dataset[PHOTOMETRIC_INTERPRETATION] = DataElement(PHOTOMETRIC_INTERPRETATION, "CS", colour)
+    grey = colour.startswith("MONOCHROME") or colour.startswith("PALETTE")
+    implied = {
+        "SamplesPerPixel": 1 if grey else 3,
+        "PixelRepresentation": 0,
+        "BitsStored": dataset.get("BitsAllocated"),
+    }
+    for keyword, value in implied.items():
         if dataset.get(keyword) is None:
-            setattr(dataset, keyword, implied)
+            setattr(dataset, keyword, value)
     if "TransferSyntaxUID" not in dataset.file_meta or not dataset.file_meta.TransferSyntaxUID:
         implicit, little = dataset.original_encoding  # as pydicom has guessed it
         native = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from struct import Struct
 
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
 
 from provenance.dicom.dictionary import standard_vr
@@ -259,17 +259,24 @@ def _require_kind(tag: int, vr: bytes | None) -> None:
     if not _fits(tag, vr):
         raise _malformed(
             f"{_name(tag)} is declared as {vr.decode('ascii')}, the standard says "
-            f"{standard_vr(tag)}: readers would differ"
+            f"{_standard(tag)}: readers would differ"
         )
 
 
 @lru_cache(4096)
 def _fits(tag: int, vr: bytes) -> bool:
-    standard = standard_vr(tag)
+    standard = _standard(tag)
     if standard is None:
         return True
     declared = vr.decode("ascii")
     return _kind(declared) in {_kind(each) for each in standard.split("/")}
+
+
+def _standard(tag: int) -> str | None:
+    """Return the VR of the standard, of file meta too, which are not of the header tree."""
+    if tag >> 16 == 0x0002:
+        return str(dictionary_VR(tag)) if dictionary_has_tag(tag) else None
+    return standard_vr(tag)
 
 
 def _kind(vr: str) -> str:

@@ -233,6 +233,23 @@ def test_a_vr_that_makes_another_value_is_refused(
         read_instance(part10(nested))
 
 
+def test_the_transfer_syntax_is_declared_as_text() -> None:
+    data = part10(SOP)
+    assert data.count(b"\x02\0\x10\0UI") == 1
+    code = code_of(data.replace(b"\x02\0\x10\0UI", b"\x02\0\x10\0SL"))
+    assert code is Unreadable.MALFORMED
+
+
+def test_an_empty_transfer_syntax_is_never_big_endian() -> None:
+    """Where it is missing all guess alike; where it is empty, pydicom reads little endian."""
+    big = struct.pack(">HH2sH", 0x0008, 0x0016, b"UI", 4) + b"1.2\0"
+    big += struct.pack(">HH2sH", 0x0008, 0x0060, b"CS", 2) + b"DX"
+    assert code_of(part10(big, syntax="")) is Unreadable.MALFORMED
+    assert read_instance(big).dataset.Modality == "DX"
+    little = SOP + element(0x00080060, "CS", b"DX")
+    assert read_instance(part10(little, syntax="")).dataset.Modality == "DX"
+
+
 def test_an_undefined_unknown_is_an_implicit_sequence() -> None:
     nested = item(implicit(0x00100020, b"INNER "), undefined=True)
     data = SOP + element(0x00091001, "UN", nested, length=0xFFFFFFFF) + delimiter(0xE0DD)
