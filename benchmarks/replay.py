@@ -38,7 +38,7 @@ GENUINE = "it is a genuine object, byte for byte in every part"
 RECEIPT = (
     "statement, annex, pixels and header are of one object; its receipt is not, the ledger was"
 )
-RESTORE = "only the restore data are of another: `restore` refuses them"
+RESTORE = "only the restore data are of another: `restore` refuses or needs none"
 NO_RESTORE = "only the restore data are missing"
 SIGNED = "only the PS3.15 signature is moved: valid where it was made over the same, else broken"
 MIXED = "MIXED"
