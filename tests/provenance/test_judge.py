@@ -27,7 +27,14 @@ from provenance.findings import Code
 from provenance.image_tree import Region, Witness
 from provenance.judge import judge
 from provenance.ps315.examine import DigitalSignature, DigitalSignatures, State
-from provenance.rules import clock_ahead, differing_regions, grave_changes, is_altered
+from provenance.rules import (
+    clock_ahead,
+    differing_regions,
+    grave_changes,
+    is_altered,
+    is_copy,
+    is_unclear_copy,
+)
 from provenance.verdict import EXIT_CODES, GRAVEST_FIRST, NOTHING_MATCHED, gravest
 from provenance.viewpoint import Viewpoint
 
@@ -424,6 +431,53 @@ def test_where_a_copy_differs(good: Evidence, claim: Claim) -> None:
     ):
         assert differing_regions(evidence) == regions
         assert judge(evidence).regions == regions
+
+
+def test_what_is_an_unclear_copy(good: Evidence, picture: Evidence, claim: Claim) -> None:
+    """Only what a mark alone has named, and what does not pose as the sealed object."""
+    own = MarkReading(seal_id=claim.seal_id)
+    found = replace(
+        good,
+        pixels=PixelComparison(regions=(REGION,)),
+        source=Source.LEDGER_BY_MARK,
+        mark=own,
+        likeness=Likeness(TOO_LITTLE),
+    )
+    assert is_unclear_copy(found)
+    assert is_unclear_copy(replace(found, likeness=None))
+    assert not is_unclear_copy(replace(found, likeness=Likeness(ALIKE)))
+    assert not is_unclear_copy(replace(found, likeness=Likeness(UNLIKE)))
+    assert not is_unclear_copy(replace(found, viewpoint=MIRRORED))
+    assert not is_unclear_copy(replace(found, mark=None))
+    assert not is_unclear_copy(replace(found, pixels=PixelComparison()))
+    for source in set(Source) - {Source.LEDGER_BY_MARK}:
+        posing = replace(found, source=source, declared_copy=True)
+        assert not is_unclear_copy(posing)
+        assert judge(posing).word is Word.ALTERED
+    assert is_unclear_copy(replace(picture, likeness=None))
+    assert is_unclear_copy(replace(picture, likeness=None, source=Source.FILE))
+    assert is_unclear_copy(replace(picture, likeness=None, viewpoint=MIRRORED))
+
+
+def test_what_is_a_copy(good: Evidence, claim: Claim) -> None:
+    copy = replace(
+        good,
+        pixels=PixelComparison(regions=(REGION,)),
+        declared_copy=True,
+        mark=MarkReading(seal_id=claim.seal_id),
+        likeness=Likeness(ALIKE),
+    )
+    assert is_copy(copy)
+    assert is_copy(replace(copy, declared_copy=False, source=Source.LEDGER_BY_MARK))
+    assert not is_copy(replace(copy, declared_copy=False))
+    assert not is_copy(replace(copy, pixels=None))
+    assert not is_copy(replace(copy, pixels=PixelComparison()))
+    assert not is_copy(replace(copy, mark=None))
+    assert not is_copy(replace(copy, mark=MarkReading(seal_id=bytes(12))))
+    assert not is_copy(replace(copy, claim=None))
+    assert not is_copy(replace(copy, viewpoint=MIRRORED))
+    assert not is_copy(replace(copy, likeness=None))
+    assert not is_copy(replace(copy, likeness=Likeness(TOO_LITTLE)))
 
 
 def test_a_mark_of_another_is_decisive(good: Evidence, picture: Evidence) -> None:
