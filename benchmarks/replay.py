@@ -40,7 +40,7 @@ RECEIPT = (
 )
 RESTORE = "only the restore data are of another: `restore` refuses or needs none"
 NO_RESTORE = "only the restore data are missing"
-SIGNED = "only the PS3.15 signature is moved: valid where it was made over the same, else broken"
+SIGNED = "only the PS3.15 signature is moved: valid over the same instance and pixels, else broken"
 MIXED = "MIXED"
 
 
@@ -220,13 +220,20 @@ def why_accepted(scene: Scene, mixture: Mixture, verdict: Verdict, *, with_ledge
 
 
 def _signed_this(scene: Scene, mixture: Mixture) -> bool:
-    """Whether a PS3.15 signature was made over these very pixels and this header."""
+    """Whether a PS3.15 signature was made over this instance and its pixels.
+
+    A Creator signature leaves out the patient's name: after a correction it is valid still.
+    """
     return any(
         each.parts["signature"] == mixture.parts["signature"]
         and each.parts["pixels"] == mixture.parts["pixels"]
-        and each.rest == mixture.rest
+        and _uid(each.rest) == _uid(mixture.rest)
         for each in scene.objects
     )
+
+
+def _uid(rest: bytes) -> str:
+    return str(read_instance(rest).dataset.SOPInstanceUID)
 
 
 def main() -> int:

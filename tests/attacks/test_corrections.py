@@ -412,6 +412,14 @@ def test_a_correction_from_before_the_seal_was_logged(scene: Scene, make_dicom: 
     with closing(site.outbox(outbox)) as waiting, site.writing_log() as log:
         sync_outbox(waiting, log, clock=lambda: datetime.now(UTC))
     assert late.judge(late.data).word is Word.AUTHENTIC
+    with site.device(Role.ARCHIVIST) as actor:  # and what opens it is there again
+        actor.record(
+            Event.INGESTED,
+            object_id=late.seal_id,
+            body={},
+            at=datetime.now(UTC),
+            annex=KeptAnnex(values.annex, (leaf,)).encode(),
+        )
     verdict = late.judge(scene.edit(late.data, rename))
     assert verdict.word is Word.HEADER_CHANGED
     assert not verdict.documented
