@@ -35,9 +35,7 @@ CARRIED = PARTS[:4]
 SIGNATURE, PIXELS = (0x4FFE0001, 0xFFFAFFFA), 0x7FE00010
 ACCEPTED = (Word.AUTHENTIC, Word.CORRECTED)
 GENUINE = "it is a genuine object, byte for byte in every part"
-RECEIPT = (
-    "statement, annex, pixels and header are of one object; its receipt is not, the ledger was"
-)
+RECEIPT = "all but the receipt is of one object, and the ledger that was asked knows it"
 RESTORE = "only the restore data are of another: `restore` refuses or needs none"
 NO_RESTORE = "only the restore data are missing"
 SIGNED = "only the PS3.15 signature is moved: valid over the same instance and pixels, else broken"

@@ -391,6 +391,8 @@ def _witnessed(folder: Path) -> bytes:
         for process in running:
             process.terminate()
             process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
 
 
 def _serve(place: Path) -> tuple[subprocess.Popen[str], str]:

@@ -96,6 +96,11 @@ class Trials:
                 trials.honest[subject.name, way] = verdict
         return trials
 
+    def close(self) -> None:
+        """Close the ledgers."""
+        for records in self.records.values():
+            records.log.close()
+
     def verify(self, subject: Subject, data: bytes, way: str) -> Verdict:
         """Verify as the public API does: offline, with the ledger, or with the mark key as well."""
         site = subject.site
@@ -209,7 +214,7 @@ _MAKERS: tuple[Callable[[Random, Subject, Trials], tuple[str, str, bytes]], ...]
 
 
 @contextmanager
-def limited(seconds: int) -> Iterator[None]:
+def limited(seconds: float) -> Iterator[None]:
     """Raise TimeOutError in here after so many seconds."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -134,7 +134,7 @@ def test_roots_are_those_of_rfc_6962(count: int) -> None:
 
 
 def test_no_leaves_no_root() -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=r"^a tree has at least one leaf$"):
         tree_root([])
 
 
@@ -201,6 +201,17 @@ def test_adjacent_tiles_become_one_rectangle() -> None:
         Region(0, 0, 0, 64, 64),
         Region(0, 0, 64, 128, 64),
     )
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(300, 70), (70, 300), (1, 1), (64, 65), (65, 64)])
+def test_each_tile_of_a_tall_or_a_wide_image_is_named(rows: int, columns: int) -> None:
+    geometry = grey(rows, columns)
+    for down, across in np.ndindex(*geometry.grid):
+        height, width = min(64, rows - down * 64), min(64, columns - across * 64)
+        (region,) = changed_at(geometry, [(down, across)])
+        assert region == Region(0, across * 64, down * 64, width, height)
+    every = list(np.ndindex(*geometry.grid))
+    assert changed_at(geometry, every) == (Region(0, 0, 0, columns, rows),)
 
 
 @settings(max_examples=50, deadline=None)
