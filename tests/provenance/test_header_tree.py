@@ -269,3 +269,23 @@ def test_labels_are_those_of_the_table() -> None:
     assert str(caught.value) == (
         "4 signed attribute(s) have no leaf in the annex: PatientName, PatientID, PatientBirthDate"
     )
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        ([[1], b""], "group rest is not tags and their hashes"),
+        ([[1.5], bytes(32)], "group rest holds a tag that is none"),
+        ([[1 << 32], bytes(32)], "group rest holds a tag that is none"),
+        ([[2, 1], bytes(64)], "the tags of group rest do not ascend"),
+    ],
+)
+def test_what_is_wrong_with_a_group_is_said(group: object, words: str) -> None:
+    with pytest.raises(MalformedError) as caught:
+        HeaderTree.from_cbor(_tree(_7=group))
+    assert str(caught.value) == words
+
+
+def test_as_many_leaves_as_there_may_be() -> None:
+    most = [list(range(8192)), bytes(32 * 8192)]
+    assert len(HeaderTree.from_cbor(_tree(_7=most)).leaves) == 8192
