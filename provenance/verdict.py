@@ -9,11 +9,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
+from ledger import Event
+from provenance.depth import Depth
 from provenance.dicom.attributes import Change
 from provenance.errors import NotProvenError
+from provenance.evidence import Descent
 from provenance.findings import Code
 from provenance.image_tree import Region
 from provenance.ps315.examine import DigitalSignature
+from provenance.signed_by import SignedBy
 
 
 class Word(StrEnum):
@@ -88,7 +92,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of each question, and why, in words for an auditor."""
+    """What became of each question, and why, in words for an auditor.
+
+    ``birth`` is the event with which the object's life began, ``descent`` what a derived copy shows
+    of its parents.
+    """
 
     word: Word
     integrity: Outcome
@@ -104,6 +112,10 @@ class Verdict:
     log_index: int | None = None
     notes: tuple[str, ...] = field(default=())
     signatures: tuple[DigitalSignature, ...] = ()
+    signed_by: SignedBy | None = None
+    depth: Depth | None = None
+    descent: Descent | None = None
+    birth: Event | None = None
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a verdict is not a yes or no: compare .word, or call require()")

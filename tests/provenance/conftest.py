@@ -21,8 +21,9 @@ from benchmarks.softhsm import SoftHsm, softhsm_module
 from ledger import Algorithm, Event, Link, PrivateKeySigner, Role, parse_statement, sign_statement
 from provenance import Site, Verdict, seal, verify
 from provenance.annex import Annex
+from provenance.birth import BirthBody
 from provenance.certificates import certificate_der, issue_authority, issue_role
-from provenance.claim import Claim, SealBody, open_claim
+from provenance.claim import Claim, open_claim
 from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
@@ -251,7 +252,7 @@ def made_claim() -> Claim:
         original=None,
         descriptor=None,
     )
-    body = SealBody(
+    body = BirthBody(
         hashlib.sha256(certificate).digest(),
         commit_object(annex.salt, annex.root),
         None,

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from ledger import Event
 from provenance import EvidenceError
 from provenance.annex import Original
 from provenance.claim import Claim, _check_annex
@@ -41,13 +42,15 @@ def test_commitments() -> None:
 def test_an_annex_that_does_not_fit_is_refused(quick_claim: Claim) -> None:
     """Each part for itself: what is there and was not signed, and what was signed and is not."""
     body, annex = quick_claim.body, quick_claim.annex
-    _check_annex(body, annex)
+    _check_annex(body, annex, Event.SEALED)
     shown = Original(SALT, IMAGE)
     hidden = commit_original(SALT, IMAGE)
     thumbnail = b"t" * 4096
     covered = commit_descriptor(annex.salt, thumbnail)
-    _check_annex(replace(body, original=hidden), replace(annex, original=shown))
-    _check_annex(replace(body, descriptor=covered), replace(annex, descriptor=thumbnail))
+    _check_annex(replace(body, original=hidden), replace(annex, original=shown), Event.SEALED)
+    _check_annex(
+        replace(body, descriptor=covered), replace(annex, descriptor=thumbnail), Event.SEALED
+    )
     for signed, found, words in (
         (body, replace(annex, salt=b"x" * 32), "hashes are not those"),
         (body, replace(annex, image=None), "hashes are not those"),
@@ -67,4 +70,4 @@ def test_an_annex_that_does_not_fit_is_refused(quick_claim: Claim) -> None:
         ),
     ):
         with pytest.raises(EvidenceError, match=words):
-            _check_annex(signed, found)
+            _check_annex(signed, found, Event.SEALED)
