@@ -20,6 +20,7 @@ from provenance.evidence import (
     Carrier,
     Corrections,
     Custody,
+    Demands,
     Evidence,
     Likeness,
     MarkReading,
@@ -589,6 +590,20 @@ def test_the_chain(good: Evidence) -> None:
     assert said(whole, claim=None) == []
     assert said(whole, claim=None, unreachable=away) == [
         ("ledger", Status.FAIL, Code.LEDGER_UNREACHABLE, "locked")
+    ]
+
+
+def test_what_a_policy_demands(good: Evidence) -> None:
+    demands = Demands(
+        seal=Problem(Code.NO_SEAL, "a seal"),
+        signer=Problem(Code.SIGNER_UNKNOWN, "another signer"),
+        unclear=Problem(Code.NO_RECEIPT, "perhaps"),
+    )
+    assert rows(good, "policy") == []
+    assert rows(replace(good, demands=demands), "policy") == [
+        ("policy", Status.FAIL, Code.NO_SEAL, "a seal"),
+        ("policy", Status.FAIL, Code.SIGNER_UNKNOWN, "another signer"),
+        ("policy", Status.WARN, Code.NO_RECEIPT, "perhaps"),
     ]
 
 

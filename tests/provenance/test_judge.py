@@ -1,12 +1,13 @@
 """The verdict's rules: each row of docs/verdicts.md, and the law that nothing fails open."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger import Event
 from provenance import NotProvenError, Outcome, Status, Word
 from provenance.checks import checks_of
 from provenance.claim import Claim
@@ -16,9 +17,12 @@ from provenance.evidence import (
     Carrier,
     Corrections,
     Custody,
+    Demands,
+    Descent,
     Evidence,
     Likeness,
     MarkReading,
+    ParentSeen,
     PixelComparison,
     Problem,
     Source,
@@ -33,6 +37,7 @@ from provenance.rules import (
     grave_changes,
     is_altered,
     is_copy,
+    is_derived,
     is_unclear_copy,
 )
 from provenance.verdict import EXIT_CODES, GRAVEST_FIRST, NOTHING_MATCHED, gravest
@@ -412,6 +417,65 @@ def test_a_copy_says_how_it_was_made(good: Evidence, tag: int) -> None:
     said = change(tag, Group.GEOMETRY, Severity.CLINICAL)
     assert grave_changes(replace(good, source=Source.LEDGER_BY_MARK, changes=(said,))) == ()
     assert grave_changes(replace(good, changes=(said,))) == (said,)
+
+
+SEEN = ParentSeen(b"p" * 12, bytes(32), Event.SEALED, "device", datetime(2026, 3, 1, tzinfo=UTC))
+DESCENT = Descent("conversion", (SEEN, SEEN), frames=1, equal=1)
+DOUBTED = replace(DESCENT, parents=(SEEN, replace(SEEN, trust=BAD)))
+CLAIMS_MORE = replace(DESCENT, problem=BAD)
+
+
+def born(claim: Claim, event: Event) -> Claim:
+    """The same claim, as if its object's life had begun otherwise."""
+    return replace(claim, statement=claim.statement._replace(event=event))
+
+
+@pytest.mark.parametrize(
+    ("word", "fields", "trust"),
+    [
+        (Word.DERIVED, {}, Outcome.PROVEN),
+        (Word.DERIVED, {"changes": (NAME,), "corrections": documents(NAME)}, Outcome.PROVEN),
+        (Word.HEADER_CHANGED, {"changes": (NAME,)}, Outcome.PROVEN),
+        (Word.NOT_CHECKED, {"custody": Custody()}, Outcome.PROVEN),
+        (Word.NOT_CHECKED, {"unreachable": BAD}, Outcome.PROVEN),
+        (Word.UNTRUSTED, {"descent": DOUBTED}, Outcome.REFUTED),
+        (Word.ALTERED, {"descent": CLAIMS_MORE}, Outcome.PROVEN),
+        (Word.ALTERED, {"changes": (SIDE,)}, Outcome.PROVEN),
+        (Word.STRIPPED, {"source": Source.LEDGER_BY_INSTANCE}, Outcome.PROVEN),
+    ],
+)
+@pytest.mark.parametrize("event", [Event.DERIVED, Event.DEIDENTIFIED])
+def test_an_object_that_was_made_from_others(
+    good: Evidence,
+    claim: Claim,
+    event: Event,
+    word: Word,
+    fields: dict[str, object],
+    trust: Outcome,
+) -> None:
+    evidence = replace(good, claim=born(claim, event), descent=DESCENT)
+    verdict = judge(replace(evidence, **fields))  # type: ignore[arg-type]
+    assert (verdict.word, verdict.trust) == (word, trust)
+    assert verdict.birth is event
+    assert verdict.descent is (fields.get("descent") or DESCENT)
+    assert not is_derived(replace(evidence, claim=None))
+    assert not is_derived(good)
+
+
+def test_what_a_policy_demands(good: Evidence, picture: Evidence) -> None:
+    wants_seal, wants_signer = Demands(seal=BAD), Demands(signer=BAD)
+    nothing = Evidence(Carrier.ABSENT, demands=wants_seal)
+    assert judge(nothing).word is Word.STRIPPED
+    assert judge(replace(nothing, picture="PNG")).word is Word.UNSEALED
+    assert judge(replace(nothing, demands=wants_signer)).word is Word.UNSEALED
+    assert judge(replace(nothing, unreachable=BAD)).word is Word.STRIPPED
+    assert judge(replace(good, demands=wants_seal)).word is Word.AUTHENTIC
+    refused = judge(replace(good, demands=wants_signer))
+    assert (refused.word, refused.trust) == (Word.UNTRUSTED, Outcome.REFUTED)
+    assert judge(replace(good, demands=Demands(unclear=BAD))).word is Word.AUTHENTIC
+    found = replace(picture, descent=CLAIMS_MORE)
+    assert judge(found).word is Word.DERIVED  # a picture is judged by what it shows
+    assert judge(replace(picture, descent=DOUBTED)).word is Word.UNTRUSTED
 
 
 def test_where_a_copy_differs(good: Evidence, claim: Claim) -> None:
