@@ -27,8 +27,11 @@ from ledger import (
     sync_outbox,
 )
 from provenance import (
+    Action,
+    Arrival,
     EvidenceError,
     EvidenceMissingError,
+    Facts,
     Reason,
     Site,
     Verdict,
@@ -50,6 +53,7 @@ from provenance.findings import Code
 from provenance.header_tree import leaf_content
 from provenance.kept_annex import KeptAnnex, OpenedLeaf
 from provenance.new_values import new_values
+from provenance.policy.parse import parse_acceptance_policy
 
 Make = Callable[..., bytes]
 Edit = Callable[[bytes, Callable[[pydicom.Dataset], object]], bytes]
@@ -515,3 +519,35 @@ def test_a_correction_that_is_always_overtaken_gives_up(scene: Scene) -> None:
         )
     assert len(calls) == 2 * APPEND_ATTEMPTS
     assert not scene.events(scene.seal_id)
+
+
+def test_a_correction_by_a_role_that_the_policy_does_not_admit(scene: Scene) -> None:
+    """The log lets an operator correct a side; this policy wants an archivist."""
+    policy = parse_acceptance_policy(
+        b"""
+version = 1
+[defaults]
+depth = "ledger"
+correctors.side = ["archivist"]
+[defaults.actions]
+corrected = "accept"
+header_changed = "tag"
+"""
+    )
+    facts = Facts(Arrival(arrived_at=datetime.now(UTC)))
+
+    def action(data: bytes) -> Action:
+        records = scene.site.records()
+        with records.log:
+            verdict = verify(data, trust=scene.site.trust, records=records)
+        assert verdict.word is Word.CORRECTED
+        return policy.decide(verdict, facts).action
+
+    turned = scene.correct(scene.data, {"ImageLaterality": "L"}, Role.OPERATOR)
+    assert action(turned) is Action.QUARANTINE
+    named = scene.correct(turned, NAME, Role.ARCHIVIST)  # hides nothing of the other
+    assert action(named) is Action.QUARANTINE
+    back = scene.correct(named, {"ImageLaterality": "R"}, Role.ARCHIVIST)
+    assert action(back) is Action.ACCEPT
+    again = scene.correct(back, {"ImageLaterality": "L"}, Role.OPERATOR)
+    assert action(again) is Action.QUARANTINE

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from ledger import Bracket
+from ledger import Bracket, Role
 from provenance import Status
 from provenance.checks import LATER, checks_of
 from provenance.claim import Claim
@@ -322,7 +322,7 @@ def test_names_are_six_at_most(good: Evidence) -> None:
 
 
 def test_corrections(good: Evidence) -> None:
-    made = Amendment(9, "archivist", CorrectionBody(Reason.COERCE, ()))
+    made = Amendment(9, "archivist", Role.ARCHIVIST, CorrectionBody(Reason.COERCE, ()))
     corrections = Corrections(
         amendments=(made,),
         outdated=frozenset({0x00100020, 0x00100010}),

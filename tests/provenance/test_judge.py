@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import Event
+from ledger import Event, Role
 from provenance import NotProvenError, Outcome, Status, Word
 from provenance.checks import checks_of
 from provenance.claim import Claim
+from provenance.correction import CorrectionBody, LeafChange, Reason
+from provenance.depth import Depth
 from provenance.descriptor import Resemblance
 from provenance.dicom.attributes import Change, Group, Kind, Severity
 from provenance.evidence import (
+    Amendment,
     Carrier,
     Corrections,
     Custody,
@@ -40,6 +43,7 @@ from provenance.rules import (
     is_derived,
     is_unclear_copy,
 )
+from provenance.signed_by import SignedBy
 from provenance.verdict import EXIT_CODES, GRAVEST_FIRST, NOTHING_MATCHED, gravest
 from provenance.viewpoint import Viewpoint
 
@@ -67,11 +71,15 @@ PRIVATE = change(0, Group.PRIVATE, Severity.INFORMATIONAL, Kind.REMOVED)
 
 
 MERGED = (NAME, PATIENT_ID, BIRTH_DATE)
+SIGNED_BY = SignedBy("device", bytes(32), bytes(32), event=Event.SEALED)
 IN_FILE = Corrections(in_file=frozenset({NAME.tag}))
 
 
 def documents(*changes: Change) -> Corrections:
-    return Corrections(documented=frozenset(c.tag for c in changes))
+    """One correction by an archivist documents them all."""
+    leaves = tuple(LeafChange(c.tag, bytes(32), bytes(32)) for c in changes)
+    made = Amendment(7, "archivist", Role.ARCHIVIST, CorrectionBody(Reason.CORRECT, leaves))
+    return Corrections(amendments=(made,), documented=frozenset(c.tag for c in changes))
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +289,7 @@ def test_clock_ahead_of_the_log(good: Evidence, claim: Claim) -> None:
 
 
 def test_a_verdict_carries_what_it_rests_on(good: Evidence, claim: Claim) -> None:
-    documented = Corrections(documented=frozenset({NAME.tag, BIRTH_DATE.tag}))
+    documented = documents(NAME, BIRTH_DATE)
     found = DigitalSignature("", State.NOT_CHECKED)
     evidence = replace(
         good,
@@ -289,6 +297,8 @@ def test_a_verdict_carries_what_it_rests_on(good: Evidence, claim: Claim) -> Non
         corrections=documented,
         notes=("a note",),
         signatures=DigitalSignatures((found,)),
+        signed_by=SIGNED_BY,
+        depth=Depth.LEDGER,
     )
     verdict = judge(evidence)
     assert verdict.changes == (NAME, WINDOW)
@@ -298,6 +308,8 @@ def test_a_verdict_carries_what_it_rests_on(good: Evidence, claim: Claim) -> Non
     assert verdict.sealed_at == claim.statement.claimed_at
     assert verdict.log_index == 5
     assert verdict.notes == ("a note",)
+    assert verdict.signed_by is SIGNED_BY
+    assert verdict.depth is Depth.LEDGER
     assert verdict.signatures == (found,)
     assert verdict.checks == checks_of(evidence)
     assert verdict.regions == ()
@@ -680,3 +692,12 @@ def test_the_gravest_decides() -> None:
 def test_a_verdict_is_not_a_boolean(good: Evidence) -> None:
     with pytest.raises(TypeError, match="not a yes or no"):
         bool(judge(good))
+
+
+def test_what_its_policy_says_must_be_sealed_is_stripped_but_no_picture() -> None:
+    demands = Demands(seal=Problem(Code.MUST_BE_SEALED, "since ever"))
+    unsealed = Evidence(carrier=Carrier.ABSENT, demands=demands)
+    assert judge(unsealed).word is Word.STRIPPED
+    assert judge(replace(unsealed, unreachable=BAD)).word is Word.STRIPPED
+    assert judge(replace(unsealed, picture="PNG")).word is Word.UNSEALED
+    assert judge(replace(unsealed, demands=Demands())).word is Word.UNSEALED
