@@ -110,6 +110,7 @@ class _Log:
         return self.desk.find_key(kid)
 
     def annex(self, object_id: bytes) -> bytes | None:
+        assert object_id == self.desk.claim.seal_id
         return self.desk.annex(object_id)
 
 
@@ -239,13 +240,30 @@ def test_what_opens_a_correction_is_needed(desk: Desk) -> None:
     assert problem.code is Code.CORRECTION_NOT_SHOWN
     assert problem.detail == "nothing that is kept opens the correction of PatientName"
     desk.kept = None
-    (problem,) = desk.judge([entry], attribute(NAME, "B")).problems
+    found = desk.judge([entry], attribute(NAME, "B"))
+    (problem,) = found.problems
+    assert problem.code is Code.CORRECTION_NOT_SHOWN
     assert problem.detail == "what opens the corrections is not kept any more"
+    assert [each.index for each in found.amendments] == [9]
     desk.known = False
     assert [p.code for p in desk.judge([entry]).problems] == [Code.CORRECTION_REFUSED]
-    desk.known, desk.kept = True, b"junk"
-    codes = [p.code for p in desk.judge([entry], attribute(NAME, "B")).problems]
-    assert set(codes) == {Code.CORRECTION_NOT_SHOWN}
+    desk.known, desk.kept = True, b"\xa3\x01\x02"  # no map of its format
+    found = desk.judge([entry], attribute(NAME, "B"))
+    assert [p.code for p in found.problems] == [Code.CORRECTION_NOT_SHOWN] * 2
+    assert all(len(p.detail) > 10 for p in found.problems)
+    assert found.documented == frozenset()
+
+
+def test_the_newest_correction_must_open(desk: Desk) -> None:
+    """That an earlier one opens is not enough."""
+    first = desk.change(NAME, "B")
+    second = desk.change(NAME, "C", old=first.new)
+    third = desk.change(NAME, "D", old=second.new)
+    entries = [desk.entry(9, first), desk.entry(10, second), desk.entry(11, third)]
+    assert desk.judge(entries, attribute(NAME, "D")).documented == {NAME}
+    desk.leaves.remove(opened(NAME, "D"))
+    (problem,) = desk.judge(entries, attribute(NAME, "D")).problems
+    assert problem.detail == "nothing that is kept opens the correction of PatientName"
 
 
 @pytest.mark.parametrize(
