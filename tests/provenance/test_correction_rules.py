@@ -62,7 +62,8 @@ class Desk:
             return KeptAnnex(b"seal", tuple(self.leaves)).encode()
         return self.kept
 
-    def find_key(self, _kid: bytes) -> LoggedKey:
+    def find_key(self, kid: bytes) -> LoggedKey:
+        assert kid == self.signer.kid
         if not self.known:
             raise NotFoundError("no such key")
         return self.key
@@ -157,6 +158,7 @@ def test_one_that_counts(desk: Desk) -> None:
     assert found.problems == ()
     (made,) = found.amendments
     assert (made.index, made.actor, made.body.reason) == (9, "archivist", Reason.CORRECT)
+    assert made.role is Role.ARCHIVIST
     assert desk.judge([]) == Corrections()
 
 
@@ -222,6 +224,7 @@ def test_each_follows_on_the_one_before(desk: Desk) -> None:
     ):
         found = desk.judge(entries, attribute(NAME, *values))
         assert (found.documented, found.outdated) == (documented, outdated)
+    assert desk.judge(entries).outdated == {NAME}  # not there at all: as it was signed
     (problem,) = desk.judge(entries[::-1], attribute(NAME, "C")).problems
     words = "entry 10 does not count: its old value of PatientName is not the one before it"
     assert problem.detail == words

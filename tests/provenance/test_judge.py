@@ -309,6 +309,7 @@ def test_a_verdict_carries_what_it_rests_on(good: Evidence, claim: Claim) -> Non
     assert verdict.log_index == 5
     assert verdict.notes == ("a note",)
     assert verdict.signed_by is SIGNED_BY
+    assert {role for _, role in verdict.correctors} == {Role.ARCHIVIST}
     assert verdict.depth is Depth.LEDGER
     assert verdict.signatures == (found,)
     assert verdict.checks == checks_of(evidence)
