@@ -1,6 +1,8 @@
 """Two commands on a fresh machine: `python3 dev.py demo` and `python3 dev.py test`.
 
 Needs Python 3.11 and nothing else: makes .venv beside this file and installs radseal into it.
+A third, `python3 dev.py mutants [NAME ...]`, breaks the judging core in a thousand places and says
+which of them no test notices (docs/verifier-evidence.md); NAME as in "provenance.judge*".
 """
 
 import hashlib
@@ -15,7 +17,9 @@ HERE = Path(__file__).resolve().parent
 VENV = HERE / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
-SATISFIED_BY = {"demo": ("demo", "test"), "test": ("test",)}  # extras that hold an extra
+# extras that hold an extra
+SATISFIED_BY = {"demo": ("demo", "test"), "test": ("test",), "mutation": ("mutation",)}
+COMMANDS = {"demo": "demo", "test": "test", "mutants": "mutation"}  # and the extra each needs
 
 
 def main() -> int:
@@ -23,12 +27,15 @@ def main() -> int:
     if sys.version_info < (3, 11):  # noqa: UP036 - whoever has an older one runs this
         print(f"radseal needs Python 3.11 or newer; this is {sys.version.split()[0]}")
         return 2
-    if len(sys.argv) != 2 or sys.argv[1] not in SATISFIED_BY:
+    command, names = (sys.argv[1:2] or [""])[0], sys.argv[2:]
+    if command not in COMMANDS or (names and command != "mutants"):
         print(__doc__)
         return 2
-    if not install(sys.argv[1]):
+    if not install(COMMANDS[command]):
         return 2
-    return demo() if sys.argv[1] == "demo" else test()
+    if command == "mutants":
+        return mutants(names)
+    return demo() if command == "demo" else test()
 
 
 def install(extra: str) -> bool:
@@ -86,6 +93,12 @@ def test() -> int:
     if failed:
         print("failed: " + ", ".join(failed))
     return max(codes.values())
+
+
+def mutants(names: list[str]) -> int:
+    """Run mutmut over the judging core, and list what survived."""
+    code = run(BIN / "mutmut", "run", "--max-children", "1", *names)
+    return code or run(BIN / "mutmut", "results")
 
 
 def run(*command: object) -> int:

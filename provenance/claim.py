@@ -12,6 +12,7 @@ from ledger import Event, Statement, UnverifiedStatement
 from provenance.annex import Annex
 from provenance.birth import BirthBody, open_birth
 from provenance.errors import EvidenceError
+from provenance.header_tree import require_labels
 from provenance.parents import Parentage, open_parents
 from provenance.seal_root import commit_descriptor, commit_object, commit_original
 
@@ -59,6 +60,7 @@ def open_claim(unverified: UnverifiedStatement, annex: Annex) -> Claim:
 def _check_annex(body: BirthBody, annex: Annex, event: Event) -> None:
     if commit_object(annex.salt, annex.root) != body.commitment:
         raise EvidenceError("the annex's hashes are not those that were signed")
+    require_labels(annex.header)
     original = annex.original
     if (original is None) != (body.original is None) or (
         original is not None and commit_original(original.salt, original.root) != body.original

@@ -14,7 +14,7 @@ from pathlib import Path
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag
 
-from ledger import Chain, ConflictError, Entry, Event, Link, Submission, parse_statement
+from ledger import Chain, ConflictError, Entry, Event, Link, Submission
 from provenance.claim import Claim
 from provenance.correction import (
     CALIBRATED,
@@ -129,8 +129,8 @@ def correct_at_time(
             raise UsageError("nothing to correct: the object has these values already")
         instance = _edited(data, before, differing, reason=reason, system=system, at=at)
         after = canonical_attributes(instance.dataset)
-        plan = _plan(claim, before, after, reason, evidence, records, trust, draw_salt)
         try:
+            plan = _plan(claim, before, after, reason, evidence, records, trust, draw_salt)
             entry = _log(plan, claim, values, actor=actor, at=at)
         except ConflictError:
             if attempt == APPEND_ATTEMPTS:
@@ -254,11 +254,11 @@ def _plan(
 ) -> _Plan:
     log = records.log
     chain = log.events(claim.seal_id)
-    counted = [e for e in chain if parse_statement(e.statement).event is Event.CORRECTED]
     link = Link(len(chain), chain[-1].leaf_hash)
     if len(chain) != evidence.custody.chain_events:
         words = "another statement of this object came first"
         raise ConflictError(words, current=link, chain=Chain.OBJECT)
+    counted = evidence.custody.corrections  # those that verification follows: after the seal
     _, _, heads = follow_corrections(claim, counted, log=log, trust=trust)
     kept = read_kept(claim, log)
     if kept is None:

@@ -13,9 +13,15 @@ from typing import Self, TypeAlias
 
 import cbor2
 
-from provenance.dicom.attribute_table import Group, Rule, Severity, attribute_table
+from provenance.dicom.attribute_table import (
+    PRIVATE_TAG,
+    Group,
+    Rule,
+    Severity,
+    attribute_table,
+)
 from provenance.dicom.attributes import Attribute, CanonicalValue, Change, Kind
-from provenance.errors import MalformedError, UsageError
+from provenance.errors import EvidenceError, MalformedError, UsageError
 
 SEED_SIZE = 32
 LEAF_SALT_SIZE = 16
@@ -101,6 +107,26 @@ def changed_attributes(signed: HeaderTree, attributes: Sequence[Attribute]) -> t
             changes.append(_change(tag, Kind.CHANGED))
     changes += [_change(tag, Kind.ADDED) for tag, a in found.items() if a.value is not None]
     return gravest_first(changes)
+
+
+def require_labels(signed: HeaderTree) -> None:
+    """Refuse a tree whose labels are not those of the table; EvidenceError.
+
+    A leaf shows what it is of only where its value is found. With another label, or as one of
+    the inner nodes of its group in place of many, it would let attributes be removed unnoticed.
+    """
+    table = attribute_table()
+    labels = {tag: group for tag, group, _ in signed.leaves}
+    missing = sorted({*table.signed, PRIVATE_TAG} - labels.keys())
+    if missing:
+        names = ", ".join(table.describe(tag).keyword for tag in missing[:3])
+        raise EvidenceError(
+            f"{len(missing)} signed attribute(s) have no leaf in the annex: {names}"
+        )
+    for tag, group in labels.items():
+        row = table.describe(tag)
+        if row.group is not group:
+            raise EvidenceError(f"{row.keyword} stands in group {group}, not in {row.group}")
 
 
 def gravest_first(changes: Iterable[Change]) -> tuple[Change, ...]:

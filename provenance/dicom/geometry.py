@@ -111,7 +111,8 @@ def describe(instance: Instance, tag: int) -> tuple[PixelGeometry, Stored]:
     colour = _COLOURS.get(photometric)
     if colour is None:
         raise bad_geometry(f"photometric interpretation {photometric[:20]!r} is unknown")
-    samples = number(dataset, 0x00280002) or _SAMPLES[colour][0]
+    said = number(dataset, 0x00280002)
+    samples = _SAMPLES[colour][0] if said is None else said
     if samples not in _SAMPLES[colour]:
         raise bad_geometry(f"{photometric} cannot have {samples} samples per pixel")
     allocated = _required(instance, 0x00280100, "Bits Allocated")
@@ -149,7 +150,8 @@ def _depth(instance: Instance, tag: int, allocated: int) -> tuple[Kind, int, int
         return ("float32" if tag == _FLOAT else "float64"), bits, bits - 1, True
     if not 1 <= allocated <= 32:
         raise bad_geometry(f"{allocated} bits allocated are not 1 to 32")
-    bits = number(instance.dataset, 0x00280101) or allocated
+    said = number(instance.dataset, 0x00280101)
+    bits = allocated if said is None else said
     if bits > allocated:
         raise bad_geometry(f"{bits} bits stored do not fit {allocated} allocated")
     high = number(instance.dataset, 0x00280102)

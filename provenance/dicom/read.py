@@ -61,6 +61,12 @@ def read_instance(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> I
     if stated == DEFLATED:
         data, start = _inflate(data, start, limits.inflated_bytes, notes), 0
     implicit, little = _encoding(data, start, stated, notes)
+    if not stated and not little and 0x00020010 in meta:
+        # where it is not there at all others guess alike; an empty one they take for little endian
+        raise UnreadableError(
+            "the transfer syntax is empty, and the dataset looks big endian: readers would differ",
+            code=Unreadable.MALFORMED,
+        )
     elements, end = _walker(data, limits, implicit=implicit, little=little).elements(
         start, lambda group: True
     )

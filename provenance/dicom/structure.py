@@ -7,11 +7,13 @@ two readers would then see two objects in one file.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from struct import Struct
 
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
 
+from provenance.dicom.dictionary import standard_vr
 from provenance.dicom.private_block import GROUP
 from provenance.errors import Unreadable, UnreadableError
 
@@ -20,6 +22,15 @@ _ITEM, _ITEM_END, _SEQUENCE_END, _PADDING = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD, 
 _KNOWN = {str(vr).encode() for vr in VR if len(str(vr)) == 2}
 _LONG = {str(vr).encode() for vr in EXPLICIT_VR_LENGTH_32}
 _SEQUENCE, _UNKNOWN = b"SQ", b"UN"
+# MAC parameters, digital signatures, trailing padding
+_NEVER_SIGNED = frozenset({0x4FFE0001, 0xFFFAFFFA, 0xFFFCFFFC})
+_BULK = frozenset({"OB", "OW", "OF", "OD", "OL", "OV"})
+_TEXT = frozenset(
+    {
+        *("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM"),
+        *("UC", "UI", "UR", "UT"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,7 @@ class Walker:
         tag, vr, length, start = self._header(position, self._implicit, len(self._data))
         if tag >> 16 == 0xFFFE:
             raise _malformed(f"an item tag stands outside any sequence at byte {position}")
+        _require_kind(tag, vr)
         self._remember(tag, seen)
         stop, position = self._value(tag, vr, length, start)
         name = None if vr is None else vr.decode("ascii")
@@ -206,6 +218,7 @@ class Walker:
                 continue
             if tag >> 16 == 0xFFFE:
                 raise _malformed(f"{_name(tag)} stands inside an item")
+            _require_kind(tag, vr)
             self._remember(tag, level.tags)
             position = self._open_value(tag, vr, length, start, levels)
         return position
@@ -283,6 +296,42 @@ def _has_meaning(tag: int) -> bool:
         return tag >> 16 == GROUP or dictionary_VR(tag) != ""
     except KeyError:
         return False
+
+
+def _require_kind(tag: int, vr: bytes | None) -> None:
+    """Refuse a VR under which the same bytes are another value: text, numbers, bulk, sequences.
+
+    What is signed is read by the standard's VR; other programs go by the declared one.
+    """
+    if vr is None or vr == _UNKNOWN or tag >> 16 & 1 or tag in _NEVER_SIGNED:
+        return
+    if not _fits(tag, vr):
+        raise _malformed(
+            f"{_name(tag)} is declared as {vr.decode('ascii')}, the standard says "
+            f"{_standard(tag)}: readers would differ"
+        )
+
+
+@lru_cache(4096)
+def _fits(tag: int, vr: bytes) -> bool:
+    standard = _standard(tag)
+    if standard is None:
+        return True
+    declared = vr.decode("ascii")
+    return _kind(declared) in {_kind(each) for each in standard.split("/")}
+
+
+def _standard(tag: int) -> str | None:
+    """Return the VR of the standard, of file meta too, which are not of the header tree."""
+    if tag >> 16 == 0x0002:
+        return str(dictionary_VR(tag)) if dictionary_has_tag(tag) else None
+    return standard_vr(tag)
+
+
+def _kind(vr: str) -> str:
+    if vr in _BULK:
+        return "bulk"
+    return "text" if vr in _TEXT else vr
 
 
 def _looks_explicit(data: bytes, position: int) -> bool:

@@ -3,6 +3,7 @@
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
@@ -12,7 +13,10 @@ import pydicom
 import pytest
 
 from ledger import (
+    ConflictError,
+    Entry,
     Event,
+    Log,
     RefusedError,
     Role,
     Signer,
@@ -20,11 +24,27 @@ from ledger import (
     key_added_body,
     key_revoked_body,
     parse_statement,
+    sync_outbox,
 )
-from provenance import Action, Arrival, Facts, Reason, Site, Verdict, Word, correct, seal, verify
+from provenance import (
+    Action,
+    Arrival,
+    EvidenceError,
+    EvidenceMissingError,
+    Facts,
+    Reason,
+    Site,
+    Verdict,
+    Word,
+    correct,
+    seal,
+    verify,
+)
 from provenance.annex import Annex
 from provenance.certificates import certificate_der
+from provenance.correct import correct_at_time
 from provenance.correction import CorrectionBody, LeafChange
+from provenance.device import APPEND_ATTEMPTS
 from provenance.dicom.attribute_table import attribute_table
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
@@ -32,6 +52,7 @@ from provenance.erasure import erase_objects, plan_erasure
 from provenance.findings import Code
 from provenance.header_tree import leaf_content
 from provenance.kept_annex import KeptAnnex, OpenedLeaf
+from provenance.new_values import new_values
 from provenance.policy.parse import parse_acceptance_policy
 
 Make = Callable[..., bytes]
@@ -371,6 +392,133 @@ def test_a_record_in_the_file_alone(scene: Scene, make_dicom: Make) -> None:
     assert verdict.word is Word.HEADER_CHANGED
     assert Code.RECORDED_IN_FILE in codes(verdict)
     assert not verdict.documented
+
+
+def test_a_correction_from_before_the_seal_was_logged(scene: Scene, make_dicom: Make) -> None:
+    """What was said of an object before its seal came in corrects nothing."""
+    site, outbox = scene.site, scene.site.folder / "outbox"
+    with site.records().log as log:
+        site.make_outbox(outbox, log, at=datetime.now(UTC)).close()
+    with site.outbox_device(outbox) as device:
+        late = replace(scene, data=seal(make_dicom(), device=device, profile="none").to_bytes())
+    leaf = opened_leaf(PATIENT_NAME, "Doe^Jane")
+    early = CorrectionBody(Reason.CORRECT, (changed(late, PATIENT_NAME, "Doe^Jane"),))
+    values = read_carrier(read_instance(late.data).dataset)
+    assert values is not None
+    with site.device(Role.ARCHIVIST) as actor:
+        actor.record(
+            Event.CORRECTED,
+            object_id=late.seal_id,
+            body=early.to_cbor(),
+            at=datetime.now(UTC),
+            annex=KeptAnnex(values.annex, (leaf,)).encode(),
+        )
+    with closing(site.outbox(outbox)) as waiting, site.writing_log() as log:
+        sync_outbox(waiting, log, clock=lambda: datetime.now(UTC))
+    assert late.judge(late.data).word is Word.AUTHENTIC
+    with site.device(Role.ARCHIVIST) as actor:  # and what opens it is there again
+        actor.record(
+            Event.INGESTED,
+            object_id=late.seal_id,
+            body={},
+            at=datetime.now(UTC),
+            annex=KeptAnnex(values.annex, (leaf,)).encode(),
+        )
+    verdict = late.judge(scene.edit(late.data, rename))
+    assert verdict.word is Word.HEADER_CHANGED
+    assert not verdict.documented
+    assert Code.SEALED_LATE in codes(verdict)
+    # and a correction made now follows on the seal, not on what came before it
+    assert late.judge(late.correct(late.data, {"PatientName": "Roe^Jane"})).word is Word.CORRECTED
+
+
+@dataclass
+class Interrupted:
+    """The site's own log, in which something happens just before its second look at an object."""
+
+    log: Log
+    happen: Callable[[], object]
+    looks: int = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.log, name)
+
+    def events(self, seal_id: bytes) -> Sequence[Entry]:
+        self.looks += 1
+        if self.looks == 2:  # the first was to gather the evidence
+            self.happen()
+        return self.log.events(seal_id)
+
+
+def interrupted(scene: Scene, happen: Callable[[], object]) -> bytes:
+    records = scene.site.records()
+    with records.log, scene.site.device(Role.ARCHIVIST) as actor:
+        return correct(
+            scene.data,
+            NAME,
+            reason=Reason.CORRECT,
+            actor=actor,
+            records=replace(records, log=Interrupted(records.log, happen)),
+            trust=scene.site.trust,
+            system="test",
+        ).to_bytes()
+
+
+def test_another_correction_while_this_one_is_made(scene: Scene) -> None:
+    """Of another attribute: this copy is no longer the newest, and nothing is logged about it."""
+    with pytest.raises(EvidenceError, match="newer correction of \\(0010,0020\\)"):
+        interrupted(scene, lambda: scene.correct(scene.data, {"PatientID": "7"}))
+    assert len(scene.events(scene.seal_id)) == 1
+
+
+def test_a_view_while_a_correction_is_made(scene: Scene) -> None:
+    def view() -> None:
+        with scene.site.device(Role.AUDITOR) as other:
+            other.record(Event.VIEWED, object_id=scene.seal_id, body={}, at=datetime.now(UTC))
+
+    assert scene.judge(interrupted(scene, view)).word is Word.CORRECTED
+
+
+def test_an_erasure_while_a_correction_is_made(scene: Scene) -> None:
+    def erase() -> None:
+        with scene.site.writing_log() as log:
+            plan = plan_erasure(log, [scene.seal_id])
+            signer = scene.site.signer(Role.ARCHIVIST)
+            erase_objects(log, plan, archivist=signer, reason="asked", at=datetime.now(UTC))
+
+    with pytest.raises(EvidenceMissingError, match="erased"):
+        interrupted(scene, erase)
+    assert not scene.events(scene.seal_id)
+
+
+def test_a_correction_that_is_always_overtaken_gives_up(scene: Scene) -> None:
+    calls = []
+
+    def salt() -> bytes:
+        calls.append(1)
+        with scene.site.device(Role.AUDITOR) as other:
+            other.record(Event.VIEWED, object_id=scene.seal_id, body={}, at=datetime.now(UTC))
+        return len(calls).to_bytes(16, "big")
+
+    records = scene.site.records()
+    with (
+        records.log,
+        scene.site.device(Role.ARCHIVIST) as actor,
+        pytest.raises(ConflictError),
+    ):
+        correct_at_time(
+            scene.data,
+            new_values(NAME, Reason.CORRECT),
+            reason=Reason.CORRECT,
+            actor=actor,
+            records=records,
+            trust=scene.site.trust,
+            system="test",
+            at=datetime.now(UTC),
+            draw_salt=salt,
+        )
+    assert len(calls) == 2 * APPEND_ATTEMPTS
+    assert not scene.events(scene.seal_id)
 
 
 def test_a_correction_by_a_role_that_the_policy_does_not_admit(scene: Scene) -> None:

@@ -105,3 +105,17 @@ def test_lossy_frames_are_compared_whatever_the_header_says(site: Site) -> None:
     assert compressed_frames(read_instance(data))
     deeper = apply(data, {"BitsStored": 1, "PixelRepresentation": 1})
     assert verify(deeper, trust=site.trust).word in (Word.ALTERED, Word.UNREADABLE)
+
+
+@pytest.mark.parametrize("keyword", ["BitsStored", "SamplesPerPixel", "BitsAllocated", "Rows"])
+def test_zero_is_not_missing(
+    site: Site,
+    make_dicom: Callable[..., bytes],
+    edit: Callable[[bytes, Callable[[pydicom.Dataset], object]], bytes],
+    keyword: str,
+) -> None:
+    """Other readers refuse such an image: this one must not read it as if nothing were said."""
+    with site.device() as device:
+        sealed = seal(make_dicom(bits=16), device=device, profile="none").to_bytes()
+    changed = edit(sealed, lambda dataset: setattr(dataset, keyword, 0))
+    assert verify(changed, trust=site.trust).word is Word.UNREADABLE

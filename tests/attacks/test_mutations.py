@@ -1,11 +1,15 @@
 """Random damage to a sealed file: never AUTHENTIC with a changed meaning, never a traceback."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
 
+import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.mutations import oracle, trial
+from benchmarks.mutations.subjects import edited
 from provenance import Site, TrustStore, Word, seal, verify
 from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.carrier import Carrier, read_carrier, remove_carrier, write_carrier
@@ -102,3 +106,79 @@ def test_bytes_of_the_seal(
 @given(garbage=st.binary(max_size=600))
 def test_garbage_is_unreadable(trust: TrustStore, garbage: bytes) -> None:
     assert verify(garbage, trust=trust).word in (Word.UNREADABLE, Word.UNSEALED)
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[trial.Trials]:
+    """Sealed objects of fifteen kinds, and a reader of its own for what they say."""
+    opened = trial.Trials.open(tmp_path_factory.mktemp("mutations"))
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("start", range(0, 480, 120))
+def test_single_mutations_of_all_parts(trials: trial.Trials, start: int) -> None:
+    """Some of the ten thousand of docs/verifier-evidence.md, of another seed."""
+    results = [trials.run(5, number) for number in range(start, start + 120)]
+    assert [wrong for result in results for wrong in result.wrong] == []
+    words = {word for result in results for word in result.words.values()}
+    assert {Word.AUTHENTIC, Word.ALTERED, Word.HEADER_CHANGED, Word.STRIPPED} < words
+
+
+def test_a_verifier_that_accepts_anything_is_found_out(
+    trials: trial.Trials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The harness can fail: it does not ask the verifier what has changed."""
+    honest = trials.honest["native", "offline"]
+    monkeypatch.setattr(trial.Trials, "verify", lambda *_: honest)
+    found = [trials.run(5, number * 15) for number in range(60)]
+    assert sum(bool(result.wrong) for result in found) > 25
+
+
+def test_a_verifier_that_breaks_or_hangs_is_found_out(
+    trials: trial.Trials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("x")
+
+    def endless(*_: object) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(trial.Trials, "verify", broken)
+    assert trials.run(5, 15 * 16).words["offline"] == "TRACEBACK"
+    monkeypatch.setattr(trial.Trials, "verify", endless)
+    monkeypatch.setattr(trial, "SECONDS", 0.05)
+    result = trials.run(5, 1)
+    assert result.words["offline"] == "HANG"
+    assert result.wrong
+
+
+def test_the_oracle_is_a_reader_of_its_own(trials: trial.Trials) -> None:
+    assert "import provenance" not in inspect.getsource(oracle)
+    assert "from provenance" not in inspect.getsource(oracle)
+    native = next(each for each in trials.stage.subjects if each.name == "native")
+
+    def said(change: Callable[[pydicom.Dataset], object]) -> list[str]:
+        (was,) = trials.meanings["native"]
+        return oracle.differences(was, oracle.read_meaning(edited(native.data, change)))
+
+    def sample(dataset: pydicom.Dataset) -> None:
+        dataset["PixelData"].value = b"\xff\x0f" + dataset.PixelData[2:]
+
+    def unused(dataset: pydicom.Dataset) -> None:
+        data = bytearray(dataset.PixelData)
+        data[1] |= 0x80
+        dataset["PixelData"].value = bytes(data)
+
+    def nested(dataset: pydicom.Dataset) -> None:
+        dataset.ProcedureCodeSequence[1].CodeMeaning = "other"
+
+    assert said(lambda d: None) == []
+    assert said(unused) == []
+    assert said(sample) == ["pixels"]
+    assert said(nested) == ["(0008,1032) changed"]
+    assert said(lambda d: setattr(d, "ImageLaterality", "L")) == ["(0020,0062) changed"]
+    assert said(lambda d: setattr(d, "Laterality", "L")) == ["(0020,0060) added"]
+    assert said(lambda d: delattr(d, "PatientName")) == ["(0010,0010) removed"]
+    assert said(lambda d: setattr(d, "DerivationDescription", "x")) == []

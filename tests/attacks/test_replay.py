@@ -8,7 +8,8 @@ import pydicom
 import pytest
 from pydicom.uid import generate_uid
 
-from provenance import Site, Word, restore, seal, verify
+from benchmarks import replay
+from provenance import EvidenceError, Site, Word, restore, seal, verify
 from provenance.dicom.carrier import Carrier, read_carrier, remove_carrier, write_carrier
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
@@ -143,3 +144,49 @@ def test_the_unmarked_original_is_no_forgery(site: Site, make_dicom: Make, edit:
         dataset.PixelData = pixels.tobytes()
 
     assert judge(edit(data, doctor), site) is Word.ALTERED
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> replay.Scene:
+    """Nine objects of two sites, and a verifier who trusts both sites and both logs."""
+    return replay.make_scene(tmp_path_factory.mktemp("replay"))
+
+
+OBJECTS = (
+    *("image", "other image", "other patient", "sealed twice", "signed", "marked"),
+    *("other marked", "other site", "corrected"),
+)
+
+
+def test_what_is_moved_is_accepted_where_it_belongs(scene: replay.Scene) -> None:
+    assert tuple(each.name for each in scene.objects) == OBJECTS
+    records = scene.site.records()
+    with records.log:
+        for each in scene.objects:
+            word = verify(each.data, trust=scene.trust, records=records).word
+            assert word is (Word.CORRECTED if each.name == "corrected" else Word.AUTHENTIC)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+@pytest.mark.parametrize("ledger", [False, True])
+def test_no_combination_of_parts_is_accepted(scene: replay.Scene, name: str, ledger: bool) -> None:
+    """Each subset of the parts of each other object; what is accepted was sealed so."""
+    (target,) = [each for each in scene.objects if each.name == name]
+    tried, accepted = 0, []
+    records = scene.site.records()
+    with records.log:
+        for mixture in replay.mixtures(scene, target):
+            tried += 1
+            verdict = replay.judged(scene, mixture, records if ledger else None)
+            if verdict.word not in replay.ACCEPTED:
+                continue
+            why = replay.why_accepted(scene, mixture, verdict, with_ledger=ledger)
+            accepted.append(why)
+            assert why != replay.MIXED, mixture
+            if why == replay.RESTORE and "marked" in name:
+                with pytest.raises(EvidenceError):
+                    restore(mixture.data, mark_key=scene.site.mark_key)
+            elif why == replay.RESTORE:
+                assert not restore(mixture.data, mark_key=scene.site.mark_key).was_marked
+    assert tried > 100
+    assert replay.MIXED not in accepted

@@ -1,5 +1,6 @@
 """A sealed radiograph, and pictures of it as hospitals make them."""
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,9 +18,19 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
 from benchmarks.softhsm import SoftHsm, softhsm_module
+from ledger import Algorithm, Event, Link, PrivateKeySigner, Role, parse_statement, sign_statement
 from provenance import Site, Verdict, seal, verify
+from provenance.annex import Annex
+from provenance.birth import BirthBody
+from provenance.certificates import certificate_der, issue_authority, issue_role
+from provenance.claim import Claim, open_claim
+from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
+from provenance.header_tree import hash_header
+from provenance.image_tree import PixelGeometry, hash_image
+from provenance.seal_root import commit_object
+from provenance.signers import generate_key
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 Encode = Callable[[np.ndarray], bytes]
@@ -210,3 +222,57 @@ def make_identity(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ide
         return identity
 
     return make
+
+
+def made_claim() -> Claim:
+    """Return a verified seal of a small image, made without site or ledger: in no time."""
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    authority_key = generate_key(Algorithm.ESP256)
+    authority = issue_authority(
+        authority_key, name="CA", serial=1, valid_from=at, valid_until=at + timedelta(days=9)
+    )
+    key = generate_key(Algorithm.ED25519)
+    certificate = certificate_der(
+        issue_role(
+            key.public_key(),
+            name="device",
+            role=Role.DEVICE,
+            authority=authority,
+            authority_key=authority_key,
+            serial=2,
+            valid_from=at,
+        )
+    )
+    geometry = PixelGeometry(200, 232, 1, 1, 12, False, "int", "grey", False)
+    annex = Annex(
+        salt=bytes(32),
+        image=hash_image([np.zeros((200, 232), np.uint16)], geometry),
+        header=hash_header(canonical_attributes(pydicom.Dataset()), bytes(32)),
+        certificates=(certificate,),
+        original=None,
+        descriptor=None,
+    )
+    body = BirthBody(
+        hashlib.sha256(certificate).digest(),
+        commit_object(annex.salt, annex.root),
+        None,
+        None,
+        None,
+    )
+    statement = sign_statement(
+        event=Event.SEALED,
+        object_id=b"seal-id-1234",
+        object_link=Link(0, None),
+        actor_link=Link(0, None),
+        claimed_at=at,
+        head_seen=None,
+        body=body.to_cbor(),
+        signer=PrivateKeySigner.from_private_key(key),
+    )
+    return open_claim(parse_statement(statement), annex)
+
+
+@pytest.fixture(scope="session")
+def quick_claim() -> Claim:
+    """A verified seal, made once."""
+    return made_claim()

@@ -122,6 +122,10 @@ def test_damaged_certificate(authority_der: bytes, at: int, flip: int) -> None:
         certificate = load_certificate(bytes(damaged))
     except MalformedError:
         return
+    whole = load_certificate(authority_der)
+    said = (certificate.tbs_certificate_bytes, certificate.signature)
+    if said == (whole.tbs_certificate_bytes, whole.signature):
+        return  # the signature's bit string calls zero bits at its end unused: nothing else differs
     with pytest.raises(TrustError):
         validate_path([certificate], roots=[ROOT.certificate], role=Role.DEVICE, at=NOW)
 

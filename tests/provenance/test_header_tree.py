@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
+from provenance.dicom.attribute_table import attribute_table
 from provenance.dicom.attributes import (
     Attribute,
     CanonicalValue,
@@ -17,8 +18,14 @@ from provenance.dicom.attributes import (
     Severity,
     canonical_attributes,
 )
-from provenance.errors import MalformedError, UsageError
-from provenance.header_tree import HeaderTree, changed_attributes, hash_header
+from provenance.errors import EvidenceError, MalformedError, UsageError
+from provenance.header_tree import (
+    HeaderTree,
+    Leaf,
+    changed_attributes,
+    hash_header,
+    require_labels,
+)
 
 SEED = bytes(range(32))
 
@@ -227,3 +234,58 @@ def test_a_note_of_lossy_compression_may_be_added_but_not_changed(
     signed = hash_header(canonical_attributes(dataset(before)), bytes(32))
     (change,) = changed_attributes(signed, canonical_attributes(dataset(after)))
     assert (change.keyword, change.severity) == ("LossyImageCompression", severity)
+
+
+def test_labels_are_those_of_the_table() -> None:
+    """Every one in its group; what is not of the table only among the rest and the overlays."""
+    tree = hash_header(canonical_attributes(Dataset()), SEED)
+    require_labels(tree)
+
+    def labelled(*more: Leaf, without: tuple[int, ...] = ()) -> HeaderTree:
+        kept = [leaf for leaf in tree.leaves if leaf[0] not in without]
+        return HeaderTree(SEED, (*kept, *more))
+
+    digest = bytes(32)
+    require_labels(labelled((0x00100011, Group.REST, digest)))
+    require_labels(labelled((0x60FE3000, Group.DISPLAY, digest)))
+    for tag, group, keyword, place in (
+        (0x00100011, Group.DISPLAY, r"\(0010,0011\)", "rest"),
+        (0x60FE3000, Group.REST, "OverlayData", "display"),
+        (0x00091001, Group.PRIVATE, r"\(0009,1001\)", "rest"),
+    ):
+        words = f"{keyword} stands in group {group}, not in {place}"
+        with pytest.raises(EvidenceError, match=words):
+            require_labels(labelled((tag, group, digest)))
+    moved = labelled((0x00100010, Group.REST, digest), without=(0x00100010,))
+    with pytest.raises(EvidenceError, match="PatientName stands in group rest, not in identity"):
+        require_labels(moved)
+    for tag in (*attribute_table().signed, 0):
+        with pytest.raises(EvidenceError) as caught:
+            require_labels(labelled(without=(tag,)))
+        keyword = attribute_table().describe(tag).keyword
+        assert str(caught.value) == f"1 signed attribute(s) have no leaf in the annex: {keyword}"
+    with pytest.raises(EvidenceError) as caught:
+        require_labels(labelled(without=(0x00100010, 0x00100020, 0x00100030, 0x00100040)))
+    assert str(caught.value) == (
+        "4 signed attribute(s) have no leaf in the annex: PatientName, PatientID, PatientBirthDate"
+    )
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        ([[1], b""], "group rest is not tags and their hashes"),
+        ([[1.5], bytes(32)], "group rest holds a tag that is none"),
+        ([[1 << 32], bytes(32)], "group rest holds a tag that is none"),
+        ([[2, 1], bytes(64)], "the tags of group rest do not ascend"),
+    ],
+)
+def test_what_is_wrong_with_a_group_is_said(group: object, words: str) -> None:
+    with pytest.raises(MalformedError) as caught:
+        HeaderTree.from_cbor(_tree(_7=group))
+    assert str(caught.value) == words
+
+
+def test_as_many_leaves_as_there_may_be() -> None:
+    most = [list(range(8192)), bytes(32 * 8192)]
+    assert len(HeaderTree.from_cbor(_tree(_7=most)).leaves) == 8192

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ def test_roots_are_those_of_rfc_6962(count: int) -> None:
 
 
 def test_no_leaves_no_root() -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=r"^a tree has at least one leaf$"):
         tree_root([])
 
 
@@ -181,6 +182,18 @@ def test_a_lossy_frame_with_the_same_bytes_is_the_same_whatever_a_decoder_gives(
     assert len(changed_regions(tree_of(geometry, 0), tree_of(plain, 1))) == 2
 
 
+def test_of_a_lossy_frame_with_other_bytes_only_what_differs_is_named() -> None:
+    geometry = GEOMETRIES[-1]
+    signed = tree_of(geometry)
+    assert signed.compressed is not None
+    other = tuple(bytes(32) for _ in signed.compressed)
+    tiles = bytes(32) + signed.tiles[32:]
+    found = replace(signed, compressed=other, tiles=tiles)
+    (region,) = changed_regions(signed, found)
+    assert (region.frame, region.x, region.y) == (0, 0, 0)
+    assert changed_regions(signed, replace(signed, compressed=other)) == ()
+
+
 def changed_at(geometry: PixelGeometry, tiles: list[tuple[int, int]]) -> tuple[Region, ...]:
     frames = image(geometry)
     for down, across in tiles:
@@ -203,6 +216,17 @@ def test_adjacent_tiles_become_one_rectangle() -> None:
     )
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(300, 70), (70, 300), (1, 1), (64, 65), (65, 64)])
+def test_each_tile_of_a_tall_or_a_wide_image_is_named(rows: int, columns: int) -> None:
+    geometry = grey(rows, columns)
+    for down, across in np.ndindex(*geometry.grid):
+        height, width = min(64, rows - down * 64), min(64, columns - across * 64)
+        (region,) = changed_at(geometry, [(down, across)])
+        assert region == Region(0, across * 64, down * 64, width, height)
+    every = list(np.ndindex(*geometry.grid))
+    assert changed_at(geometry, every) == (Region(0, 0, 0, columns, rows),)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.sets(st.tuples(st.integers(0, 4), st.integers(0, 5))))
 def test_regions_cover_what_changed_exactly_once(tiles: set[tuple[int, int]]) -> None:
@@ -213,6 +237,14 @@ def test_regions_cover_what_changed_exactly_once(tiles: set[tuple[int, int]]) ->
         cover[top : top + region.h // 64, left : left + region.w // 64] += 1
     assert {(int(y), int(x)) for y, x in np.argwhere(cover)} == tiles
     assert cover.max(initial=0) <= 1
+
+
+def test_so_many_regions_are_named_and_one_more_is_not() -> None:
+    geometry = grey(64 * 32, 64 * 32, bits_stored=8)
+    alone = [(y, x) for y in range(0, 32, 2) for x in range(0, 32, 2)]
+    assert len(alone) == 256
+    assert len(changed_at(geometry, alone)) == 256
+    assert changed_at(geometry, [*alone, (31, 31)]) == (Region(0, 0, 0, 2048, 2048),)
 
 
 def test_too_many_regions_become_whole_frames() -> None:

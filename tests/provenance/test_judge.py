@@ -1,30 +1,31 @@
 """The verdict's rules: each row of docs/verdicts.md, and the law that nothing fails open."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-import pydicom.data  # noqa: F401
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import parse_statement
-from provenance import NotProvenError, Outcome, Site, Status, Word, seal
-from provenance.annex import Annex
-from provenance.claim import Claim, open_claim
+from ledger import Event, Role
+from provenance import NotProvenError, Outcome, Status, Word
+from provenance.checks import checks_of
+from provenance.claim import Claim
+from provenance.correction import CorrectionBody, LeafChange, Reason
+from provenance.depth import Depth
 from provenance.descriptor import Resemblance
 from provenance.dicom.attributes import Change, Group, Kind, Severity
-from provenance.dicom.carrier import read_carrier
-from provenance.dicom.read import read_instance
 from provenance.evidence import (
+    Amendment,
     Carrier,
     Corrections,
     Custody,
     Demands,
+    Descent,
     Evidence,
     Likeness,
     MarkReading,
+    ParentSeen,
     PixelComparison,
     Problem,
     Source,
@@ -32,6 +33,17 @@ from provenance.evidence import (
 from provenance.findings import Code
 from provenance.image_tree import Region, Witness
 from provenance.judge import judge
+from provenance.ps315.examine import DigitalSignature, DigitalSignatures, State
+from provenance.rules import (
+    clock_ahead,
+    differing_regions,
+    grave_changes,
+    is_altered,
+    is_copy,
+    is_derived,
+    is_unclear_copy,
+)
+from provenance.signed_by import SignedBy
 from provenance.verdict import EXIT_CODES, GRAVEST_FIRST, NOTHING_MATCHED, gravest
 from provenance.viewpoint import Viewpoint
 
@@ -59,20 +71,20 @@ PRIVATE = change(0, Group.PRIVATE, Severity.INFORMATIONAL, Kind.REMOVED)
 
 
 MERGED = (NAME, PATIENT_ID, BIRTH_DATE)
+SIGNED_BY = SignedBy("device", bytes(32), bytes(32), event=Event.SEALED)
 IN_FILE = Corrections(in_file=frozenset({NAME.tag}))
 
 
 def documents(*changes: Change) -> Corrections:
-    return Corrections(documented=frozenset(c.tag for c in changes))
+    """One correction by an archivist documents them all."""
+    leaves = tuple(LeafChange(c.tag, bytes(32), bytes(32)) for c in changes)
+    made = Amendment(7, "archivist", Role.ARCHIVIST, CorrectionBody(Reason.CORRECT, leaves))
+    return Corrections(amendments=(made,), documented=frozenset(c.tag for c in changes))
 
 
 @pytest.fixture(scope="module")
-def claim(site: Site, make_dicom: Callable[..., bytes]) -> Claim:
-    with site.device() as device:
-        sealed = seal(make_dicom(), device=device)
-    values = read_carrier(read_instance(sealed.to_bytes()).dataset)
-    assert values is not None
-    return open_claim(parse_statement(values.statement), Annex.decode(values.annex))
+def claim(quick_claim: Claim) -> Claim:
+    return quick_claim
 
 
 @pytest.fixture(scope="module")
@@ -274,6 +286,298 @@ def test_clock_ahead_of_the_log(good: Evidence, claim: Claim) -> None:
     assert judge(replace(good, custody=late)).word is Word.UNTRUSTED
     close = Custody(log_index=5, logged_before=claimed - timedelta(hours=23))
     assert judge(replace(good, custody=close)).word is Word.AUTHENTIC
+
+
+def test_a_verdict_carries_what_it_rests_on(good: Evidence, claim: Claim) -> None:
+    documented = documents(NAME, BIRTH_DATE)
+    found = DigitalSignature("", State.NOT_CHECKED)
+    evidence = replace(
+        good,
+        changes=(NAME, WINDOW),
+        corrections=documented,
+        notes=("a note",),
+        signatures=DigitalSignatures((found,)),
+        signed_by=SIGNED_BY,
+        depth=Depth.LEDGER,
+    )
+    verdict = judge(evidence)
+    assert verdict.changes == (NAME, WINDOW)
+    assert verdict.documented == frozenset({NAME.tag})  # of the changes, not of all corrections
+    assert verdict.seal_id == claim.seal_id
+    assert verdict.signer == "device"
+    assert verdict.sealed_at == claim.statement.claimed_at
+    assert verdict.log_index == 5
+    assert verdict.notes == ("a note",)
+    assert verdict.signed_by is SIGNED_BY
+    assert {role for _, role in verdict.correctors} == {Role.ARCHIVIST}
+    assert verdict.depth is Depth.LEDGER
+    assert verdict.signatures == (found,)
+    assert verdict.checks == checks_of(evidence)
+    assert verdict.regions == ()
+
+
+def test_a_verdict_on_no_seal(good: Evidence) -> None:
+    nothing = judge(Evidence(Carrier.ABSENT))
+    assert (nothing.seal_id, nothing.signer, nothing.sealed_at) == (None, None, None)
+    assert (nothing.changes, nothing.signatures, nothing.log_index) == ((), (), None)
+    assert (nothing.integrity, nothing.trust, nothing.custody) == (Outcome.UNKNOWN,) * 3
+    marked = judge(Evidence(Carrier.ABSENT, mark=MarkReading(seal_id=b"123456789012")))
+    assert marked.seal_id == b"123456789012"
+    misfit = Evidence(Carrier.BROKEN, carrier_problem=Problem(Code.SEAL_MISFIT, "x"))
+    assert judge(misfit).integrity is Outcome.REFUTED
+    assert judge(replace(good, claim=None)).integrity is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("word", "fields", "answers"),
+    [
+        (Word.AUTHENTIC, {}, "ppp"),
+        (Word.CORRECTED, {"changes": (NAME,), "corrections": documents(NAME)}, "ppp"),
+        (Word.HEADER_CHANGED, {"changes": (NAME,)}, "rpp"),
+        (Word.ALTERED, {"changes": (SIDE,)}, "rpp"),
+        (Word.ALTERED, {"pixels": PixelComparison(regions=(REGION,))}, "rpp"),
+        (Word.UNTRUSTED, {"trust_problem": BAD}, "prp"),
+        (Word.UNTRUSTED, {"custody": Custody(log_index=1, key=BAD)}, "prp"),
+        (Word.UNTRUSTED, {"custody": Custody(log_index=1, ledger=BAD)}, "ppr"),
+        (Word.NOT_CHECKED, {"custody": Custody()}, "ppu"),
+        (Word.NOT_CHECKED, {"unreachable": BAD}, "ppp"),
+        (Word.NOT_CHECKED, {"pixels": None}, "upp"),
+        (Word.NOT_CHECKED, {"pixels": PixelComparison(compared=False)}, "upp"),
+        (Word.NOT_CHECKED, {"changes": None}, "ppp"),
+        (Word.AUTHENTIC, {"custody": Custody(log_index=0)}, "ppp"),
+    ],
+)
+def test_the_three_answers(
+    good: Evidence, word: Word, fields: dict[str, object], answers: str
+) -> None:
+    verdict = judge(replace(good, **fields))  # type: ignore[arg-type]
+    outcomes = {"p": Outcome.PROVEN, "r": Outcome.REFUTED, "u": Outcome.UNKNOWN}
+    assert verdict.word is word
+    assert [verdict.integrity, verdict.trust, verdict.custody] == [outcomes[a] for a in answers]
+
+
+def test_an_unreachable_ledger_leaves_what_needs_none(good: Evidence, picture: Evidence) -> None:
+    """What the file alone refutes stays refuted, and no word gets better."""
+    for fields, word in (
+        ({"changes": (SIDE,)}, Word.ALTERED),
+        ({"changes": (NAME,)}, Word.HEADER_CHANGED),
+        ({"trust_problem": BAD}, Word.UNTRUSTED),
+        ({"source": Source.LEDGER_BY_PIXELS}, Word.STRIPPED),
+    ):
+        evidence = replace(good, unreachable=BAD, **fields)  # type: ignore[arg-type]
+        assert judge(evidence).word is word
+    assert judge(replace(picture, unreachable=BAD)).word is Word.DERIVED
+
+
+@pytest.mark.parametrize(
+    ("also", "word"),
+    [
+        (None, Word.HEADER_CHANGED),
+        (0x00100030, Word.ALTERED),
+        (0x00100040, Word.ALTERED),
+        (0x0020000D, Word.ALTERED),
+        (0x00100020, Word.HEADER_CHANGED),
+        (0x00100021, Word.HEADER_CHANGED),
+    ],
+)
+def test_what_makes_another_patient(good: Evidence, also: int | None, word: Word) -> None:
+    third = () if also is None else (change(also, Group.IDENTITY, Severity.ADMINISTRATIVE),)
+    assert judge(replace(good, changes=(NAME, PATIENT_ID, *third))).word is word
+    if third:
+        for one in (NAME, PATIENT_ID):
+            assert judge(replace(good, changes=(one, *third))).word is Word.HEADER_CHANGED
+
+
+def test_only_identity_is_named_where_a_patient_is_replaced(good: Evidence) -> None:
+    evidence = replace(good, changes=(*MERGED, WINDOW))
+    assert grave_changes(evidence) == MERGED
+    in_part = replace(evidence, corrections=documents(NAME, BIRTH_DATE))
+    assert grave_changes(in_part) == (PATIENT_ID,)
+    with_side = replace(evidence, changes=(SIDE, *MERGED))
+    assert grave_changes(with_side) == (SIDE,)
+    assert grave_changes(replace(good, changes=None)) == ()
+
+
+LEFT_OUT = change(0x00200062, Group.GEOMETRY, Severity.CLINICAL, Kind.REMOVED)
+SLOPE = change(0x00281053, Group.DISPLAY, Severity.CLINICAL)
+REGION_CODE = change(0x00181234, Group.GEOMETRY, Severity.ADMINISTRATIVE)
+
+
+@pytest.mark.parametrize("source", list(Source))
+def test_what_is_grave_in_another_instance(good: Evidence, source: Source) -> None:
+    """By its pixels or its mark: what it leaves out it does not falsify, what it says it does."""
+    changes = (INSTANCE, SIDE, LEFT_OUT, SLOPE, REGION_CODE, NAME)
+    evidence = replace(good, source=source, changes=changes, pixels=PixelComparison())
+    if source in (Source.LEDGER_BY_PIXELS, Source.LEDGER_BY_MARK):
+        assert grave_changes(evidence) == (SIDE,)
+    else:
+        assert grave_changes(evidence) == (INSTANCE, SIDE, LEFT_OUT, SLOPE)
+
+
+@pytest.mark.parametrize("tag", [0x00280030, 0x00181164, 0x00182010])
+def test_a_copy_of_another_size_has_another_spacing(good: Evidence, tag: int) -> None:
+    spacing = change(tag, Group.GEOMETRY, Severity.CLINICAL)
+    found = replace(good, source=Source.LEDGER_BY_PIXELS, changes=(spacing,))
+    assert grave_changes(found) == (spacing,)
+    assert grave_changes(replace(found, pixels=None)) == (spacing,)
+    resized = replace(found, pixels=PixelComparison(geometry="smaller"))
+    assert grave_changes(resized) == ()
+    assert grave_changes(replace(resized, changes=(SIDE,))) == (SIDE,)
+
+
+@pytest.mark.parametrize("tag", [0x00080008, 0x00282110, 0x00282112, 0x00282114])
+def test_a_copy_says_how_it_was_made(good: Evidence, tag: int) -> None:
+    said = change(tag, Group.GEOMETRY, Severity.CLINICAL)
+    assert grave_changes(replace(good, source=Source.LEDGER_BY_MARK, changes=(said,))) == ()
+    assert grave_changes(replace(good, changes=(said,))) == (said,)
+
+
+SEEN = ParentSeen(b"p" * 12, bytes(32), Event.SEALED, "device", datetime(2026, 3, 1, tzinfo=UTC))
+DESCENT = Descent("conversion", (SEEN, SEEN), frames=1, equal=1)
+DOUBTED = replace(DESCENT, parents=(SEEN, replace(SEEN, trust=BAD)))
+CLAIMS_MORE = replace(DESCENT, problem=BAD)
+
+
+def born(claim: Claim, event: Event) -> Claim:
+    """The same claim, as if its object's life had begun otherwise."""
+    return replace(claim, statement=claim.statement._replace(event=event))
+
+
+@pytest.mark.parametrize(
+    ("word", "fields", "trust"),
+    [
+        (Word.DERIVED, {}, Outcome.PROVEN),
+        (Word.DERIVED, {"changes": (NAME,), "corrections": documents(NAME)}, Outcome.PROVEN),
+        (Word.HEADER_CHANGED, {"changes": (NAME,)}, Outcome.PROVEN),
+        (Word.NOT_CHECKED, {"custody": Custody()}, Outcome.PROVEN),
+        (Word.NOT_CHECKED, {"unreachable": BAD}, Outcome.PROVEN),
+        (Word.UNTRUSTED, {"descent": DOUBTED}, Outcome.REFUTED),
+        (Word.ALTERED, {"descent": CLAIMS_MORE}, Outcome.PROVEN),
+        (Word.ALTERED, {"changes": (SIDE,)}, Outcome.PROVEN),
+        (Word.STRIPPED, {"source": Source.LEDGER_BY_INSTANCE}, Outcome.PROVEN),
+    ],
+)
+@pytest.mark.parametrize("event", [Event.DERIVED, Event.DEIDENTIFIED])
+def test_an_object_that_was_made_from_others(
+    good: Evidence,
+    claim: Claim,
+    event: Event,
+    word: Word,
+    fields: dict[str, object],
+    trust: Outcome,
+) -> None:
+    evidence = replace(good, claim=born(claim, event), descent=DESCENT)
+    verdict = judge(replace(evidence, **fields))  # type: ignore[arg-type]
+    assert (verdict.word, verdict.trust) == (word, trust)
+    assert verdict.birth is event
+    assert verdict.descent is (fields.get("descent") or DESCENT)
+    assert not is_derived(replace(evidence, claim=None))
+    assert not is_derived(good)
+
+
+def test_what_a_policy_demands(good: Evidence, picture: Evidence) -> None:
+    wants_seal, wants_signer = Demands(seal=BAD), Demands(signer=BAD)
+    nothing = Evidence(Carrier.ABSENT, demands=wants_seal)
+    assert judge(nothing).word is Word.STRIPPED
+    assert judge(replace(nothing, picture="PNG")).word is Word.UNSEALED
+    assert judge(replace(nothing, demands=wants_signer)).word is Word.UNSEALED
+    assert judge(replace(nothing, unreachable=BAD)).word is Word.STRIPPED
+    assert judge(replace(good, demands=wants_seal)).word is Word.AUTHENTIC
+    refused = judge(replace(good, demands=wants_signer))
+    assert (refused.word, refused.trust) == (Word.UNTRUSTED, Outcome.REFUTED)
+    assert judge(replace(good, demands=Demands(unclear=BAD))).word is Word.AUTHENTIC
+    found = replace(picture, descent=CLAIMS_MORE)
+    assert judge(found).word is Word.DERIVED  # a picture is judged by what it shows
+    assert judge(replace(picture, descent=DOUBTED)).word is Word.UNTRUSTED
+
+
+def test_where_a_copy_differs(good: Evidence, claim: Claim) -> None:
+    own = MarkReading(seal_id=claim.seal_id)
+    pixels = PixelComparison(regions=(REGION,))
+    differs = Likeness(ALIKE, regions=(MISSING,))
+    found = replace(good, pixels=pixels, source=Source.LEDGER_BY_MARK, mark=own)
+    for evidence, regions in (
+        (replace(found, likeness=differs), (MISSING,)),
+        (replace(found, likeness=Likeness(ALIKE)), ()),
+        (replace(found, likeness=Likeness(TOO_LITTLE)), ()),
+        (replace(found, likeness=Likeness(UNLIKE)), (REGION,)),
+        (replace(found, source=Source.FILE, likeness=differs), (REGION,)),
+        (replace(found, mark=None, likeness=differs), (REGION,)),
+        (replace(found, pixels=None), ()),
+        (replace(found, pixels=PixelComparison()), ()),
+    ):
+        assert differing_regions(evidence) == regions
+        assert judge(evidence).regions == regions
+
+
+def test_what_is_an_unclear_copy(good: Evidence, picture: Evidence, claim: Claim) -> None:
+    """Only what a mark alone has named, and what does not pose as the sealed object."""
+    own = MarkReading(seal_id=claim.seal_id)
+    found = replace(
+        good,
+        pixels=PixelComparison(regions=(REGION,)),
+        source=Source.LEDGER_BY_MARK,
+        mark=own,
+        likeness=Likeness(TOO_LITTLE),
+    )
+    assert is_unclear_copy(found)
+    assert is_unclear_copy(replace(found, likeness=None))
+    assert not is_unclear_copy(replace(found, likeness=Likeness(ALIKE)))
+    assert not is_unclear_copy(replace(found, likeness=Likeness(UNLIKE)))
+    assert not is_unclear_copy(replace(found, viewpoint=MIRRORED))
+    assert not is_unclear_copy(replace(found, mark=None))
+    assert not is_unclear_copy(replace(found, pixels=PixelComparison()))
+    for source in set(Source) - {Source.LEDGER_BY_MARK}:
+        posing = replace(found, source=source, declared_copy=True)
+        assert not is_unclear_copy(posing)
+        assert judge(posing).word is Word.ALTERED
+    assert is_unclear_copy(replace(picture, likeness=None))
+    assert is_unclear_copy(replace(picture, likeness=None, source=Source.FILE))
+    assert is_unclear_copy(replace(picture, likeness=None, viewpoint=MIRRORED))
+
+
+def test_what_is_a_copy(good: Evidence, claim: Claim) -> None:
+    copy = replace(
+        good,
+        pixels=PixelComparison(regions=(REGION,)),
+        declared_copy=True,
+        mark=MarkReading(seal_id=claim.seal_id),
+        likeness=Likeness(ALIKE),
+    )
+    assert is_copy(copy)
+    assert is_copy(replace(copy, declared_copy=False, source=Source.LEDGER_BY_MARK))
+    assert not is_copy(replace(copy, declared_copy=False))
+    assert not is_copy(replace(copy, pixels=None))
+    assert not is_copy(replace(copy, pixels=PixelComparison()))
+    assert not is_copy(replace(copy, mark=None))
+    assert not is_copy(replace(copy, mark=MarkReading(seal_id=bytes(12))))
+    assert not is_copy(replace(copy, claim=None))
+    assert not is_copy(replace(copy, viewpoint=MIRRORED))
+    assert not is_copy(replace(copy, likeness=None))
+    assert not is_copy(replace(copy, likeness=Likeness(TOO_LITTLE)))
+
+
+def test_a_mark_of_another_is_decisive(good: Evidence, picture: Evidence) -> None:
+    other = MarkReading(seal_id=bytes(12))
+    assert is_altered(replace(good, mark=other))
+    assert is_altered(replace(picture, mark=other))
+    assert not is_altered(replace(good, mark=MarkReading()))
+    assert not is_altered(replace(picture, mark=MarkReading()))
+
+
+def test_a_picture_is_altered_by_what_it_shows_alone(picture: Evidence) -> None:
+    assert is_altered(replace(picture, likeness=Likeness(UNLIKE)))
+    assert not is_altered(replace(picture, likeness=None))
+    assert not is_altered(replace(picture, changes=(SIDE,)))
+
+
+def test_the_clock_of_a_seal(good: Evidence, claim: Claim) -> None:
+    claimed, day = claim.statement.claimed_at, timedelta(days=1)
+    assert not clock_ahead(replace(good, custody=Custody(logged_before=claimed - day)))
+    early = Custody(logged_before=claimed - day - timedelta(microseconds=1))
+    assert clock_ahead(replace(good, custody=early))
+    assert not clock_ahead(replace(good, claim=None, custody=early))
+    assert not clock_ahead(replace(good, custody=Custody()))
 
 
 PROBLEMS = st.none() | st.just(BAD)

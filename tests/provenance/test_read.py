@@ -196,6 +196,62 @@ def test_broken_structure_is_refused(dataset: bytes, code: Unreadable) -> None:
     assert code_of(part10(dataset)) is code
 
 
+@pytest.mark.parametrize(
+    ("tag", "vr", "value", "read"),
+    [
+        (0x00281053, "FD", b"1.250000", False),  # Rescale Slope: a text, or a double that is none
+        (0x00281053, "LO", b"1.250000", True),
+        (0x00281053, "UN", b"1.250000", True),
+        (0x00189323, "US", b"AX", False),
+        (0x00280010, "SS", b"\0\1", False),  # Rows
+        (0x00280010, "UL", b"\0\1\0\0", False),
+        (0x00280106, "SS", b"\0\1", True),  # Smallest Image Pixel Value: US or SS
+        (0x00280106, "US", b"\0\1", True),
+        (0x00280106, "UL", b"\0\1\0\0", False),
+        (0x00283006, "OW", b"\0\1", True),  # LUT Data: US or OW
+        (0x00283006, "OB", b"\0\1", True),
+        (0x00189313, "FL", b"\0" * 8, False),
+        (0x00280009, "UL", b"\0" * 4, False),  # Frame Increment Pointer: AT
+        (0x00081140, "OB", b"\0\0", False),
+        (0x00100010, "SQ", b"", False),
+        (0x00091001, "FD", b"\0" * 8, True),  # what is private has no VR of the standard
+        (0x00081235, "FD", b"\0" * 8, True),  # nor what the dictionary does not know
+        (0xFFFAFFFA, "OB", b"junk", True),  # never signed by us
+    ],
+)
+def test_a_vr_that_makes_another_value_is_refused(
+    tag: int, vr: str, value: bytes, read: bool
+) -> None:
+    """The value that is signed is read by the standard's VR, other readers go by the declared."""
+    found = element(tag, vr, value)
+    nested = SOP + element(0x00081115, "SQ", item(found))
+    if read:
+        assert tag in read_instance(part10(SOP + found)).dataset
+        read_instance(part10(nested))
+        return
+    assert code_of(part10(SOP + found)) is Unreadable.MALFORMED
+    assert code_of(part10(nested)) is Unreadable.MALFORMED
+    with pytest.raises(UnreadableError, match=f"declared as {vr}, the standard says"):
+        read_instance(part10(nested))
+
+
+def test_the_transfer_syntax_is_declared_as_text() -> None:
+    data = part10(SOP)
+    assert data.count(b"\x02\0\x10\0UI") == 1
+    code = code_of(data.replace(b"\x02\0\x10\0UI", b"\x02\0\x10\0SL"))
+    assert code is Unreadable.MALFORMED
+
+
+def test_an_empty_transfer_syntax_is_never_big_endian() -> None:
+    """Where it is missing all guess alike; where it is empty, pydicom reads little endian."""
+    big = struct.pack(">HH2sH", 0x0008, 0x0016, b"UI", 4) + b"1.2\0"
+    big += struct.pack(">HH2sH", 0x0008, 0x0060, b"CS", 2) + b"DX"
+    assert code_of(part10(big, syntax="")) is Unreadable.MALFORMED
+    assert read_instance(big).dataset.Modality == "DX"
+    little = SOP + element(0x00080060, "CS", b"DX")
+    assert read_instance(part10(little, syntax="")).dataset.Modality == "DX"
+
+
 def test_an_undefined_unknown_is_an_implicit_sequence() -> None:
     nested = item(implicit(0x00100020, b"INNER "), undefined=True)
     data = SOP + element(0x00091001, "UN", nested, length=0xFFFFFFFF) + delimiter(0xE0DD)
