@@ -80,6 +80,31 @@ def set_pixels(instance: Instance, samples: Iterable[Samples], geometry: PixelGe
     return written
 
 
+def fresh_pixels(
+    instance: Instance, samples: Iterable[Samples], geometry: PixelGeometry
+) -> Instance:
+    """Return the object with other samples, and with nothing else of its old pixel elements.
+
+    As `set_pixels`, but bits outside Bits Stored become zero, and what stood behind the last frame
+    or between the frames is gone: a picture that is passed on must hide nothing.
+    """
+    tag = pixel_tag(instance)
+    if tag is None:
+        raise UsageError("an object without pixels cannot be given any")
+    described, stored = describe(instance, tag)
+    if described != geometry:
+        raise UsageError("this geometry is not that of the object")
+    wanted = _checked(samples, geometry)
+    written: Instance | None = None
+    if stored.syntax.encapsulated and not geometry.lossy:
+        written = _encapsulated(instance, wanted, geometry, stored)
+    if written is None or not _holds(written, wanted, geometry):
+        written = _native(instance, wanted, geometry, stored)
+    if not _holds(written, wanted, geometry):
+        raise SealError("the samples cannot be written exactly", code=CANNOT_WRITE)
+    return written
+
+
 def _checked(samples: Iterable[Samples], geometry: PixelGeometry) -> list[Samples]:
     wanted = list(samples)
     if len(wanted) != geometry.frames:
