@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from ledger import Bracket, TimeFinding
+from provenance.descent_checks import descent_checks
 from provenance.descriptor import LEAST_COMPARED
 from provenance.dicom.attribute_table import attribute_table
 from provenance.dicom.attributes import Change, Group, Severity
@@ -39,6 +40,7 @@ def checks_of(evidence: Evidence) -> tuple[Check, ...]:
         *_correction_checks(evidence),
         *_mark_checks(evidence),
         *_copy_checks(evidence),
+        *descent_checks(evidence),
         *_trust_checks(evidence),
         *_custody_checks(evidence),
         *signature_checks(evidence.signatures),

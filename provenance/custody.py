@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ledger import (
+    BIRTHS,
     Entry,
     Event,
     Inclusion,
@@ -78,7 +79,9 @@ def _ask_ledger(
             return custody
         return replace(custody, ledger=Problem(Code.NOT_LOGGED, _NOT_HELD))
     chain = [parse_statement(entry.statement) for entry in entries]
-    seals = [each for each, said in zip(entries, chain, strict=True) if said.event is Event.SEALED]
+    # A copy's birth is the first of all; beside a seal only other seals count.
+    rivals = frozenset({Event.SEALED}) if claim.event is Event.SEALED else BIRTHS
+    seals = [each for each, said in zip(entries, chain, strict=True) if said.event in rivals]
     seal = next((e for e in seals if e.leaf_hash == claim.statement.leaf_hash), None)
     if seal is None and not seals and (proven is None or not own):
         detail = f"{len(entries)} event(s) about it are logged, its seal is not: {_NOT_HELD}"

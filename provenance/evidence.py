@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ledger import Bracket, Entry
+from ledger import Bracket, Entry, Event
 from provenance.claim import Claim
 from provenance.correction import CorrectionBody
 from provenance.descriptor import Resemblance
@@ -153,6 +153,44 @@ class Corrections:
 
 
 @dataclass(frozen=True, slots=True)
+class ParentSeen:
+    """A parent of a copy: who signed its birth, who vouches for them, what the ledger says.
+
+    ``trust`` says why its signer is not believed; ``ledger`` what is wrong with it in the log.
+    """
+
+    object_id: bytes
+    leaf_hash: bytes
+    event: Event
+    signer: str
+    signed_at: datetime
+    authority: str | None = None
+    trust: Problem | None = None
+    ledger: Problem | None = None
+    log_index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """What a derived copy proves of its parents, and what rests on the word of who made it.
+
+    ``frames`` of the copy, of which ``equal`` are a parent's sample by sample and ``in_part`` but
+    for ``regions``. Without ``compared`` the copy is not as it was signed, so its frames were not
+    held against the parents'. ``problem``: the annex says more than is so.
+    """
+
+    kind: str
+    parents: tuple[ParentSeen, ...]
+    frames: int = 0
+    equal: int = 0
+    in_part: int = 0
+    tiles: int = 0
+    regions: tuple[Region, ...] = ()
+    compared: bool = True
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that `judge` may look at; ``picture`` is the kind of a file that is no DICOM.
 
@@ -169,6 +207,7 @@ class Evidence:
     declared_copy: bool = False
     mark: MarkReading | None = None
     likeness: Likeness | None = None
+    descent: Descent | None = None
     viewpoint: Viewpoint | None = None
     signer: str | None = None
     authority: str | None = None

@@ -6,12 +6,13 @@ Decides nothing; provenance/judge.py does.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ledger import LedgerError, Role
+from ledger import LedgerError
 from provenance import compare
 from provenance.certificates import certificate_name
 from provenance.claim import Claim
 from provenance.corrections import find_corrections, walk_back, with_reverted
 from provenance.custody import find_custody
+from provenance.descent import find_descent, vouch_for_birth
 from provenance.dicom.attributes import Attribute, canonical_attributes
 from provenance.dicom.carrier import Carrier as CarrierValues
 from provenance.dicom.carrier import read_carrier
@@ -81,7 +82,8 @@ def _gather_picture(picture: PictureFile, mark: MarkReading, verifier: Verifier)
         return evidence
     evidence = _with_seal(evidence, found)
     evidence = _with_likeness(evidence, found.claim, picture.plane, verifier)
-    return _with_trust_and_custody(evidence, found, verifier)
+    evidence = _with_trust_and_custody(evidence, found, verifier)
+    return _with_descent(evidence, found.claim, None, verifier)
 
 
 def _gather(instance: Instance, verifier: Verifier) -> Evidence:
@@ -112,7 +114,16 @@ def _gather(instance: Instance, verifier: Verifier) -> Evidence:
         return evidence
     evidence = _compare(_with_seal(evidence, found), found, instance, attributes, verifier)
     evidence = _with_trust_and_custody(evidence, found, verifier)
+    evidence = _with_descent(evidence, found.claim, instance, verifier)
     return _with_corrections(evidence, found.claim, attributes, verifier)
+
+
+def _with_descent(
+    evidence: Evidence, claim: Claim, instance: Instance | None, verifier: Verifier
+) -> Evidence:
+    log = None if verifier.records is None else verifier.records.log
+    descent = find_descent(claim, instance, evidence.pixels, trust=verifier.trust, log=log)
+    return replace(evidence, descent=descent)
 
 
 def _with_corrections(
@@ -238,7 +249,7 @@ def _with_trust_and_custody(evidence: Evidence, found: FoundSeal, verifier: Veri
 
 def _with_trust(evidence: Evidence, claim: Claim, trust: TrustStore) -> Evidence:
     try:
-        authority = trust.vouch(claim.chain, role=Role.DEVICE, at=claim.statement.claimed_at)
+        authority = vouch_for_birth(claim, trust)
     except TrustError as error:
         return replace(evidence, trust_problem=Problem(Code.SIGNER_UNKNOWN, str(error)))
     return replace(evidence, authority=authority)

@@ -10,8 +10,10 @@ from provenance.rules import (
     clock_ahead,
     differing_regions,
     documented,
+    has_doubtful_parent,
     is_altered,
     is_copy,
+    is_derived,
     is_unclear_copy,
     undocumented,
 )
@@ -21,10 +23,9 @@ from provenance.verdict import Outcome, Verdict, Word
 def judge(evidence: Evidence) -> Verdict:
     """Judge every question, and find the word for all of them together."""
     word = _word(evidence)
-    if evidence.unreachable is not None and word in (
-        Word.AUTHENTIC,
-        Word.CORRECTED,
-        Word.UNSEALED,
+    if evidence.unreachable is not None and (
+        word in (Word.AUTHENTIC, Word.CORRECTED, Word.UNSEALED)
+        or (word is Word.DERIVED and not is_copy(evidence))
     ):
         word = Word.NOT_CHECKED  # the ledger that was asked might have said otherwise
     claim = evidence.claim
@@ -43,6 +44,7 @@ def judge(evidence: Evidence) -> Verdict:
         log_index=evidence.custody.log_index,
         notes=evidence.notes,
         signatures=evidence.signatures.found if evidence.signatures else (),
+        descent=evidence.descent,
     )
 
 
@@ -69,6 +71,8 @@ def _word(evidence: Evidence) -> Word:
         return Word.HEADER_CHANGED
     if _custody(evidence) is not Outcome.PROVEN:
         return Word.NOT_CHECKED
+    if is_derived(evidence):
+        return Word.DERIVED
     return Word.CORRECTED if documented(evidence) else Word.AUTHENTIC
 
 
@@ -99,7 +103,7 @@ def _trust(evidence: Evidence) -> Outcome:
         return Outcome.UNKNOWN
     if evidence.custody.key is not None or clock_ahead(evidence):
         return Outcome.REFUTED
-    if evidence.trust_problem is not None:
+    if evidence.trust_problem is not None or has_doubtful_parent(evidence):
         return Outcome.REFUTED
     return Outcome.PROVEN
 

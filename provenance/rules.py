@@ -5,6 +5,7 @@ docs/verdicts.md says them in words.
 
 from datetime import timedelta
 
+from ledger import Event
 from provenance.dicom.attributes import Change, Group, Kind, Severity
 from provenance.evidence import Evidence, Source
 from provenance.image_tree import Region
@@ -25,10 +26,23 @@ def is_altered(evidence: Evidence) -> bool:
         return True
     if evidence.picture is not None:
         return evidence.likeness is not None and evidence.likeness.differs
+    if evidence.descent is not None and evidence.descent.problem is not None:
+        return True
     differs = evidence.pixels is not None and not evidence.pixels.equal
     if differs and not is_copy(evidence) and not is_unclear_copy(evidence):
         return True
     return bool(grave_changes(evidence))
+
+
+def is_derived(evidence: Evidence) -> bool:
+    """Whether the object's own birth says that it was made from others."""
+    return evidence.claim is not None and evidence.claim.event is not Event.SEALED
+
+
+def has_doubtful_parent(evidence: Evidence) -> bool:
+    """Whether the signer of a parent is not believed."""
+    descent = evidence.descent
+    return descent is not None and any(parent.trust for parent in descent.parents)
 
 
 def is_copy(evidence: Evidence) -> bool:

@@ -14,7 +14,7 @@ from typing import Self
 import watermark
 from ledger import Entry, Event, LedgerError, Waiting
 from provenance.annex import Annex, Original
-from provenance.claim import MarkTerms, SealBody
+from provenance.birth import BirthBody, MarkTerms, Origin
 from provenance.descriptor import describe
 from provenance.device import Device
 from provenance.dicom.attributes import canonical_attributes
@@ -155,7 +155,7 @@ def seal_at_time(
         original=marking.original,
         descriptor=marking.descriptor,
     )
-    body = _body(annex, marking.terms)
+    body = body_of(annex, marking.terms)
     encoded = annex.encode()
     step("header")
     entry = device.record(
@@ -378,8 +378,9 @@ def _profile(instance: Instance, geometry: PixelGeometry, asked: str | None) -> 
     return asked
 
 
-def _body(annex: Annex, terms: MarkTerms | None) -> SealBody:
-    return SealBody(
+def body_of(annex: Annex, terms: MarkTerms | None, origin: Origin | None = None) -> BirthBody:
+    """Return the body of the birth that commits to what ``annex`` opens."""
+    return BirthBody(
         certificate=hashlib.sha256(annex.certificates[0]).digest(),
         commitment=commit_object(annex.salt, annex.root),
         original=commit_original(annex.original.salt, annex.original.root)
@@ -387,4 +388,5 @@ def _body(annex: Annex, terms: MarkTerms | None) -> SealBody:
         else None,
         mark=terms,
         descriptor=commit_descriptor(annex.salt, annex.descriptor) if annex.descriptor else None,
+        origin=origin,
     )

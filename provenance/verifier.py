@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from provenance.claim import MarkTerms
+from provenance.birth import MarkTerms
 from provenance.mark_keys import mark_key_id
 from provenance.records import ReadableLog, Records
 from provenance.trust import TrustStore

@@ -22,7 +22,7 @@ from provenance.cli.terminal import plain
 if TYPE_CHECKING:
     from ledger import Link, UnverifiedStatement
     from provenance.annex import Annex
-    from provenance.claim import SealBody
+    from provenance.birth import BirthBody
     from provenance.inspect import CertificateView, Inspection, ReceiptView
 
 
@@ -78,7 +78,7 @@ def _exit_code(found: "Inspection") -> int:
     return UNSEALED if found.carrier is None else 0
 
 
-def _print_statement(statement: "UnverifiedStatement", body: "SealBody | None") -> None:
+def _print_statement(statement: "UnverifiedStatement", body: "BirthBody | None") -> None:
     say(f"statement ({len(statement.encoded)} bytes)")
     pairs: list[tuple[str, object]] = [
         ("event", statement.event.value),
@@ -195,7 +195,7 @@ def _answer(path: Path, found: "Inspection") -> dict[str, object]:
 
 
 def _statement_answer(
-    statement: "UnverifiedStatement", body: "SealBody | None"
+    statement: "UnverifiedStatement", body: "BirthBody | None"
 ) -> dict[str, object]:
     head, mark = statement.head_seen, body.mark if body else None
     return {

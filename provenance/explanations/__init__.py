@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from provenance.explanations.attestations import ATTESTATIONS
 from provenance.explanations.copies import COPIES
 from provenance.explanations.corrections import CORRECTIONS
+from provenance.explanations.derivations import DERIVATIONS
 from provenance.explanations.dicom_signatures import DICOM_SIGNATURES
 from provenance.explanations.explanation import Explanation
 from provenance.explanations.header import HEADER
@@ -28,5 +29,6 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     **ATTESTATIONS,
     **MARK,
     **COPIES,
+    **DERIVATIONS,
     **DICOM_SIGNATURES,
 }

@@ -13,7 +13,7 @@ from ledger import Event, decode_cbor
 from ledger import MalformedError as LedgerMalformedError
 from provenance import MalformedError
 from provenance.annex import Annex
-from provenance.claim import SealBody
+from provenance.birth import BirthBody
 
 CASES = json.loads(
     (Path(__file__).parents[1] / "vectors" / "seal" / "vectors.json").read_text(encoding="utf-8")
@@ -56,7 +56,7 @@ def test_read_and_written_again(name: str) -> None:
     assert annex.root == case_bytes(name, "object_root")
     body = decode_cbor(case_bytes(name, "body"), max_size=1000)
     assert isinstance(body, dict)
-    assert SealBody.from_cbor(body).to_cbor() == body
+    assert BirthBody.from_cbor(body).to_cbor() == body
 
 
 @given(name=st.sampled_from(sorted(CASES)), place=st.integers(0, 1 << 16), flip=st.integers(1, 255))
@@ -88,7 +88,7 @@ VALUES = st.recursive(
 @given(body=st.dictionaries(st.integers(0, 6), VALUES, max_size=6))
 def test_any_body(body: dict[int, object]) -> None:
     try:
-        parsed = SealBody.from_cbor(body)
+        parsed = BirthBody.from_cbor(body)
     except MalformedError:
         return
     assert parsed.to_cbor() == body
