@@ -14,12 +14,12 @@ from provenance.annex import MAX_ANNEX
 from provenance.errors import MalformedError, SealError
 from provenance.header_tree import LEAF_SALT_SIZE, hash_leaf_content
 
-VERSION, LINKED_VERSION = 2, 3
+VERSION, LINKED_VERSION = 2, 4  # 1 and 3 are annexes of their own
 MAX_LEAVES = 4096
 MAX_CONTENT = 65_536
 MAX_OPENING = 256
 _START = b"\xa3\x01\x02"  # a map of three whose first field is version 2
-_LINKED_START = b"\xa4\x01\x03"  # a map of four whose first field is version 3
+_LINKED_START = b"\xa4\x01\x04"  # a map of four whose first field is version 4
 CANNOT_KEEP = "SE301"
 
 
@@ -82,7 +82,7 @@ class KeptAnnex:
         match fields:
             case {1: 2, 2: bytes(seal), 3: list(leaves)} if 1 <= len(leaves) <= MAX_LEAVES:
                 pass
-            case {1: 3, 2: bytes(seal), 3: list(leaves), 4: bytes(opening)} if (
+            case {1: 4, 2: bytes(seal), 3: list(leaves), 4: bytes(opening)} if (
                 len(leaves) <= MAX_LEAVES and 1 <= len(opening) <= MAX_OPENING
             ):
                 pass

@@ -71,14 +71,15 @@ def new_values(
         raise UsageError(f"{len(pairs)} attributes to correct, where 1 to {MAX_CHANGES - 1} can be")
     values: dict[int, NewValue] = {}
     for name, text in pairs:
-        tag = _tag(name)
+        tag = tag_of(name)
         if tag in values:
             raise UsageError(f"{name} is given twice")
         values[tag] = _value(tag, text, reason)
     return [values[tag] for tag in sorted(values)]
 
 
-def _tag(name: str) -> int:
+def tag_of(name: str) -> int:
+    """Return the tag that a keyword or a tag in hex ("0010,0010") names; UsageError."""
     tag = tag_for_keyword(name)
     if tag is not None:
         return int(tag)

@@ -24,6 +24,8 @@ VERBS: Mapping[str, str] = {
     "trace": "trace",
     "correct": "correct",
     "restore": "restore",
+    "deidentify": "deidentify",
+    "reidentify": "reidentify",
     "watermark": "watermark",
     "key": "key",
     "log": "log",
