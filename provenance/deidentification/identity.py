@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from provenance.deidentification.elements import Place
 from provenance.deidentification.search import Remain
 from provenance.dicom.attributes import Attribute, CanonicalValue, Group
+from provenance.dicom.dictionary import standard_vr
 
 # What names the object, and must be new in another instance (PS3.15 table E.1-1, U).
 RENEWED = {0x00080018: "SOP Instance UID", 0x0020000D: "Study Instance UID",
@@ -19,6 +20,7 @@ _DEVICE = frozenset({0x00081010, 0x0018700A})
 # Of group identity, what says that there is none.
 _REMOVED = frozenset({0x00120062, 0x00120063, 0x00120064})
 _IDENTITY_REMOVED, _BURNED_IN, _RECOGNIZABLE = 0x00120062, 0x00280301, 0x00280302
+LEAST_MOMENT = 4  # digits of hour and minute
 _OVERLAYS, _OVERLAY_DATA = 0x6000, 0x3000
 
 Values = Mapping[int, CanonicalValue | None]
@@ -35,8 +37,22 @@ def unchanged(original: Sequence[Attribute], copy: Sequence[Attribute]) -> Itera
             or tag in _DEVICE
         )
         told = identifies and tag not in RENEWED and attribute.value is not None
-        if told and now.get(tag) == attribute.value:
+        if told and _same(tag, attribute.value, now.get(tag)):
             yield Remain(Place((), tag), "the same value")
+
+
+def _same(tag: int, before: CanonicalValue | None, now: CanonicalValue | None) -> bool:
+    """Whether two values say the same; of moments, to the minute is enough."""
+    if before == now or standard_vr(tag) not in ("TM", "DT"):
+        return before == now
+    if not isinstance(before, tuple) or not isinstance(now, tuple):
+        return False
+    return any(_same_moment(str(a), str(b)) for a, b in zip(before, now, strict=False))
+
+
+def _same_moment(one: str, other: str) -> bool:
+    size = min(len(one), len(other))
+    return size >= LEAST_MOMENT and one[:size] == other[:size]
 
 
 def shows_text(copy: Sequence[Attribute]) -> Iterator[Remain]:
