@@ -219,3 +219,9 @@ class Evidence:
     preamble: bool = False
     signatures: DigitalSignatures | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def as_sealed(self) -> bool:
+        """Whether the samples are those that the object's own birth binds."""
+        pixels = self.pixels
+        return pixels is not None and pixels.equal and not pixels.unmarked

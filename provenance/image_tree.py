@@ -177,7 +177,11 @@ class ImageTree:
     def frame_leaf(self, frame: int) -> bytes:
         """Return the leaf of one frame."""
         bound = b"" if self.compressed is None else self.compressed[frame]
-        return frame_leaf(frame, tree_root(self.frame_tiles(frame)), bound)
+        return frame_leaf(frame, self.frame_root(frame), bound)
+
+    def frame_root(self, frame: int) -> bytes:
+        """Return the root over the tiles of one frame."""
+        return tree_root(self.frame_tiles(frame))
 
     def frame_tiles(self, frame: int) -> list[bytes]:
         """Return the tile hashes of one frame, row by row."""
