@@ -18,7 +18,7 @@ from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.instance import Instance
 from provenance.errors import SealError
 
-IDENTITY_REMAINS, NOT_ANOTHER, CLINICAL_CHANGED = "SE401", "SE402", "SE403"
+IDENTITY_REMAINS, NOT_ANOTHER, CLINICAL_CHANGED = "SE501", "SE502", "SE503"
 MOST_NAMED = 12
 _NEVER_KEPT = frozenset({0x00080018, 0x0020000D, 0x0020000E})
 

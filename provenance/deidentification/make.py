@@ -43,7 +43,7 @@ from provenance.verdict import Word
 from provenance.verifier import Verifier
 
 KIND: Final = "deidentified"
-CANNOT_MARK: Final = "SE406"
+CANNOT_MARK: Final = "SE506"
 
 
 class MarkChoice(StrEnum):

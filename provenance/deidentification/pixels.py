@@ -17,7 +17,7 @@ from provenance.dicom.replace import fresh_pixels
 from provenance.errors import EvidenceError, SealError
 from provenance.image_tree import ImageTree, PixelGeometry, Region, Samples
 
-NOT_REDACTED = "SE405"
+NOT_REDACTED = "SE505"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from provenance.dicom.write import instance_bytes
 from provenance.errors import SealError, UsageError
 
 GROUP = "radseal.deidentifiers"
-PROFILE_FAILED = "SE404"
+PROFILE_FAILED = "SE504"
 # Shipped ones: their package is an extra, and imported when it is asked for.
 BUILT_IN: Mapping[str, str] = {"dicognito": "provenance.deidentification.with_dicognito:deidentify"}
 

@@ -43,7 +43,7 @@ _NOTHING_LOGGED = (
 
 # Why a copy is not sealed: codes of SealError.
 REFUSALS: Mapping[str, Explanation] = {
-    "SE401": Explanation(
+    "SE501": Explanation(
         "Something in the copy leads back to the original.",
         "An attribute that identifies has the same value, or a name, number, UID or date of the "
         "original stands in it; nested sequences and private elements are searched, too.",
@@ -51,32 +51,32 @@ REFUSALS: Mapping[str, Explanation] = {
         "--keep, and stands in the signed statement.",
         _NOTHING_LOGGED,
     ),
-    "SE402": Explanation(
+    "SE502": Explanation(
         "The copy is not an instance of its own.",
         "Its SOP, Series or Study Instance UID is missing, or is the original's.",
         "Have the de-identifying tool give it new UIDs: PS3.15 table E.1-1 asks for that.",
         _NOTHING_LOGGED,
     ),
-    "SE403": Explanation(
+    "SE503": Explanation(
         "The copy says something else of the picture than the original.",
         "A clinical attribute was changed, removed or added on the way: geometry, side, display.",
         "Keep these attributes as they are. One that had to go is named with --changed; a side, "
         "place or size that is another is never accepted: correct the original first.",
         _NOTHING_LOGGED,
     ),
-    "SE404": Explanation(
+    "SE504": Explanation(
         "The profile failed.",
         "The program that was to remove the identity stopped with an error.",
         "See with --debug what it said; run the tool itself and give its output as DEIDENTIFIED.",
         _NOTHING_LOGGED,
     ),
-    "SE405": Explanation(
+    "SE505": Explanation(
         "Samples of the copy are not those of the original.",
         "Something was drawn, blacked out, or compressed with loss.",
         "If text was blacked out, declare that with --redacted; the boxes stand in the statement.",
         _NOTHING_LOGGED,
     ),
-    "SE406": Explanation(
+    "SE506": Explanation(
         "The mark cannot be taken out or renewed, and it cannot stay.",
         "Its payload is the seal id of the original. Taking it out needs the restore data of the "
         "original's carrier and the key of the mark; renewing it, room in the picture.",

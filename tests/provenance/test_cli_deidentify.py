@@ -63,7 +63,7 @@ def test_refused_then_declared(here: Site, sealed: Path, copy: Path, tmp_path: P
     result = run(*words)
     assert result.exit_code == 2
     assert "PatientSex: the same value" in result.stderr
-    assert "SE401" in result.stderr
+    assert "SE501" in result.stderr
     assert not out.exists()
     assert here.public_log().size == before
     result = run(*words, "--keep", "PatientSex", "--keep", "0010,1010")

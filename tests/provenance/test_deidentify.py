@@ -343,7 +343,7 @@ def test_a_copy_is_another_instance(scene: Scene, keyword: str, gone: bool) -> N
         scene.deidentify(
             changed(scene.data, anonymous, change), allowed=Allowed(keep=frozenset({0x0020000D}))
         )
-    assert raised.value.code == "SE402"
+    assert raised.value.code == "SE502"
 
 
 def item(**attributes: object) -> Sequence:
@@ -386,7 +386,7 @@ def test_identity_that_remains(scene: Scene, change: Change, place: str | None) 
         return
     with pytest.raises(IdentityRemainsError) as raised:
         scene.deidentify(copy)
-    assert raised.value.code == "SE401"
+    assert raised.value.code == "SE501"
     assert place in [str(each.place) for each in raised.value.remains]
     assert place in str(raised.value)
     assert "Mustermann" not in str(raised.value)
@@ -436,7 +436,7 @@ def test_clinical_attributes(scene: Scene, change: Change, tag: int, may: bool) 
     copy = changed(scene.data, anonymous, change)
     with pytest.raises(SealError, match="something else of the picture") as raised:
         scene.deidentify(copy)
-    assert raised.value.code == "SE403"
+    assert raised.value.code == "SE503"
     allowed = Allowed(changed=frozenset({tag}))
     if not may:
         with pytest.raises(SealError, match="something else of the picture"):
@@ -474,7 +474,7 @@ def test_one_sample(scene: Scene) -> None:
     copy = changed(scene.data, anonymous, painted(0, np.s_[100:101, 100:101]))
     with pytest.raises(SealError, match="--redacted") as raised:
         scene.deidentify(copy)
-    assert raised.value.code == "SE405"
+    assert raised.value.code == "SE505"
 
 
 @pytest.mark.parametrize("choice", list(MarkChoice))
@@ -588,7 +588,7 @@ def test_another_mark_key(scene: Scene, tmp_path: Path) -> None:
             trust=scene.site.trust,
             reidentification_key=bytes(32),
         )
-    assert raised.value.code == "SE406"
+    assert raised.value.code == "SE506"
 
 
 def test_restore_data_that_are_gone(scene: Scene) -> None:
@@ -610,7 +610,7 @@ def test_no_room_for_a_mark_after_redaction(scene: Scene) -> None:
     copy = changed(scene.data, anonymous, painted(0, everything))
     with pytest.raises(SealError, match="--mark remove") as raised:
         scene.deidentify(copy, allowed=Allowed(redacted=True))
-    assert raised.value.code == "SE406"
+    assert raised.value.code == "SE506"
 
 
 # The way back
