@@ -78,6 +78,29 @@ def new_values(
     return [values[tag] for tag in sorted(values)]
 
 
+def sought_values(pairs: Sequence[tuple[str, str]]) -> list[NewValue]:
+    """Return values by which objects are chosen; any attribute written in characters can be named.
+
+    UsageError for another, or one that is given twice.
+    """
+    values: dict[int, NewValue] = {}
+    for name, text in pairs:
+        tag = tag_of(name)
+        keyword, vr = _named(tag), standard_vr(tag)
+        if vr not in TEXTS:
+            raise UsageError(
+                f"{keyword}: only standard attributes written in characters are compared"
+            )
+        if tag in values:
+            raise UsageError(f"{name} is given twice")
+        values[tag] = NewValue(tag, keyword, vr, text)
+    return list(values.values())
+
+
+def _named(tag: int) -> str:
+    return keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
 def tag_of(name: str) -> int:
     """Return the tag that a keyword or a tag in hex ("0010,0010") names; UsageError."""
     tag = tag_for_keyword(name)
@@ -91,7 +114,7 @@ def tag_of(name: str) -> int:
 
 
 def _value(tag: int, text: str, reason: Reason) -> NewValue:
-    keyword, vr = keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})", standard_vr(tag)
+    keyword, vr = _named(tag), standard_vr(tag)
     problem = why_not(tag, reason)
     if problem is not None:
         raise UsageError(f"{keyword} may not be corrected: {problem}")
