@@ -29,7 +29,7 @@ from provenance.key_places import KeyPlace, key_file, present_key
 from provenance.key_uri import KeyUri
 from provenance.passphrases import passphrase_source
 from provenance.signers import is_encrypted
-from provenance.site import ROLES, Site
+from provenance.site import LATER_ROLES, ROLES, Site
 from provenance.token_keys import TRIAL, TokenSigner
 
 DISTRIBUTION = "radseal"
@@ -229,7 +229,7 @@ def _secrets(site: Site) -> Iterator[Finding]:
 
 def _signing(site: Site) -> Iterator[Finding]:
     """Let each key sign something that is no statement, and say where it lies."""
-    for role in ROLES:
+    for role in _roles(site):
         try:
             place = present_key(site.folder, role)
             signer = place.signer()
@@ -242,6 +242,12 @@ def _signing(site: Site) -> Iterator[Finding]:
         except (LedgerError, RadsealError) as error:
             remedy = f"restore key and certificate of the {role} from a backup, or issue new ones"
             yield Finding("signing", Health.FAIL, str(error), remedy)
+
+
+def _roles(site: Site) -> tuple[Role, ...]:
+    """Return the roles that the site itself signs in."""
+    certificates = site.folder / "certificates"
+    return (*ROLES, *(r for r in LATER_ROLES if (certificates / f"{r}.pem").exists()))
 
 
 def _place(site: Site, role: Role, place: KeyPlace, signer: Signer) -> Finding:
@@ -268,14 +274,15 @@ def _place(site: Site, role: Role, place: KeyPlace, signer: Signer) -> Finding:
 
 
 def _certificates(site: Site, at: datetime) -> Iterator[Finding]:
-    for role in ROLES:
+    roles = _roles(site)
+    for role in roles:
         try:
             site.trust.vouch((site.certificate(role),), role=role, at=at)
         except RadsealError as error:
             remedy = f"restore the certificate of the {role} from a backup, or issue a new one"
             yield Finding("certificates", Health.FAIL, str(error), remedy)
             return
-    yield Finding("certificates", Health.PASS, f"{len(ROLES)} roles, each vouched for now")
+    yield Finding("certificates", Health.PASS, f"{len(roles)} roles, each vouched for now")
 
 
 def _log(site: Site, at: datetime) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ LEAST_PART = 5  # from so many characters on, a name or number counts within a l
 _LEAST_IN_PIXELS = 6  # compressed frames are long and random: shorter ones occur by chance
 _CODECS = ("utf-8", "latin-1", "iso8859-2", "iso8859-5", "iso8859-7", "shift_jis", "euc_jp",
            "euc_kr", "gb18030", "utf-16-le", "utf-16-be")  # fmt: skip
+_LONGEST_UID = 64  # PS3.5 9.1; a longer run of digits and dots could hide one
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+){3,}")
 _DECIMALS = ("DS", "IS")
 _INSTANCE_VRS = ("UI",)
@@ -97,8 +98,10 @@ def _in_decimals(text: str, traces: Traces) -> str | None:
 
 def _in_uids(text: str, traces: Traces) -> str | None:
     for match in _UID.finditer(text):
-        uid = match[0]
-        if uid in traces.uids or _extends_one(uid, traces.uids):
+        run = match[0]
+        if len(run) > _LONGEST_UID:
+            return "digits and dots, longer than any UID"
+        if run in traces.uids or _extends_one(run, traces.uids):
             return "a UID"
     return None
 
@@ -111,7 +114,8 @@ def _extends_one(uid: str, known: frozenset[str]) -> bool:
 
 def _in_bytes(value: bytes, traces: Traces, *, least: int) -> str | None:
     """Look in bytes as they are, and without NULs: so UTF-16 of plain letters is found, too."""
-    for view in {value, value.replace(b"\0", b"")}:
+    views = {value} if least > LEAST_PART else {value, value.replace(b"\0", b"")}
+    for view in views:
         if any(part in view for part in traces.seal):
             return "its seal"
         lowered = view.lower()

@@ -15,7 +15,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import RLELossless, generate_uid
 
 from ledger import Event, Role, parse_statement
-from provenance import Reason, Site, Verdict, Word, correct, seal, verify
+from provenance import Reason, Site, Verdict, Word, correct, restore, seal, verify
 from provenance.actor_keys import renew_key
 from provenance.annex import Annex
 from provenance.deidentification.check import Allowed, IdentityRemainsError
@@ -29,6 +29,7 @@ from provenance.erasure import erase_objects, plan_erasure
 from provenance.errors import (
     EvidenceError,
     EvidenceMissingError,
+    RadsealError,
     SealError,
     UsageError,
 )
@@ -179,6 +180,16 @@ def test_the_mark_is_removed_bit_for_bit(scene: Scene, make_dicom: Make) -> None
     assert made.mark == "removed"
     assert np.array_equal(samples(made.to_bytes())[0], samples(make_dicom())[0])
     assert not np.array_equal(samples(scene.data)[0], samples(make_dicom())[0])
+
+
+def test_a_copy_cannot_be_restored(scene: Scene) -> None:
+    """What was before the mark is the original's; a copy does not carry it."""
+    key = scene.site.mark_key
+    made = scene.deidentify(changed(scene.data, anonymous))
+    with pytest.raises(EvidenceMissingError, match="marked anew"):
+        restore(made.to_bytes(), mark_key=key)
+    made = scene.deidentify(changed(scene.data, anonymous), mark=MarkChoice.REMOVE)
+    assert not restore(made.to_bytes(), mark_key=key).was_marked
 
 
 def test_an_unmarked_original_stays_unmarked(scene: Scene) -> None:
@@ -675,6 +686,34 @@ def test_a_correction_of_a_copy_keeps_the_way_back(scene: Scene) -> None:
     assert scene.judge(data, alone=False).word is Word.DERIVED
     with scene.site.reading_log() as log:
         reidentify(made.object_id, log, key=scene.site.reidentification_key)
+
+
+# Hostile files
+
+
+def test_noise_in_the_copy(scene: Scene) -> None:
+    """Whatever a file holds, it is refused with one of our errors, or the copy verifies."""
+    chance = np.random.default_rng(7)
+    good = changed(scene.data, anonymous, strip)
+    header = good.index(bytes.fromhex("e07f1000"))
+    words = set()
+    for _ in range(150):
+        data = bytearray(good)
+        for _ in range(int(chance.integers(1, 4))):
+            at = int(chance.integers(132, header))
+            kind = chance.integers(3)
+            if kind == 0:
+                data[at] = int(chance.integers(256))
+            elif kind == 1:
+                del data[at : at + int(chance.integers(1, 9))]
+            else:
+                data[at:at] = chance.bytes(int(chance.integers(1, 9)))
+        try:
+            made = scene.deidentify(bytes(data), mark=MarkChoice.REMOVE)
+        except RadsealError:
+            continue
+        words.add(scene.judge(made.to_bytes()).word)
+    assert words <= {Word.DERIVED}
 
 
 # Profiles

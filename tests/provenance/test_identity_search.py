@@ -89,6 +89,11 @@ def test_nothing_in_a_clean_copy(clean: bytes, traces: Traces) -> None:
         ("FrameOfReferenceUID", "1.2.826.0.1.3680043.8.498.4711", "a UID"),
         ("FrameOfReferenceUID", "1.2.826.0.1.3680043.8.498.4711.1", "a UID"),
         ("ImageComments", "study 1.2.826.0.1.3680043.8.498.4711!", "a UID"),
+        (
+            "ImageComments",
+            "9." * 40 + "1.2.826.0.1.3680043.8.498.4711",
+            "digits and dots, longer than any UID",
+        ),
     ],
 )
 def test_in_text(
@@ -152,6 +157,11 @@ def test_in_private_elements(
     else:
         within = "(0029,1000)[0].ReferencedImageSequence[0]." if nested else ""
         assert found[f"{within}(0031,1001)"] == what
+
+
+def test_a_long_run_takes_no_longer(clean: bytes, edit: Edit, traces: Traces) -> None:
+    found = places(edit(clean, lambda d: d.add_new(0x00311001, "OB", b"1." * 500_000)), traces)
+    assert found == {"(0031,1001)": "digits and dots, longer than any UID"}
 
 
 def test_in_nested_sequences(clean: bytes, edit: Edit, traces: Traces) -> None:
