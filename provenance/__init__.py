@@ -15,6 +15,7 @@ from provenance._install import check_siblings
 if TYPE_CHECKING:
     from provenance.correct import Corrected, correct
     from provenance.correction import Reason
+    from provenance.derive import Derived, derive
     from provenance.device import Device
     from provenance.errors import (
         EvidenceError,
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Check",
     "Corrected",
+    "Derived",
     "Device",
     "EvidenceError",
     "EvidenceMissingError",
@@ -64,6 +66,7 @@ __all__ = [
     "Verdict",
     "Word",
     "correct",
+    "derive",
     "restore",
     "seal",
     "verify",
@@ -72,6 +75,7 @@ __all__ = [
 _HOMES: Mapping[str, tuple[str, ...]] = {
     "provenance.correct": ("Corrected", "correct"),
     "provenance.correction": ("Reason",),
+    "provenance.derive": ("Derived", "derive"),
     "provenance.device": ("Device",),
     "provenance.errors": (
         "EvidenceError",
@@ -95,7 +99,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 # Functions that bear the name of their module.
-_VERBS = frozenset({"correct", "restore", "seal", "verify"})
+_VERBS = frozenset({"correct", "derive", "restore", "seal", "verify"})
 
 
 class _Package(ModuleType):

@@ -15,6 +15,7 @@ from typing import Final
 from ledger import Entry, Event, LedgerError, parse_statement
 from provenance.annex import MAX_ANNEX, VERSION_OF_A_COPY, Annex
 from provenance.birth import MAX_PARENTS, BirthBody, Origin, ParentLink
+from provenance.derivation_refusals import NOT_A_COPY, TOO_MUCH, UNLIKE
 from provenance.device import Device
 from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.carrier import Carrier, read_carrier, remove_carrier, write_carrier
@@ -33,7 +34,6 @@ from provenance.mark_search import plane_of, read_mark
 from provenance.records import Lookup, ReadableLog, Records, pseudonyms, uid_of
 from provenance.seal import Chance, body_of
 from provenance.sealed_parent import (
-    TOO_MUCH,
     SealedParent,
     identity_of,
     lineage_of,
@@ -54,8 +54,6 @@ KINDS: Final = (
     "redaction",
     "lossless",
 )
-NOT_A_COPY: Final = "SE401"
-UNLIKE: Final = "SE403"
 _MAY_DIFFER_IN_PLACES: Final = ("redaction", "presentation", "crop")
 
 
@@ -256,18 +254,22 @@ def _kinship(
 
 def _marked(instance: Instance, parents: Sequence[SealedParent], verifier: Verifier) -> bool:
     """Whether the copy's own mark names a parent, is nowhere missing, and is not mirrored."""
-    claims = {parent.claim.seal_id: parent.claim for parent in parents}
-    found = read_mark(instance, verifier.mark_keys, expected=list(claims))
+    claims = {p.claim.seal_id: p.claim for p in parents if p.claim.body.mark is not None}
+    terms = [claim.body.mark for claim in claims.values() if claim.body.mark is not None]
+    keys = tuple(dict.fromkeys(key for each in terms for key in verifier.keys_of(each)))
+    geometry = pixel_geometry(instance)
+    if not keys or geometry is None or geometry.frames != 1:
+        return False  # of many frames a mark says nothing of the one that is doubtful
+    found = read_mark(instance, keys, expected=list(claims))
     claim = claims.get(found.seal_id or b"")
     if claim is None or claim.annex.image is None or found.reading is None or found.key is None:
         return False
     plane = plane_of(instance)
     likeness = compare_copy(plane, found.reading, claim.annex, key=found.key)
-    geometry = claim.annex.image.geometry
     viewpoint = Viewpoint.of(
         found.reading.placement,
-        rows=geometry.rows,
-        columns=geometry.columns,
+        rows=claim.annex.image.geometry.rows,
+        columns=claim.annex.image.geometry.columns,
         picture=(plane.shape[0], plane.shape[1]),
     )
     shows = likeness.presence is not None and bool(likeness.presence.known.any())

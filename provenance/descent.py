@@ -98,12 +98,12 @@ def _in_log(birth: Birth, log: ReadableLog) -> tuple[int | None, Problem | None]
     except PrunedError:
         return None, Problem(Code.PARENT_NOT_LOGGED, "its entries were pruned from the ledger")
     if not entries:
-        return None, Problem(Code.PARENT_NOT_LOGGED, "the ledger does not hold it")
+        return None, _unknown_to(log, birth, "the ledger does not hold it")
     events = [parse_statement(entry.statement).event for entry in entries]
     births = [e for e, event in zip(entries, events, strict=True) if event in BIRTHS]
     own = next((e for e in births if e.leaf_hash == birth.statement.leaf_hash), None)
     if own is None:
-        return None, Problem(Code.PARENT_NOT_LOGGED, "the ledger holds another seal under its id")
+        return None, _unknown_to(log, birth, "the ledger holds another seal under its id")
     try:
         revoked = log.key(birth.statement.kid).revoked_index
     except NotFoundError:
@@ -114,3 +114,15 @@ def _in_log(birth: Birth, log: ReadableLog) -> tuple[int | None, Problem | None]
         at = entries[events.index(Event.ERASED)].index
         return own.index, Problem(Code.PARENT_ERASED, f"it was erased at entry {at}")
     return own.index, None
+
+
+def _unknown_to(log: ReadableLog, birth: Birth, words: str) -> Problem:
+    """Say that a log has no such birth; if it has revoked the key, nothing shows that it stood."""
+    try:
+        revoked = log.key(birth.statement.kid).revoked_index
+    except NotFoundError:
+        revoked = None
+    if revoked is None:
+        return Problem(Code.PARENT_NOT_LOGGED, words)
+    detail = f"{words}, and has revoked its key at entry {revoked}"
+    return Problem(Code.PARENT_REVOKED, detail)

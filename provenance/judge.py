@@ -45,6 +45,7 @@ def judge(evidence: Evidence) -> Verdict:
         notes=evidence.notes,
         signatures=evidence.signatures.found if evidence.signatures else (),
         descent=evidence.descent,
+        birth=claim.event if claim else None,
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from provenance.claim import Claim
+from provenance.derivation_refusals import OTHER_PATIENT
 from provenance.dicom.attributes import CanonicalValue, canonical_attributes
 from provenance.dicom.instance import Instance
 from provenance.dicom.pixels import frames, pixel_geometry
@@ -22,8 +23,6 @@ from provenance.records import Lookup, uid_of
 from provenance.verdict import Word
 from provenance.verifier import Verifier
 
-OTHER_PATIENT: Final = "SE402"
-TOO_MUCH: Final = "SE404"
 PATIENT_NAME, PATIENT_ID, STUDY = 0x00100010, 0x00100020, 0x0020000D
 _MUST_AGREE: Final = {
     PATIENT_NAME: "PatientName",

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
+from ledger import Event
 from provenance.dicom.attributes import Change
 from provenance.errors import NotProvenError
 from provenance.evidence import Descent
@@ -89,7 +90,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of each question, and why, in words for an auditor."""
+    """What became of each question, and why, in words for an auditor.
+
+    ``birth`` is the event with which the object's life began, ``descent`` what a derived copy shows
+    of its parents.
+    """
 
     word: Word
     integrity: Outcome
@@ -106,6 +111,7 @@ class Verdict:
     notes: tuple[str, ...] = field(default=())
     signatures: tuple[DigitalSignature, ...] = ()
     descent: Descent | None = None
+    birth: Event | None = None
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a verdict is not a yes or no: compare .word, or call require()")

@@ -22,8 +22,11 @@ from provenance.cli.terminal import plain
 if TYPE_CHECKING:
     from ledger import Link, UnverifiedStatement
     from provenance.annex import Annex
-    from provenance.birth import BirthBody
+    from provenance.birth import BirthBody, Origin
     from provenance.inspect import CertificateView, Inspection, ReceiptView
+
+
+_MOST_PARENTS = 8  # that are printed
 
 
 @click.command(short_help="Show what a file's evidence says of itself; verifies nothing.")
@@ -95,6 +98,8 @@ def _print_statement(statement: "UnverifiedStatement", body: "BirthBody | None")
     if body is not None:
         mark = body.mark
         pairs.append(("object commitment", body.commitment.hex()))
+        if body.origin is not None:
+            pairs += _origin(body.origin)
         pairs.append(
             (
                 "mark",
@@ -105,6 +110,28 @@ def _print_statement(statement: "UnverifiedStatement", body: "BirthBody | None")
             )
         )
     facts(pairs)
+
+
+def _origin(origin: "Origin") -> list[tuple[str, object]]:
+    parents = [f"{p.object_id.hex()}, its statement {p.leaf_hash.hex()}" for p in origin.parents]
+    if origin.commitment is not None:
+        parents = [f"concealed, commitment {origin.commitment.hex()}"]
+    pairs: list[tuple[str, object]] = [("kind of copy", origin.kind)]
+    pairs += [("parent", words) for words in parents[:_MOST_PARENTS]]
+    if len(parents) > _MOST_PARENTS:
+        pairs.append(("parents", f"{len(parents)} in all; --json names them"))
+    return pairs
+
+
+def _origin_answer(origin: "Origin") -> dict[str, object]:
+    commitment = origin.commitment
+    return {
+        "kind": origin.kind,
+        "parents": [
+            {"seal_id": p.object_id.hex(), "leaf_hash": p.leaf_hash.hex()} for p in origin.parents
+        ],
+        "commitment": None if commitment is None else commitment.hex(),
+    }
 
 
 def _link(link: "Link | None") -> str:
@@ -140,6 +167,8 @@ def _annex_facts(annex: "Annex") -> dict[str, object]:
     facts_["attribute_hashes"] = len(annex.header.leaves)
     facts_["original_root"] = annex.original.root.hex() if annex.original else "none"
     facts_["thumbnail"] = "64x64" if annex.descriptor else "none"
+    if annex.lineage is not None:
+        facts_["shown_of_parents"] = size_text(len(annex.lineage))
     return facts_
 
 
@@ -217,6 +246,7 @@ def _statement_answer(
         }
         if mark
         else None,
+        "origin": _origin_answer(body.origin) if body and body.origin else None,
     }
 
 

@@ -23,6 +23,7 @@ VERBS: Mapping[str, str] = {
     "attest": "attest",
     "trace": "trace",
     "correct": "correct",
+    "derive": "derive",
     "restore": "restore",
     "deidentify": "deidentify",
     "reidentify": "reidentify",

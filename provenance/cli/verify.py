@@ -172,7 +172,8 @@ def _print(judged: "Judged", *, detailed: bool) -> None:
             if verdict.sealed_at
             else ""
         )
-        say(f"  sealed by {plain(verdict.signer)}{when}")
+        made = "sealed" if verdict.birth in (None, "sealed") else str(verdict.birth)
+        say(f"  {made} by {plain(verdict.signer)}{when}")
     say(
         f"  integrity {verdict.integrity.value}, trust {verdict.trust.value}, "
         f"custody {verdict.custody.value}"

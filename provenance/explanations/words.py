@@ -45,11 +45,13 @@ WORDS: Mapping[str, Explanation] = {
         "It does not mean that the image was changed.",
     ),
     "DERIVED": Explanation(
-        "A copy of an image that was sealed: compressed, windowed, scaled, cut or turned.",
-        "The mark in the pixels names the seal, it shows wherever it should, and the picture "
-        "resembles what was sealed.",
+        "A copy of an image that was sealed: compressed, windowed, scaled, cut, turned, converted, "
+        "de-identified.",
+        "Who made it has signed it, and named its parents or taken the identity out; or the mark "
+        "in the pixels names the seal, shows wherever it should, and the picture resembles what was sealed.",
         "Fetch the sealed original (radseal trace) when pixels matter.",
-        "It does not mean that fine detail is unchanged: a copy is compared coarsely.",
+        "It does not mean that fine detail is unchanged, unless the checks say that frames are "
+        "proven: a copy is compared coarsely.",
     ),
     "UNREADABLE": Explanation(
         "The file cannot be decoded, so nothing about it can be said.",

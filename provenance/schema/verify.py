@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from provenance.dicom.attributes import Change
+from provenance.evidence import Descent, ParentSeen
 from provenance.explanations import EXPLANATIONS, Explanation
 from provenance.image_tree import Region
 from provenance.ps315.examine import DigitalSignature
@@ -102,6 +103,11 @@ def object_answer(judged: Judged) -> dict[str, object]:
         "changes": [_change(c, c.tag in verdict.documented) for c in verdict.changes],
         "notes": [str(n) for n in verdict.notes],
     }
+    if verdict.birth is not None:
+        answer["birth"] = verdict.birth.value
+    if verdict.descent is not None:
+        answer["derivation"] = _derivation(verdict.descent)
+        answer["parents"] = [_parent(p) for p in verdict.descent.parents]
     if verdict.signatures:
         answer["signatures"] = [_signature(s) for s in verdict.signatures]
     if judged.overlay is not None:
@@ -140,6 +146,35 @@ def _change(change: Change, documented: bool) -> dict[str, object]:
         "severity": str(change.severity),
         "kind": str(change.kind),
         "documented": documented,
+    }
+
+
+def _derivation(descent: Descent) -> dict[str, object]:
+    return {
+        "kind": descent.kind,
+        "compared": descent.compared,
+        "frames": descent.frames,
+        "equal": descent.equal,
+        "in_part": descent.in_part,
+        "tiles": descent.tiles,
+        "regions": [_region(r) for r in descent.regions],
+    }
+
+
+def _parent(parent: ParentSeen) -> dict[str, object]:
+    return {
+        "seal_id": parent.object_id.hex(),
+        "leaf_hash": parent.leaf_hash.hex(),
+        "birth": parent.event.value,
+        "signer": parent.signer,
+        "signed_at": _moment(parent.signed_at),
+        "trusted": parent.trust is None,
+        "log_index": parent.log_index,
+        "problems": [
+            {"code": said.code.value, "detail": said.detail}
+            for said in (parent.trust, parent.ledger)
+            if said is not None
+        ],
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pydicom.data
 import pytest
 from click.testing import CliRunner, Result
@@ -182,6 +183,26 @@ def test_trust_folder_alone(site: Path, sealed: Path) -> None:
     found = answer("verify", sealed, "--trust", site / "trust")
     assert found["summary"]["by_verdict"] == {"AUTHENTIC": 2}
     assert "verdict" not in found
+
+
+def test_a_copy_and_its_parents(site: Path, sealed: Path, tmp_path: Path) -> None:
+    parent, copy, out = sealed / CT.name, tmp_path / "copy.dcm", tmp_path / "out.dcm"
+    dataset = pydicom.dcmread(parent)
+    for element in [each for each in dataset if each.tag.group == 0x5253]:
+        del dataset[element.tag]
+    pixels = dataset.pixel_array.copy()
+    pixels[:30, :60] = 0
+    dataset.PixelData = pixels.tobytes()
+    dataset.SOPInstanceUID = f"{dataset.SOPInstanceUID}.1"
+    dataset.save_as(copy)
+    words = ("derive", parent, copy, "-o", out, "--kind", "redaction", "--site", site)
+    assert run(*words).exit_code == 0
+    found = answer("verify", out, "--site", site)  # fits the schema
+    (one,) = found["objects"]
+    assert (found["verdict"], found["exit_code"], one["birth"]) == ("DERIVED", 13, "derived")
+    assert len(one["derivation"]["regions"]) == len(one["parents"]) == 1
+    stranger = answer("verify", out, "--trust", site / "trust")["objects"][0]["parents"][0]
+    assert (stranger["trusted"], stranger["log_index"]) == (True, None)
 
 
 def test_unsealed(site: Path) -> None:
