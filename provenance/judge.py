@@ -46,6 +46,7 @@ def judge(evidence: Evidence) -> Verdict:
         signatures=evidence.signatures.found if evidence.signatures else (),
         descent=evidence.descent,
         birth=claim.event if claim else None,
+        declared=claim.body.origin.declared if claim and claim.body.origin else None,
     )
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import NoReturn
 
 from ledger import Event
+from provenance.deidentification.declared import Declared
 from provenance.dicom.attributes import Change
 from provenance.errors import NotProvenError
 from provenance.evidence import Descent
@@ -93,7 +94,7 @@ class Verdict:
     """What became of each question, and why, in words for an auditor.
 
     ``birth`` is the event with which the object's life began, ``descent`` what a derived copy shows
-    of its parents.
+    of its parents, ``declared`` what the de-identifier of a copy answers for.
     """
 
     word: Word
@@ -112,6 +113,7 @@ class Verdict:
     signatures: tuple[DigitalSignature, ...] = ()
     descent: Descent | None = None
     birth: Event | None = None
+    declared: Declared | None = None
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a verdict is not a yes or no: compare .word, or call require()")

@@ -76,6 +76,9 @@ def test_refused_then_declared(here: Site, sealed: Path, copy: Path, tmp_path: P
     (judged,) = json.loads(verified.stdout)["objects"]
     assert judged["verdict"] == "DERIVED"
     assert {"DV120", "DV121"} <= {c["code"] for c in judged["checks"]}
+    assert judged["birth"] == "deidentified"
+    assert judged["deidentification"] == {"kept": ["(0010,0040)"], "changed": [], "redacted": []}
+    assert "parents" not in judged
     assert run(*words, "--keep", "PatientSex").exit_code == 2  # it is there already
 
 
