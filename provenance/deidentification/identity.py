@@ -15,6 +15,8 @@ _MOMENT_AND_DEVICE = frozenset(
     {0x00080017, 0x00080022, 0x0008002A, 0x00080032, 0x00083010, 0x00181000, 0x00181002,
      0x0018100A, 0x00200052, 0x00200200}
 )  # fmt: skip
+# Groups of elements that speak of a patient or a visit, whatever the attribute table says.
+_OF_PATIENT_AND_VISIT = frozenset({0x0010, 0x0038})
 # Of other groups, what names one device or room.
 _DEVICE = frozenset({0x00081010, 0x0018700A})
 # Of group identity, what says that there is none.
@@ -33,6 +35,7 @@ def unchanged(original: Sequence[Attribute], copy: Sequence[Attribute]) -> Itera
         tag = attribute.tag
         identifies = (
             (attribute.group is Group.IDENTITY and tag not in _REMOVED)
+            or tag >> 16 in _OF_PATIENT_AND_VISIT
             or tag in _MOMENT_AND_DEVICE
             or tag in _DEVICE
         )

@@ -4,6 +4,7 @@ Looked for in a copy by search.py. What is too short to be told from chance is n
 compared in its own attribute alone (identity.py).
 """
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ from provenance.deidentification.elements import Leaf, every_element
 from provenance.dicom.instance import Instance
 from provenance.dicom.text import TEXTS
 
+HASH_DIGITS = 16  # hexadecimal, of MD5, SHA-1 and SHA-256: pseudonyms that anyone can compute
 LEAST_NAME, LEAST_NUMBER = 3, 4  # letters of a name, letters and digits of a number
 # Identifiers of people, orders, places and devices: LO, SH, UT and the like, at any level.
 NUMBERS = frozenset(
@@ -155,8 +157,12 @@ def _is_telling(name: str) -> bool:
 def _numbers(leaf: Leaf) -> Iterator[Trace]:
     for value in _values(leaf):
         words = words_of(value)
-        if len("".join(words)) >= LEAST_NUMBER:
-            yield Trace("an identifier", words, value)
+        if len("".join(words)) < LEAST_NUMBER:
+            continue
+        yield Trace("an identifier", words, value)
+        for digest in (hashlib.md5, hashlib.sha1, hashlib.sha256):
+            start = digest(value.encode()).hexdigest()[:HASH_DIGITS]
+            yield Trace("the hash of an identifier", (start,), start)
 
 
 def _instances(leaf: Leaf) -> set[str]:

@@ -373,6 +373,11 @@ def in_a_uid(dataset: pydicom.Dataset) -> None:
     dataset.SourceImageSequence = Sequence([item])
 
 
+def as_a_hash(dataset: pydicom.Dataset) -> None:
+    """A pseudonym that whoever knows the patient can compute."""
+    dataset.PatientID = hashlib.sha1(b"P-12345").hexdigest()[:24].upper()
+
+
 def in_a_unicode_spelling(dataset: pydicom.Dataset) -> None:
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.ImageComments = "ＭＵＳＴＥＲＭＡＮＮ"  # full-width letters
@@ -382,7 +387,15 @@ dataset_uid = ""
 
 
 @pytest.mark.parametrize(
-    "hide", [in_private, in_private_sequence, in_nested_sequence, in_a_uid, in_a_unicode_spelling]
+    "hide",
+    [
+        as_a_hash,
+        in_private,
+        in_private_sequence,
+        in_nested_sequence,
+        in_a_uid,
+        in_a_unicode_spelling,
+    ],
 )
 def test_the_name_hidden(scene: Scene, hide: Change, monkeypatch: pytest.MonkeyPatch) -> None:
     original = str(pydicom.dcmread(BytesIO(scene.data)).SOPInstanceUID)

@@ -49,6 +49,7 @@ ERIKA: dict[str, object] = {
     "DeviceSerialNumber": "SN-00042",
     "StationName": "RAUM7-DX",
     "ImageType": ["ORIGINAL", "PRIMARY"],
+    "Occupation": "Baker",
     "BodyPartExamined": "CHEST",
     "ViewPosition": "PA",
     "BurnedInAnnotation": "NO",
@@ -64,7 +65,7 @@ def anonymous(dataset: pydicom.Dataset) -> None:
     for keyword in ("PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber",
                     "ReferringPhysicianName"):  # fmt: skip
         setattr(dataset, keyword, "")
-    for keyword in ("InstitutionName", "DeviceSerialNumber", "StationName"):
+    for keyword in ("InstitutionName", "DeviceSerialNumber", "StationName", "Occupation"):
         if keyword in dataset:
             delattr(dataset, keyword)
 
@@ -377,6 +378,7 @@ def item(**attributes: object) -> Sequence:
         (setting(StudyTime="101112"), "StudyTime"),
         (setting(DeviceSerialNumber="SN-00042"), "DeviceSerialNumber"),
         (setting(StationName="RAUM7-DX"), "StationName"),
+        (setting(Occupation="Baker"), "Occupation"),
         (setting(SeriesDescription="prior of Mustermann"), "SeriesDescription"),
         (setting(RequestAttributesSequence=item(RequestedProcedureID="A998877")),
          "RequestAttributesSequence[0].RequestedProcedureID"),
