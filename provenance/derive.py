@@ -190,7 +190,7 @@ def _require_other_instance(
                 "another instance (PS3.3 C.12.4), so give it a new one",
                 code=NOT_A_COPY,
             )
-    if _is_an_original(uid, records):
+    if records is not None and records.knows_original(uid):
         raise SealError("the ledger knows this instance as an original", code=NOT_A_COPY)
     try:
         carried = read_carrier(instance.dataset)
@@ -199,18 +199,6 @@ def _require_other_instance(
         known = False
     if not known:
         raise SealError("the copy carries a seal that is no parent's", code=NOT_A_COPY)
-
-
-def _is_an_original(uid: bytes, records: Records[ReadableLog] | None) -> bool:
-    """Whether the ledger knows the instance as one that a device has sealed."""
-    if records is None:
-        return False
-    events = (
-        parse_statement(entry.statement).event
-        for seal_id in records.find(Lookup.INSTANCE, uid)
-        for entry in records.log.events(seal_id)
-    )
-    return Event.SEALED in events
 
 
 def _hash(instance: Instance) -> ImageTree | None:

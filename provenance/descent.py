@@ -10,7 +10,7 @@ from provenance.errors import EvidenceError, TrustError
 from provenance.evidence import Descent, ParentSeen, PixelComparison, Problem
 from provenance.findings import Code
 from provenance.frame_match import MatchedFrames, match_frames
-from provenance.records import ReadableLog
+from provenance.records import Lookup, ReadableLog, Records, uid_of
 from provenance.trust import TrustStore
 
 
@@ -20,7 +20,7 @@ def find_descent(
     pixels: PixelComparison | None,
     *,
     trust: TrustStore,
-    log: ReadableLog | None,
+    records: Records[ReadableLog] | None,
 ) -> Descent | None:
     """Return what is known of a derived copy's parents; None for what was not derived.
 
@@ -30,6 +30,7 @@ def find_descent(
     parentage = claim.parentage
     if parentage is None:
         return None
+    log = None if records is None else records.log
     parents = tuple(_seen(parent.birth, trust, log) for parent in parentage.parents)
     image = claim.annex.image
     count = 0 if image is None else image.geometry.frames
@@ -43,6 +44,13 @@ def find_descent(
             matched = match_frames(parentage, image, found)
         except EvidenceError as error:
             problem = Problem(Code.SEAL_MISFIT, str(error))
+    uid = None if instance is None else uid_of(instance.dataset, Lookup.INSTANCE)
+    known = False
+    if uid is not None and records is not None:
+        known = records.knows_original(uid, besides=claim.seal_id)
+    if known:
+        words = "it has the SOP Instance UID of an object that a device has sealed"
+        problem = Problem(Code.POSES_AS_ORIGINAL, words)
     return Descent(
         parentage.kind,
         parents,

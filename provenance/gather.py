@@ -121,8 +121,9 @@ def _gather(instance: Instance, verifier: Verifier) -> Evidence:
 def _with_descent(
     evidence: Evidence, claim: Claim, instance: Instance | None, verifier: Verifier
 ) -> Evidence:
-    log = None if verifier.records is None else verifier.records.log
-    descent = find_descent(claim, instance, evidence.pixels, trust=verifier.trust, log=log)
+    descent = find_descent(
+        claim, instance, evidence.pixels, trust=verifier.trust, records=verifier.records
+    )
     return replace(evidence, descent=descent)
 
 

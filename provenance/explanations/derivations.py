@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from provenance.explanations.explanation import Explanation
+from provenance.explanations.explanation import QUARANTINE, Explanation
 from provenance.findings import Code
 
 DERIVATIONS: Mapping[str, Explanation] = {
@@ -54,6 +54,13 @@ DERIVATIONS: Mapping[str, Explanation] = {
         "Its erasure is in the log; what was kept about it is destroyed.",
         "Ask whether its copies should have been erased with it: each is erased for itself.",
         "It does not mean that the copy is wrong.",
+    ),
+    Code.POSES_AS_ORIGINAL: Explanation(
+        "The copy has the SOP Instance UID of an original.",
+        "The ledger that was asked knows that instance as one that a device has sealed; a copy is "
+        "an instance of its own (PS3.3 C.12.4).",
+        QUARANTINE,
+        "It does not say which of the two a reader has seen under this UID.",
     ),
     Code.PARENT_SEEN: Explanation(
         "A parent's own statement holds, and its signer is trusted.",

@@ -491,6 +491,20 @@ def test_a_copy_of_a_copy_whose_parent_was_moved(scene: Scene) -> None:
     misfit(scene, with_lineage(second, lambda _: fake))
 
 
+def test_a_copy_under_the_uid_of_its_parent(scene: Scene) -> None:
+    """Row 27: a changed image keeps its UID and is signed as a copy: the ledger knows it."""
+    pixels = picture(1)
+    pixels[0, :20, :20] = 0
+    uid = pydicom.dcmread(BytesIO(scene.parent)).SOPInstanceUID
+
+    def pose(dataset: Dataset) -> None:
+        dataset.PixelData = pixels.tobytes()
+        dataset.SOPInstanceUID = uid
+
+    posing = scene.forge([scene.parent], another(scene.parent, pose), runs=(FrameRun(1, 0, 1, 2),))
+    altered(scene.judge(posing), Code.POSES_AS_ORIGINAL)
+
+
 def test_an_erased_parent_is_named(scene: Scene) -> None:
     parent = scene.seal(picture(5))
     copy = scene.derive([parent], another(parent))
