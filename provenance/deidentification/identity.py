@@ -8,6 +8,7 @@ from provenance.dicom.attributes import Attribute, CanonicalValue, Group
 from provenance.dicom.dictionary import standard_vr
 
 # What names the object, and must be new in another instance (PS3.15 table E.1-1, U).
+SOP_INSTANCE = 0x00080018
 RENEWED = {0x00080018: "SOP Instance UID", 0x0020000D: "Study Instance UID",
            0x0020000E: "Series Instance UID"}  # fmt: skip
 # Of group instance, what says which device, which moment and which frame of reference it was.
@@ -73,9 +74,13 @@ def shows_text(copy: Sequence[Attribute]) -> Iterator[Remain]:
 
 
 def not_renewed(original: Sequence[Attribute], copy: Sequence[Attribute]) -> tuple[str, ...]:
-    """Name the UIDs that the copy lacks, or has from the original: it is no instance of its own."""
+    """Name the UIDs that the copy lacks, or has from the original: it is no instance of its own.
+
+    What the original lacks but its SOP Instance UID, the copy may lack as well.
+    """
     before, now = values_of(original), values_of(copy)
-    return tuple(name for tag, name in RENEWED.items() if now.get(tag) in (None, before.get(tag)))
+    needed = {tag: name for tag, name in RENEWED.items() if before.get(tag) or tag == SOP_INSTANCE}
+    return tuple(name for tag, name in needed.items() if now.get(tag) in (None, before.get(tag)))
 
 
 def denies_removal(copy: Sequence[Attribute]) -> bool:

@@ -52,8 +52,8 @@ def find_profile(name: str) -> Deidentifier:
 def apply_profile(original: Instance, name: str) -> Instance:
     """Let a profile remove the identity, from a dataset of its own; SealError when it fails."""
     deidentify = find_profile(name)
-    dataset = pydicom.dcmread(BytesIO(instance_bytes(original)))
     try:
+        dataset = pydicom.dcmread(BytesIO(instance_bytes(original)))
         result = deidentify(dataset)
         buffer = BytesIO()
         result.save_as(buffer, enforce_file_format=True)

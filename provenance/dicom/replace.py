@@ -21,7 +21,7 @@ from provenance.dicom.encapsulate import encapsulate, extended_tables
 from provenance.dicom.frames import PIXEL_DATA
 from provenance.dicom.geometry import Stored, describe, native_layout, native_value, pixel_tag
 from provenance.dicom.instance import Instance
-from provenance.dicom.native import native_frame, pack_frames
+from provenance.dicom.native import native_frame, native_size, pack_frames
 from provenance.dicom.pixels import canonical, frames
 from provenance.dicom.rle import encode_rle
 from provenance.dicom.syntax import EXPLICIT_LITTLE, SYNTAXES, Coding
@@ -98,11 +98,23 @@ def fresh_pixels(
     written: Instance | None = None
     if stored.syntax.encapsulated and not geometry.lossy:
         written = _encapsulated(instance, wanted, geometry, stored)
+    elif not stored.syntax.encapsulated:
+        written = _in_place(_blank(instance, geometry, stored), wanted, geometry, stored)
     if written is None or not _holds(written, wanted, geometry):
         written = _native(instance, wanted, geometry, stored)
     if not _holds(written, wanted, geometry):
         raise SealError("the samples cannot be written exactly", code=CANNOT_WRITE)
     return written
+
+
+def _blank(instance: Instance, geometry: PixelGeometry, stored: Stored) -> Instance:
+    """Return a native object whose pixel element is all zero, and no longer than it must be."""
+    bits = native_size(native_layout(geometry, stored, instance)) * geometry.frames
+    size = -(-bits // 8)
+    element = instance.dataset.get_item(BaseTag(stored.tag), keep_deferred=True)
+    blank = _copy(instance)
+    _put(blank, stored.tag, getattr(element, "VR", None), bytes(size + size % 2))
+    return blank
 
 
 def _checked(samples: Iterable[Samples], geometry: PixelGeometry) -> list[Samples]:

@@ -251,6 +251,28 @@ def broken_frame(data: bytes) -> bytes:
     return encapsulate([bytes(cut)])
 
 
+@pytest.mark.parametrize("name", ["ExplVR_BigEnd.dcm", "liver_expb_1frame.dcm",
+                                  "SC_ybr_full_422_uncompressed.dcm", "JPEGLSNearLossless_08.dcm",
+                                  "SC_rgb_rle_16bit_2frame.dcm", "rtdose_1frame.dcm",
+                                  "examples_palette.dcm"])  # fmt: skip
+def test_other_kinds_of_pixels(scene: Scene, name: str) -> None:
+    """Big endian words, single bits, halved chroma, palettes; some lack a study."""
+    with scene.site.device() as device:
+        data = seal(Path(str(get_testdata_file(name))), device=device, profile="none").to_bytes()
+    copy = changed(data, every_uid, setting(PatientName="ANON", PatientID="1"))
+    made = scene.deidentify(copy, data, allowed=Allowed(keep=remaining(scene, copy, data)))
+    assert scene.judge(made.to_bytes()).word is Word.DERIVED
+    assert all(
+        np.array_equal(a, b) for a, b in zip(samples(made.to_bytes()), samples(data), strict=True)
+    )
+
+
+def every_uid(dataset: pydicom.Dataset) -> None:
+    for keyword in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"):
+        if dataset.get(keyword):
+            setattr(dataset, keyword, generate_uid())
+
+
 def remaining(scene: Scene, copy: bytes, original: bytes) -> frozenset[int]:
     """The tags that would be refused: what a person would name with --keep."""
     try:

@@ -128,6 +128,8 @@ def test_what_is_not_theirs(
         ("OB", b"\xff" * 9 + "A0099887".encode("utf-16-le"), "an identifier"),
         ("OB", b"\xff" * 9 + "Müller-Lüdenscheidt".encode("utf-16-le") + b"\0", "a name"),
         ("OB", b"\x01\x0219620229\x03", "a date"),
+        ("OB", "born 19620229".encode("utf-16-le"), "a date"),
+        ("OB", "1.2.826.0.1.3680043.8.498.4711".encode("utf-16-be"), "a UID"),
         ("OB", b"\x01" + b"1.2.826.0.1.3680043.8.498.4711\0", "a UID"),
         ("OB", b"\xaa" + SEED + b"\xaa", "its seal"),
         ("DS", "0099887", None),
@@ -157,6 +159,27 @@ def test_in_private_elements(
     else:
         within = "(0029,1000)[0].ReferencedImageSequence[0]." if nested else ""
         assert found[f"{within}(0031,1001)"] == what
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_in_sequences_of_undefined_length(
+    clean: bytes, edit: Edit, traces: Traces, private: bool
+) -> None:
+    inner = item(RequestedProcedureID="A0099887")
+    inner.is_undefined_length_sequence_item = True
+    middle = item(RequestAttributesSequence=Sequence([inner]))
+    middle["RequestAttributesSequence"].is_undefined_length = True
+    middle.is_undefined_length_sequence_item = True
+
+    def change(dataset: pydicom.Dataset) -> None:
+        tag = 0x00291000 if private else 0x00400275
+        dataset.add_new(0x00290010, "LO", "SOMEONE")
+        dataset.add_new(tag, "SQ", Sequence([middle]))
+        dataset[tag].is_undefined_length = True
+
+    outer = "(0029,1000)" if private else "RequestAttributesSequence"
+    place = f"{outer}[0].RequestAttributesSequence[0].RequestedProcedureID"
+    assert places(edit(clean, change), traces) == {place: "an identifier"}
 
 
 def test_a_long_run_takes_no_longer(clean: bytes, edit: Edit, traces: Traces) -> None:
