@@ -557,6 +557,17 @@ def test_declarations_cannot_be_taken_back(scene: Scene) -> None:
     assert word is Word.ALTERED
 
 
+def test_parents_shown_beside_the_seal(scene: Scene) -> None:
+    """The annex is not signed: what it shows of parents does not count, and does not fit."""
+    copy = scene.copies[MarkChoice.RENEW]
+    values = carrier_of(copy)
+    annex = replace(Annex.decode(values.annex), lineage=carrier_of(scene.data).statement)
+    forged = with_carrier(copy, replace(values, annex=annex.encode()))
+    verdict = scene.judge(forged)
+    assert verdict.word is Word.ALTERED
+    assert Code.SEAL_MISFIT in {c.code for c in verdict.checks}
+
+
 def test_a_correction_does_not_bring_the_patient_back(scene: Scene) -> None:
     """A copy can be corrected like any object; that it is one stays."""
     records = scene.site.records()
