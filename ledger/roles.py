@@ -48,6 +48,7 @@ MAY_SIGN: Mapping[Role, frozenset[Event]] = MappingProxyType(
         ),
         Role.GATEWAY: frozenset(
             {
+                Event.SEALED,  # on behalf of a device that cannot
                 Event.SENT,
                 Event.INGESTED,
                 Event.VERIFIED,

@@ -94,7 +94,7 @@ def _ask_ledger(
         detail = f"its receipt proves entry {proven.index}, the ledger says {seal.index}"
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
     custody = replace(custody, log_index=seal.index, order=_order(entries, seals))
-    broken = _break_in(chain, log)
+    broken = break_in(chain, log)
     if broken is not None:
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, broken))
     pairs = zip(entries, chain, strict=True)
@@ -137,7 +137,7 @@ def _with_key(custody: Custody, claim: Claim, log: ReadableLog, index: int) -> C
     return custody
 
 
-def _break_in(chain: Sequence[UnverifiedStatement], log: ReadableLog) -> str | None:
+def break_in(chain: Sequence[UnverifiedStatement], log: ReadableLog) -> str | None:
     """Say where an object's chain does not hold, from the bytes of its statements alone."""
     keys: dict[bytes, tuple[Role, VerificationKey]] = {}
     so_far = ObjectChain()

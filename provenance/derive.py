@@ -34,6 +34,7 @@ from provenance.mark_search import plane_of, read_mark
 from provenance.records import Lookup, ReadableLog, Records, pseudonyms, uid_of
 from provenance.seal import Chance, body_of
 from provenance.sealed_parent import (
+    Identity,
     SealedParent,
     identity_of,
     lineage_of,
@@ -138,7 +139,8 @@ def derive_at_time(
     sealed = [SealedParent.verified(each, verifier) for each in parents]
     _require_other_instance(instance, sealed, verifier.records)
     remove_carrier(instance.dataset)  # what a tool took over with the parent's private elements
-    require_same_patient(identity_of(instance), sealed)
+    identity = identity_of(instance)
+    require_same_patient(identity, sealed)
     image = _hash(instance)
     kinship = _kinship(data, instance, image, sealed, kind, verifier)
     annex = Annex(
@@ -148,7 +150,7 @@ def derive_at_time(
         certificates=actor.certificates,
         original=None,
         descriptor=None,
-        lineage=_lineage(sealed, kinship),
+        lineage=_lineage(sealed, identity, kinship),
         version=VERSION_OF_A_COPY,
     )
     links = tuple(ParentLink(p.claim.statement.leaf_hash, p.claim.seal_id) for p in sealed)
@@ -264,8 +266,8 @@ def _marked(instance: Instance, parents: Sequence[SealedParent], verifier: Verif
     return shows and not likeness.differs and not viewpoint.mirrored
 
 
-def _lineage(parents: Sequence[SealedParent], kinship: Kinship) -> bytes:
-    shown = lineage_of(parents, kinship)
+def _lineage(parents: Sequence[SealedParent], copy: Identity, kinship: Kinship) -> bytes:
+    shown = lineage_of(parents, copy, kinship)
     if len(shown.chains) > MAX_CHAINS:
         raise SealError(f"the parents are signed by more than {MAX_CHAINS} keys", code=TOO_MUCH)
     if len(shown.runs) > MAX_RUNS or len(shown.parts) > MAX_PARTS:

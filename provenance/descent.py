@@ -1,16 +1,21 @@
 """Gather what a derived copy proves of its parents: frames, signers, and their place in the log."""
 
-from ledger import BIRTHS, Event, NotFoundError, PrunedError, parse_statement
+from collections.abc import Mapping, Sequence
+
+from ledger import BIRTHS, Event, NotFoundError, PrunedError, Role, parse_statement
 from provenance.birth import Birth, roles_of
 from provenance.certificates import certificate_name
 from provenance.claim import Claim
+from provenance.dicom.attributes import Attribute, CanonicalValue
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import Instance
 from provenance.errors import EvidenceError, TrustError
 from provenance.evidence import Descent, ParentSeen, PixelComparison, Problem
 from provenance.findings import Code
 from provenance.frame_match import MatchedFrames, match_frames
+from provenance.parents import Parent
 from provenance.records import Lookup, ReadableLog, Records, uid_of
+from provenance.shown_header import COMPARED
 from provenance.trust import TrustStore
 
 
@@ -18,8 +23,10 @@ def find_descent(
     claim: Claim,
     instance: Instance | None,
     pixels: PixelComparison | None,
+    attributes: Sequence[Attribute] = (),
     *,
     trust: TrustStore,
+    sealing: Sequence[Role],
     records: Records[ReadableLog] | None,
 ) -> Descent | None:
     """Return what is known of a derived copy's parents; None for what was not derived.
@@ -31,7 +38,8 @@ def find_descent(
     if parentage is None:
         return None
     log = None if records is None else records.log
-    parents = tuple(_seen(parent.birth, trust, log) for parent in parentage.parents)
+    values = {attribute.tag: attribute.value for attribute in attributes}
+    parents = tuple(_seen(parent, values, trust, sealing, log) for parent in parentage.parents)
     image = claim.annex.image
     count = 0 if image is None else image.geometry.frames
     compared = instance is not None and pixels is not None and pixels.equal and not pixels.unmarked
@@ -45,8 +53,10 @@ def find_descent(
         except EvidenceError as error:
             problem = Problem(Code.SEAL_MISFIT, str(error))
     uid = None if instance is None else uid_of(instance.dataset, Lookup.INSTANCE)
-    known = False
-    if uid is not None and records is not None:
+    known = uid is not None and any(
+        parent.header.uid == uid.decode("ascii", "replace") for parent in parentage.parents
+    )
+    if not known and uid is not None and records is not None:
         known = records.knows_original(uid, besides=claim.seal_id)
     if known:
         words = "it has the SOP Instance UID of an object that a device has sealed"
@@ -64,23 +74,35 @@ def find_descent(
     )
 
 
-def vouch_for_birth(birth: Birth | Claim, trust: TrustStore) -> str:
-    """Return the authority that vouches for the signer in a role that may say so; TrustError."""
+def vouch_for_birth(
+    birth: Birth | Claim, trust: TrustStore, *, sealing: Sequence[Role]
+) -> tuple[str, Role]:
+    """Return who vouches for the signer, and in which of the roles that may say so; TrustError.
+
+    ``sealing`` are the roles in which a seal counts.
+    """
     statement = birth.statement
     reasons = []
-    for role in roles_of(statement.event):
+    for role in sealing if statement.event is Event.SEALED else roles_of(statement.event):
         try:
-            return trust.vouch(birth.chain, role=role, at=statement.claimed_at)
+            return trust.vouch(birth.chain, role=role, at=statement.claimed_at), role
         except TrustError as error:
             reasons.append(str(error))
     said = "" if len(set(reasons)) == 1 else f"in no role that may sign {statement.event}: "
     raise TrustError(said + reasons[0])
 
 
-def _seen(birth: Birth, trust: TrustStore, log: ReadableLog | None) -> ParentSeen:
+def _seen(
+    parent: Parent,
+    values: Mapping[int, CanonicalValue | None],
+    trust: TrustStore,
+    sealing: Sequence[Role],
+    log: ReadableLog | None,
+) -> ParentSeen:
+    birth = parent.birth
     authority, problem = None, None
     try:
-        authority = vouch_for_birth(birth, trust)
+        authority, _ = vouch_for_birth(birth, trust, sealing=sealing)
     except TrustError as error:
         problem = Problem(Code.PARENT_UNKNOWN, str(error))
     index, said = (None, None) if log is None else _in_log(birth, log)
@@ -96,6 +118,7 @@ def _seen(birth: Birth, trust: TrustStore, log: ReadableLog | None) -> ParentSee
         trust=problem,
         ledger=said,
         log_index=index,
+        same_patient=all(parent.header.agrees(tag, values.get(tag)) for tag in COMPARED),
     )
 
 

@@ -22,6 +22,10 @@ def descent_checks(evidence: Evidence) -> Iterator[Check]:
     if descent.problem is not None:
         yield Check(ID, Status.FAIL, descent.problem.code, descent.problem.detail)
     yield from _parent_checks(descent)
+    apart = [p for p in descent.parents if not p.same_patient]
+    if apart:
+        detail = f"{_named(apart)}: that it is of the same patient and study is the word of {maker}"
+        yield Check(ID, Status.WARN, Code.DERIVERS_WORD, detail)
     if descent.compared and descent.problem is None:
         yield from _frame_checks(descent, maker)
 
@@ -30,6 +34,8 @@ def _parent_checks(descent: Descent) -> Iterator[Check]:
     for signer in dict.fromkeys(p.signer for p in descent.parents if p.trust is None):
         own = [p for p in descent.parents if p.signer == signer and p.trust is None]
         detail = f"{_named(own)}: signed by {signer}, vouched for by {own[0].authority}"
+        if all(p.same_patient for p in own):
+            detail += ", under the same patient and study"
         yield Check(ID, Status.PASS, Code.PARENT_SEEN, detail)
     doubts = [(p, p.trust) for p in descent.parents if p.trust is not None]
     for code in dict.fromkeys(said.code for _, said in doubts):

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from ledger import Bracket, Entry, Event
 from provenance.claim import Claim
 from provenance.correction import CorrectionBody
+from provenance.depth import Depth
 from provenance.descriptor import Resemblance
 from provenance.dicom.attributes import Change
 from provenance.findings import Code
 from provenance.image_tree import Region
 from provenance.ps315.examine import DigitalSignatures
+from provenance.signed_by import SignedBy
 from provenance.viewpoint import Viewpoint
 
 if TYPE_CHECKING:
@@ -153,10 +155,20 @@ class Corrections:
 
 
 @dataclass(frozen=True, slots=True)
+class Demands:
+    """What the acceptance policy demands and the object lacks; ``unclear``: perhaps it does."""
+
+    seal: Problem | None = None
+    signer: Problem | None = None
+    unclear: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ParentSeen:
     """A parent of a copy: who signed its birth, who vouches for them, what the ledger says.
 
-    ``trust`` says why its signer is not believed; ``ledger`` what is wrong with it in the log.
+    ``trust`` says why its signer is not believed; ``ledger`` what is wrong with it in the log;
+    ``same_patient`` whether it was signed under the patient and the study that the copy names.
     """
 
     object_id: bytes
@@ -168,6 +180,7 @@ class ParentSeen:
     trust: Problem | None = None
     ledger: Problem | None = None
     log_index: int | None = None
+    same_patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +223,7 @@ class Evidence:
     descent: Descent | None = None
     viewpoint: Viewpoint | None = None
     signer: str | None = None
+    signed_by: SignedBy | None = None
     authority: str | None = None
     trust_problem: Problem | None = None
     custody: Custody = Custody()
@@ -218,6 +232,8 @@ class Evidence:
     picture: str | None = None
     preamble: bool = False
     signatures: DigitalSignatures | None = None
+    demands: Demands = Demands()
+    depth: Depth | None = None
     notes: tuple[str, ...] = ()
 
     @property

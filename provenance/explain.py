@@ -12,6 +12,7 @@ from provenance.errors import Unreadable
 from provenance.explanations import EXPLANATIONS, Explanation
 from provenance.explanations.deidentifications import REFUSALS
 from provenance.kept_annex import CANNOT_KEEP
+from provenance.study.verdict import CANNOT_DESCRIBE
 from provenance.verdict import EXIT_CODES, Word
 
 NEAR = 4
@@ -126,6 +127,12 @@ REASONS: Mapping[str, Explanation] = {
         "Sequence cannot be continued.",
         "Have the object stored in Explicit VR Little Endian without change, and correct that.",
         "It does not mean that the object was changed: nothing was logged.",
+    ),
+    CANNOT_DESCRIBE: Explanation(
+        "The Key Object of the study cannot be written.",
+        "Patient or study of its instances hold what cannot be written again.",
+        "Close the study without --kos; the ledger knows the manifest all the same.",
+        "It does not mean that the study cannot be closed.",
     ),
     NOT_A_COPY: Explanation(
         "The object is no copy that could be signed as one.",

@@ -23,6 +23,8 @@ from provenance.verdict import Outcome, Verdict, Word
 def judge(evidence: Evidence) -> Verdict:
     """Judge every question, and find the word for all of them together."""
     word = _word(evidence)
+    if word is Word.UNSEALED and evidence.demands.seal is not None and evidence.picture is None:
+        word = Word.STRIPPED  # its device's policy says that there was a seal
     if evidence.unreachable is not None and (
         word in (Word.AUTHENTIC, Word.CORRECTED, Word.UNSEALED)
         or (word is Word.DERIVED and not is_copy(evidence))
@@ -44,6 +46,8 @@ def judge(evidence: Evidence) -> Verdict:
         log_index=evidence.custody.log_index,
         notes=evidence.notes,
         signatures=evidence.signatures.found if evidence.signatures else (),
+        signed_by=evidence.signed_by,
+        depth=evidence.depth,
         descent=evidence.descent,
         birth=claim.event if claim else None,
         declared=claim.body.origin.declared if claim and claim.body.origin else None,
@@ -105,7 +109,9 @@ def _trust(evidence: Evidence) -> Outcome:
         return Outcome.UNKNOWN
     if evidence.custody.key is not None or clock_ahead(evidence):
         return Outcome.REFUTED
-    if evidence.trust_problem is not None or has_doubtful_parent(evidence):
+    if evidence.trust_problem is not None or evidence.demands.signer is not None:
+        return Outcome.REFUTED
+    if has_doubtful_parent(evidence):
         return Outcome.REFUTED
     return Outcome.PROVEN
 

@@ -14,6 +14,7 @@ from provenance.certificates import MAX_CERTIFICATE
 from provenance.errors import MalformedError, UsageError
 from provenance.image_tree import MAX_TILES, PixelGeometry, frame_leaf, geometry_leaf, tree_root
 from provenance.seal_root import SALT_SIZE
+from provenance.shown_header import ShownHeader
 
 VERSION: Final = 1
 MAX_LINEAGE: Final = 48 << 20
@@ -88,27 +89,26 @@ class ParentEvidence:
     statement: bytes
     chain: int
     salt: bytes
-    header_root: bytes
+    header: ShownHeader
     image: ParentImage | None
 
     def to_cbor(self) -> list[object]:
         """Return what CBOR is to encode."""
         image = None if self.image is None else self.image.to_cbor()
-        return [self.statement, self.chain, self.salt, self.header_root, image]
+        return [self.statement, self.chain, self.salt, self.header.to_cbor(), image]
 
     @classmethod
     def from_cbor(cls, found: object) -> Self:
         """Parse strictly; MalformedError."""
         match found:
-            case [bytes(statement), int(chain), bytes(salt), bytes(header_root), image] if (
+            case [bytes(statement), int(chain), bytes(salt), header, image] if (
                 1 <= len(statement) <= MAX_STATEMENT
                 and not isinstance(chain, bool)
                 and 0 <= chain < MAX_CHAINS
                 and len(salt) == SALT_SIZE
-                and len(header_root) == _HASH
             ):
                 shown = None if image is None else ParentImage.from_cbor(image)
-                return cls(statement, chain, salt, header_root, shown)
+                return cls(statement, chain, salt, ShownHeader.from_cbor(header), shown)
             case _:
                 raise MalformedError("a parent is not shown in its format")
 

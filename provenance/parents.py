@@ -13,6 +13,7 @@ from provenance.errors import EvidenceError, MalformedError
 from provenance.image_tree import PixelGeometry
 from provenance.lineage import Lineage, ParentImage
 from provenance.seal_root import commit_object, object_root
+from provenance.shown_header import ShownHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Parent:
     """A parent as its own signer described it: signature and commitment hold."""
 
     birth: Birth
+    header: ShownHeader
     image: ParentImage | None
 
 
@@ -56,10 +58,12 @@ def open_parents(origin: Origin, annex: Annex) -> Parentage:
         if (unverified.leaf_hash, birth.object_id) != (link.leaf_hash, link.object_id):
             raise EvidenceError(f"parent {number} is shown as another object than is named")
         image_root = None if shown.image is None else shown.image.root
-        root = object_root(image_root=image_root, header_root=shown.header_root)
+        root = object_root(image_root=image_root, header_root=shown.header.root)
         if commit_object(shown.salt, root) != birth.body.commitment:
             raise EvidenceError(f"what is shown of parent {number} is not what its signer signed")
-        parents.append(Parent(birth, shown.image))
+        if not shown.header.opens_uid:
+            raise EvidenceError(f"parent {number} is shown under another UID than was signed")
+        parents.append(Parent(birth, shown.header, shown.image))
     parentage = Parentage(origin.kind, tuple(parents), lineage)
     _check_map(parentage, None if annex.image is None else annex.image.geometry)
     return parentage

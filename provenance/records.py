@@ -24,6 +24,7 @@ class Lookup(StrEnum):
     SERIES = "series-instance-uid"
     STUDY = "study-instance-uid"
     PIXELS = "image-root"
+    MANIFEST = "study-manifest"
 
 
 _UIDS = {

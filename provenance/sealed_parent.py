@@ -20,10 +20,16 @@ from provenance.judge import judge
 from provenance.kinship import Kinship, Picture
 from provenance.lineage import Lineage, ParentEvidence, ParentImage
 from provenance.records import Lookup, uid_of
+from provenance.shown_header import (
+    PATIENT_ID,
+    PATIENT_NAME,
+    SOP_INSTANCE_UID,
+    STUDY,
+    ShownHeader,
+)
 from provenance.verdict import Word
 from provenance.verifier import Verifier
 
-PATIENT_NAME, PATIENT_ID, STUDY = 0x00100010, 0x00100020, 0x0020000D
 _MUST_AGREE: Final = {
     PATIENT_NAME: "PatientName",
     PATIENT_ID: "PatientID",
@@ -75,7 +81,7 @@ class SealedParent:
 
 def identity_of(instance: Instance) -> Identity:
     """Return the attributes that say whose image it is, of those that have a value."""
-    wanted = {**_MUST_AGREE, **_MAY_BE_ABSENT}
+    wanted = {**_MUST_AGREE, **_MAY_BE_ABSENT, SOP_INSTANCE_UID: ""}
     found = canonical_attributes(instance.dataset)
     return {a.tag: a.value for a in found if a.tag in wanted and a.value is not None}
 
@@ -128,18 +134,21 @@ def spacing_of(instance: Instance) -> float | None:
     return None
 
 
-def lineage_of(parents: Sequence[SealedParent], kinship: Kinship) -> Lineage:
-    """Return what the copy's annex shows of its parents."""
+def lineage_of(parents: Sequence[SealedParent], copy: Identity, kinship: Kinship) -> Lineage:
+    """Return what the annex of a copy with this identity shows of its parents."""
     chains = list(dict.fromkeys(parent.claim.annex.certificates for parent in parents))
     return Lineage(
         tuple(chains),
-        tuple(_evidence(parent.claim, chains) for parent in parents),
+        tuple(_evidence(parent, copy, chains) for parent in parents),
         kinship.runs,
         kinship.parts,
     )
 
 
-def _evidence(claim: Claim, chains: Sequence[tuple[bytes, ...]]) -> ParentEvidence:
+def _evidence(
+    parent: SealedParent, copy: Identity, chains: Sequence[tuple[bytes, ...]]
+) -> ParentEvidence:
+    claim = parent.claim
     image, shown = claim.annex.image, None
     if image is not None:
         count = range(image.geometry.frames)
@@ -152,6 +161,6 @@ def _evidence(claim: Claim, chains: Sequence[tuple[bytes, ...]]) -> ParentEviden
         claim.statement.encoded,
         chains.index(claim.annex.certificates),
         claim.annex.salt,
-        claim.annex.header.root,
+        ShownHeader.of(claim.annex.header, parent.identity, copy),
         shown,
     )

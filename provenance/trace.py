@@ -95,6 +95,8 @@ def _resolve(
             pass
     for lookup in (Lookup.INSTANCE, Lookup.SERIES, Lookup.STUDY):
         found = records.find(lookup, subject.encode("ascii", "replace"))
+        if lookup is Lookup.STUDY:
+            found += records.find(Lookup.MANIFEST, subject.encode("ascii", "replace"))
         if found:
             return found, lookup.value
     raise EvidenceMissingError(

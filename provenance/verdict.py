@@ -11,12 +11,14 @@ from typing import NoReturn
 
 from ledger import Event
 from provenance.deidentification.declared import Declared
+from provenance.depth import Depth
 from provenance.dicom.attributes import Change
 from provenance.errors import NotProvenError
 from provenance.evidence import Descent
 from provenance.findings import Code
 from provenance.image_tree import Region
 from provenance.ps315.examine import DigitalSignature
+from provenance.signed_by import SignedBy
 
 
 class Word(StrEnum):
@@ -111,6 +113,8 @@ class Verdict:
     log_index: int | None = None
     notes: tuple[str, ...] = field(default=())
     signatures: tuple[DigitalSignature, ...] = ()
+    signed_by: SignedBy | None = None
+    depth: Depth | None = None
     descent: Descent | None = None
     birth: Event | None = None
     declared: Declared | None = None

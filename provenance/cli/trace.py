@@ -69,8 +69,10 @@ _ORDER = {
 
 def _print(found: "Trace") -> None:
     state = "complete" if found.complete else "NOT COMPLETE"
-    say(f"seal {found.seal_id.hex()}  found by {found.found_by}; the chain is {state}")
-    if all(event.event not in BIRTHS for event in found.events):
+    is_study = any(event.event == "study-closed" for event in found.events)
+    what = "study" if is_study else "seal"
+    say(f"{what} {found.seal_id.hex()}  found by {found.found_by}; the chain is {state}")
+    if not is_study and all(event.event not in BIRTHS for event in found.events):
         say("  no seal of it is in the log; a device that was offline may bring it yet")
     for event in found.events:
         gap = "" if event.linked else "  FAIL: does not name its predecessor"

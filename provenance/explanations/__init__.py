@@ -14,7 +14,9 @@ from provenance.explanations.log import LOG
 from provenance.explanations.mark import MARK
 from provenance.explanations.object_and_seal import OBJECT_AND_SEAL
 from provenance.explanations.pixels import PIXELS
+from provenance.explanations.policy import POLICY
 from provenance.explanations.signer import SIGNER
+from provenance.explanations.studies import STUDIES
 from provenance.explanations.words import WORDS
 
 __all__ = ["EXPLANATIONS", "Explanation"]
@@ -33,4 +35,6 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     **DERIVATIONS,
     **DEIDENTIFICATIONS,
     **DICOM_SIGNATURES,
+    **POLICY,
+    **STUDIES,
 }

@@ -57,8 +57,8 @@ DERIVATIONS: Mapping[str, Explanation] = {
     ),
     Code.POSES_AS_ORIGINAL: Explanation(
         "The copy has the SOP Instance UID of an original.",
-        "The ledger that was asked knows that instance as one that a device has sealed; a copy is "
-        "an instance of its own (PS3.3 C.12.4).",
+        "A parent's signed header names it, or the ledger that was asked knows that instance as "
+        "one that a device has sealed; a copy is an instance of its own (PS3.3 C.12.4).",
         QUARANTINE,
         "It does not say which of the two a reader has seen under this UID.",
     ),

@@ -40,7 +40,7 @@ from provenance.kinship import Kinship
 from provenance.lineage import FrameRun, Lineage
 from provenance.records import pseudonyms
 from provenance.seal import body_of
-from provenance.sealed_parent import SealedParent, lineage_of
+from provenance.sealed_parent import SealedParent, identity_of, lineage_of
 from provenance.verifier import Verifier
 
 Make = Callable[..., bytes]
@@ -155,7 +155,8 @@ class Scene:
             as_it_is(each) if unchecked else SealedParent.verified(each, verifier)
             for each in parents
         ]
-        shown = change(lineage_of(sealed, Kinship(tuple(runs))))
+        own = identity_of(read_instance(data))
+        shown = change(lineage_of(sealed, own, Kinship(tuple(runs))))
         instance = read_instance(data)
         geometry = pixel_geometry(instance)
         assert geometry is not None
@@ -189,7 +190,7 @@ def as_it_is(data: bytes) -> SealedParent:
     """A parent that nobody has verified."""
     carrier = carrier_of(data)
     claim = open_claim(parse_statement(carrier.statement), Annex.decode(carrier.annex))
-    return SealedParent("parent", None, claim, {}, None)
+    return SealedParent("parent", None, claim, identity_of(read_instance(data)), None)
 
 
 @pytest.fixture(scope="module")
@@ -356,7 +357,7 @@ def test_a_parent_whose_pixels_are_shown_as_the_copys(scene: Scene) -> None:
     other = scene.seal(picture(2))
     copy = another(scene.parent, lambda d: setattr(d, "PixelData", picture(2).tobytes()))
     theirs = SealedParent.verified(other, Verifier(scene.site.trust))
-    fake = lineage_of([theirs], Kinship(EQUAL)).parents[0]
+    fake = lineage_of([theirs], {}, Kinship(EQUAL)).parents[0]
 
     def swap(shown: Lineage) -> Lineage:
         (parent,) = shown.parents
@@ -487,12 +488,12 @@ def test_a_copy_of_a_copy_whose_parent_was_moved(scene: Scene) -> None:
     second = scene.derive([scene.copy], another(scene.copy))
     assert scene.judge(second).word is Word.DERIVED
     original = SealedParent.verified(scene.parent, Verifier(scene.site.trust))
-    fake = lineage_of([original], Kinship(EQUAL))
+    fake = lineage_of([original], {}, Kinship(EQUAL))
     misfit(scene, with_lineage(second, lambda _: fake))
 
 
 def test_a_copy_under_the_uid_of_its_parent(scene: Scene) -> None:
-    """Row 27: a changed image keeps its UID and is signed as a copy: the ledger knows it."""
+    """Row 27: a changed image keeps its UID and is signed as a copy: the parent's header tells."""
     pixels = picture(1)
     pixels[0, :20, :20] = 0
     uid = pydicom.dcmread(BytesIO(scene.parent)).SOPInstanceUID
@@ -502,7 +503,38 @@ def test_a_copy_under_the_uid_of_its_parent(scene: Scene) -> None:
         dataset.SOPInstanceUID = uid
 
     posing = scene.forge([scene.parent], another(scene.parent, pose), runs=(FrameRun(1, 0, 1, 2),))
-    altered(scene.judge(posing), Code.POSES_AS_ORIGINAL)
+    for ledger in (True, False):
+        altered(scene.judge(posing, ledger=ledger), Code.POSES_AS_ORIGINAL)
+
+
+def test_a_copy_under_the_uid_of_another_original(scene: Scene) -> None:
+    uid = pydicom.dcmread(BytesIO(scene.seal(picture(9)))).SOPInstanceUID
+    copy = another(scene.parent, lambda dataset: setattr(dataset, "SOPInstanceUID", uid))
+    forged = scene.forge([scene.parent], copy, runs=EQUAL)
+    altered(scene.judge(forged), Code.POSES_AS_ORIGINAL)
+    assert scene.judge(forged, ledger=False).word is Word.DERIVED  # who asks nobody cannot know
+
+
+def test_a_copy_put_under_another_patient(scene: Scene) -> None:
+    """Signed by who compares nothing: what the device signed does not agree, and that is said."""
+    for keyword in ("PatientName", "PatientID", "StudyInstanceUID"):
+        copy = another(scene.parent, lambda d, keyword=keyword: setattr(d, keyword, "1.2.3"))
+        verdict = scene.judge(scene.forge([scene.parent], copy, runs=EQUAL), ledger=False)
+        assert verdict.word is Word.DERIVED
+        assert verdict.descent is not None
+        assert not verdict.descent.parents[0].same_patient
+        assert Code.DERIVERS_WORD in {check.code for check in verdict.checks}
+
+    def claim_it(shown: Lineage) -> Lineage:
+        """The salts of another copy, which does stand under the patient."""
+        annex = Annex.decode(carrier_of(scene.copy).annex)
+        assert annex.lineage is not None
+        return replace(shown, parents=Lineage.decode(annex.lineage).parents)
+
+    copy = another(scene.parent, lambda dataset: setattr(dataset, "PatientID", "P-9"))
+    verdict = scene.judge(scene.forge([scene.parent], copy, claim_it, runs=EQUAL), ledger=False)
+    assert verdict.descent is not None
+    assert not verdict.descent.parents[0].same_patient
 
 
 def test_an_erased_parent_is_named(scene: Scene) -> None:

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from provenance.cli.root import cli
+from provenance.policy.terms import ACTION_EXIT_CODES, Action
 from provenance.schema import schema_text
 from provenance.verdict import EXIT_CODES, Word
 
@@ -202,7 +203,8 @@ def test_a_copy_and_its_parents(site: Path, sealed: Path, tmp_path: Path) -> Non
     assert (found["verdict"], found["exit_code"], one["birth"]) == ("DERIVED", 13, "derived")
     assert len(one["derivation"]["regions"]) == len(one["parents"]) == 1
     stranger = answer("verify", out, "--trust", site / "trust")["objects"][0]["parents"][0]
-    assert (stranger["trusted"], stranger["log_index"]) == (True, None)
+    assert (stranger["trusted"], stranger["same_patient"]) == (True, True)
+    assert stranger["log_index"] is None
 
 
 def test_unsealed(site: Path) -> None:
@@ -345,14 +347,17 @@ def test_signatures(site: Path, tmp_path: Path, make_identity: Callable[..., Any
 def test_schema_lists_all_verdicts() -> None:
     words = SCHEMA["$defs"]["verdict"]["enum"]
     assert set(words) == {*Word, "CORRECTED"}
-    assert set(SCHEMA["$defs"]["exit_code"]["enum"]) == {*EXIT_CODES.values(), 16}
+    codes = {*EXIT_CODES.values(), 16, *ACTION_EXIT_CODES.values()}
+    assert set(SCHEMA["$defs"]["exit_code"]["enum"]) == codes
+    assert set(SCHEMA["$defs"]["action"]["enum"]) == set(Action)
 
 
 def test_document_names_every_field() -> None:
     document = Path(__file__).resolve().parents[2].joinpath("docs/verify-json.md").read_text()
     one = SCHEMA["$defs"]["object"]["properties"]
     signature = SCHEMA["$defs"]["signature"]["properties"]
-    for name in (*SCHEMA["properties"], *one, *signature):
+    policy = one["policy"]["properties"]
+    for name in (*SCHEMA["properties"], *one, *signature, *policy):
         assert f"`{name}" in document, name
     example = json.loads(document.partition("```json")[2].partition("```")[0])
     check(example, SCHEMA)

@@ -6,6 +6,7 @@ fixed values for what is random, so that the bytes never change. Each case has o
 
 import copy
 import hashlib
+import hmac
 import json
 import struct
 from datetime import UTC, datetime
@@ -20,7 +21,6 @@ from cryptography.x509.oid import NameOID
 
 FOLDER = Path(__file__).parent
 ROWS, COLUMNS, BITS = 70, 130, 12
-GROUPS = 7
 DECLARED = {1: [], 2: [], 3: []}  # deidentification.md
 Map = dict[int, Any]
 
@@ -133,18 +133,46 @@ def geometry(frames: int, *, lossy: bool = False) -> list[Any]:
     return [ROWS, COLUMNS, frames, 1, BITS, False, "int", "grey", lossy]
 
 
-def header(name: str) -> tuple[list[Any], bytes]:
-    """A header tree with one leaf, and its root."""
-    groups = ["instance", "identity", "geometry", "display", "acquisition", "rest", "private"]
-    digest = filled(f"leaf of {name}")
-    encoded: list[Any] = [1, filled(f"seed of {name}")]
-    roots = []
-    for group in groups:
-        own = [digest] if group == "identity" else []
-        encoded.append([[0x00100010] if own else [], b"".join(own)])
-        inner = root(own) if own else hashlib.sha256().digest()
-        roots.append(leaf(b"radseal-group-1", group.encode(), inner))
-    return encoded, root(roots)
+UID, NAME, PATIENT_ID, STUDY = 0x00080018, 0x00100010, 0x00100020, 0x0020000D
+PATIENT = {NAME: "Test^Phantom", PATIENT_ID: "P-1", STUDY: "1.2.3"}
+
+
+class Header:
+    """A header tree (docs/spec/header-tree.md) of one UID, one patient and one study."""
+
+    def __init__(self, name: str) -> None:
+        self.uid = f"1.2.826.0.1.{sum(name.encode())}"
+        self.seed = filled(f"seed of {name}")
+        groups: dict[str, dict[int, str]] = {"instance": {UID: self.uid}, "identity": PATIENT}
+        for group in ("geometry", "display", "acquisition", "rest", "private"):
+            groups[group] = {}
+        self.groups = []
+        self.hashes = []
+        for group, values in groups.items():
+            hashes = [
+                leaf(b"radseal-attribute-1", self.salt(tag), dumps([group, tag, [value]]))
+                for tag, value in values.items()
+            ]
+            self.groups.append([list(values), b"".join(hashes)])
+            inner = root(hashes) if hashes else hashlib.sha256().digest()
+            self.hashes.append(leaf(b"radseal-group-1", group.encode(), inner))
+        self.root = root(self.hashes)
+
+    def salt(self, tag: int) -> bytes:
+        """The salt of an attribute."""
+        return hmac.digest(self.seed, tag.to_bytes(4, "big"), "sha256")[:16]
+
+    @property
+    def tree(self) -> list[Any]:
+        """As an annex carries it."""
+        return [1, self.seed, *self.groups]
+
+    @property
+    def shown(self) -> list[Any]:
+        """As a copy of the same patient and study shows it."""
+        others = b"".join(self.hashes[2:])
+        salts = [self.salt(tag) for tag in PATIENT]
+        return [*self.groups[:2], others, [self.uid, self.salt(UID)], salts]
 
 
 class Thing:
@@ -152,7 +180,7 @@ class Thing:
 
     def __init__(self, name: str, frames: list[bytes], *, lossy: bool = False) -> None:
         self.salt, self.object_id = filled(f"salt of {name}"), filled(f"id of {name}", 12)
-        self.header, self.header_root = header(name)
+        self.header = Header(name)
         self.frames = frames
         self.geometry = geometry(len(frames), lossy=lossy)
         self.tiles = [tiles(samples, n) for n, samples in enumerate(frames)]
@@ -165,7 +193,7 @@ class Thing:
             for n, own in enumerate(self.tiles)
         ]
         image = root([leaf(b"radseal-pixels-1", dumps(self.geometry)), *self.leaves])
-        object_root = leaf(b"radseal-object-1", image, self.header_root)
+        object_root = leaf(b"radseal-object-1", image, self.header.root)
         self.commitment = leaf(b"radseal-commitment-1", self.salt, object_root)
 
     def body(self, certificate: bytes) -> Map:
@@ -177,7 +205,7 @@ class Thing:
         """The annex of a copy."""
         hashes = b"".join(digest for own in self.tiles for digest in own)
         image = [self.geometry, hashes, self.compressed]
-        fields: Map = {1: 3, 2: self.salt, 3: image, 4: self.header, 5: [certificate], 6: None}
+        fields: Map = {1: 3, 2: self.salt, 3: image, 4: self.header.tree, 5: [certificate], 6: None}
         return fields | {7: None, 8: lineage}
 
     def shown(self) -> list[Any]:
@@ -206,7 +234,7 @@ def link(statement: bytes, thing: Thing) -> list[bytes]:
 
 def evidence(statement: bytes, thing: Thing, chain: int = 0) -> list[Any]:
     """How a copy shows a parent."""
-    return [statement, chain, thing.salt, thing.header_root, thing.shown()]
+    return [statement, chain, thing.salt, thing.header.shown, thing.shown()]
 
 
 def bodies() -> dict[str, tuple[str, Map]]:
@@ -273,7 +301,19 @@ def claims() -> dict[str, tuple[bytes, bytes, Thing]]:
     bad_salt = evidence(SEAL, PARENT)
     bad_salt[2] = filled("another salt")
     bad_header = evidence(SEAL, PARENT)
-    bad_header[3] = filled("another header")
+    bad_header[3] = LOSSY.header.shown
+    bad_uid = evidence(SEAL, PARENT)
+    bad_uid[3] = copy.deepcopy(bad_uid[3])
+    bad_uid[3][3][0] = "1.2.3.4"
+    short_salt = evidence(SEAL, PARENT)
+    short_salt[3] = copy.deepcopy(short_salt[3])
+    short_salt[3][4][0] = bytes(15)
+    few_salts = evidence(SEAL, PARENT)
+    few_salts[3] = copy.deepcopy(few_salts[3])
+    few_salts[3][4].pop()
+    silent = evidence(SEAL, PARENT)
+    silent[3] = copy.deepcopy(silent[3])
+    silent[3][4] = [None] * 3
     bad_leaf = evidence(SEAL, PARENT)
     bad_leaf[4] = [PARENT.geometry, b"".join([filled("leaf"), *PARENT.leaves[1:]])]
     no_image = evidence(SEAL, PARENT)
@@ -300,6 +340,10 @@ def claims() -> dict[str, tuple[bytes, bytes, Thing]]:
         "claim-parent-certificate_fail": made({2: [[MAKER.certificate]]}),
         "claim-parent-salt_fail": made({3: [bad_salt]}),
         "claim-parent-header_fail": made({3: [bad_header]}),
+        "claim-silent-of-patient": made({3: [silent]}),
+        "claim-parent-uid_fail": made({3: [bad_uid]}),
+        "claim-parent-short-salt_fail": made({3: [short_salt]}),
+        "claim-parent-two-salts_fail": made({3: [few_salts]}),
         "claim-parent-frame_fail": made({3: [bad_leaf]}),
         "claim-parent-no-image_fail": made({3: [no_image]}),
         "claim-frame-beyond-copy_fail": made({4: [[3, 0, 2, 2]], 5: []}),
