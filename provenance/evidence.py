@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ledger import Bracket, Entry, Event
+from ledger import Bracket, Entry, Event, Role
 from provenance.claim import Claim
 from provenance.correction import CorrectionBody
 from provenance.depth import Depth
@@ -132,10 +132,11 @@ class Custody:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """A correction that counts: its place in the log, who made it, and what it says."""
+    """A correction that counts: its place in the log, who made it in which role, what it says."""
 
     index: int
     actor: str
+    role: Role
     body: CorrectionBody
 
 

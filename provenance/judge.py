@@ -8,6 +8,7 @@ from provenance.evidence import Carrier, Evidence, Source
 from provenance.findings import Code
 from provenance.rules import (
     clock_ahead,
+    correctors,
     differing_regions,
     documented,
     has_doubtful_parent,
@@ -40,6 +41,7 @@ def judge(evidence: Evidence) -> Verdict:
         regions=differing_regions(evidence),
         changes=evidence.changes or (),
         documented=frozenset(c.tag for c in documented(evidence)),
+        correctors=correctors(evidence),
         seal_id=claim.seal_id if claim else (evidence.mark.seal_id if evidence.mark else None),
         signer=evidence.signer,
         sealed_at=claim.statement.claimed_at if claim else None,

@@ -9,7 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
-from ledger import Event
+from ledger import Event, Role
+from provenance.correction import Subject
 from provenance.deidentification.declared import Declared
 from provenance.depth import Depth
 from provenance.dicom.attributes import Change
@@ -95,6 +96,8 @@ class Check:
 class Verdict:
     """What became of each question, and why, in words for an auditor.
 
+    ``correctors`` says who has documented the changes: of what they are, and in which role.
+
     ``birth`` is the event with which the object's life began, ``descent`` what a derived copy shows
     of its parents, ``declared`` what the de-identifier of a copy answers for.
     """
@@ -107,6 +110,7 @@ class Verdict:
     regions: tuple[Region, ...] = ()
     changes: tuple[Change, ...] = ()
     documented: frozenset[int] = frozenset()
+    correctors: frozenset[tuple[Subject, Role]] = frozenset()
     seal_id: bytes | None = None
     signer: str | None = None
     sealed_at: datetime | None = None

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from provenance.findings import Code
-from provenance.policy.demands import must_seal, not_accepted
+from provenance.policy.demands import must_seal, not_accepted, not_admitted
 from provenance.policy.facts import Facts
 from provenance.policy.match import Candidates, Signer, Unsigned, candidates
 from provenance.policy.policy import AcceptancePolicy, Rule
@@ -86,6 +86,9 @@ def weigh(rule: Rule, verdict: Verdict, facts: Facts) -> Weighed:
         if problem is not None:
             words.append(Word.UNTRUSTED)
             reasons.append(problem)
+    for counts_as, problem in not_admitted(rule, verdict.correctors):
+        words.append(counts_as)
+        reasons.append(problem)
     action = Action.strictest(map(rule.action, words))
     shallow = _too_shallow(rule, verdict)
     if action.lets_in and shallow is not None:

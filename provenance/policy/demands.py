@@ -1,14 +1,17 @@
 """What rules demand and an object lacks: a seal that must be there, a signer who is accepted."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ledger import Event, Role
+from provenance.correction import Subject
 from provenance.evidence import Demands, Problem
 from provenance.findings import Code
 from provenance.policy.facts import Facts
 from provenance.policy.match import Signer, candidates
 from provenance.policy.policy import AcceptancePolicy, Rule
 from provenance.signed_by import SignedBy
+from provenance.verdict import Word
 
 
 def must_seal(rule: Rule, facts: Facts) -> str | None:
@@ -40,6 +43,24 @@ def not_accepted(rule: Rule, signed_by: SignedBy | None) -> str | None:
         role = "nobody vouched for" if signed_by.role is None else f"a {signed_by.role}"
         return f"{by} seals of {role} are not accepted here"
     return None
+
+
+_UNDOCUMENTED: Mapping[Subject, Word] = {
+    Subject.IDENTITY: Word.HEADER_CHANGED,
+    Subject.SIDE: Word.ALTERED,
+    Subject.CALIBRATION: Word.ALTERED,
+    Subject.OTHER: Word.HEADER_CHANGED,
+}
+
+
+def not_admitted(
+    rule: Rule, correctors: frozenset[tuple[Subject, Role]]
+) -> Iterator[tuple[Word, str]]:
+    """Yield the corrections that the rule does not admit: as what they count, and why."""
+    for subject, role in sorted(correctors):
+        if role not in rule.correctors.get(subject, frozenset()):
+            words = f'by "{rule.name}" {subject} is not corrected by the {role}'
+            yield _UNDOCUMENTED[subject], words
 
 
 def demands_of(

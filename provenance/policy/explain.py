@@ -9,6 +9,7 @@ from provenance.policy.decide import Decision, settle, weigh
 from provenance.policy.facts import Facts
 from provenance.policy.match import Candidates, Unsigned, candidates
 from provenance.policy.policy import AcceptancePolicy, Rule
+from provenance.policy.terms import CORRECTING_ROLES
 from provenance.signed_by import SignedBy
 from provenance.verdict import GRAVEST_FIRST, Check, Outcome, Status, Verdict, Word
 
@@ -70,6 +71,10 @@ def terms_of(rule: Rule) -> tuple[str, ...]:
         found.append(
             f"what arrives since {rule.must_seal_ingest_since:%Y-%m-%d %H:%MZ} must be, too"
         )
+    for subject, admitted in rule.correctors.items():
+        if admitted != CORRECTING_ROLES:
+            who = " or ".join(sorted(admitted)) or "nobody"
+            found.append(f"{subject} may be corrected by {who} alone")
     if rule.require_attestation:
         found.append("what is sealed must be attested by a person")
     return tuple(found)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ledger import Role
+from provenance.correction import Subject
 from provenance.depth import Depth
 from provenance.errors import PolicyError
 from provenance.policy.advice import advise
@@ -15,7 +16,7 @@ from provenance.policy.fold import fold
 from provenance.policy.lines import find_lines
 from provenance.policy.overlap import find_unreachable
 from provenance.policy.policy import DEFAULTS, AcceptancePolicy, Condition, Rule, SignerTerm
-from provenance.policy.terms import FLOORS, SEALING_ROLES, WORD_KEYS, Action
+from provenance.policy.terms import CORRECTING_ROLES, FLOORS, SEALING_ROLES, WORD_KEYS, Action
 from provenance.policy.values import MAX_NAME, Reading
 from provenance.verdict import Word
 
@@ -32,13 +33,16 @@ _TERMS = (
     "must_seal_ingest_since",
     "require_attestation",
     "depth",
+    "correctors",
 )
 _RULE = ("name", "match", *_TERMS)
 _TITLES = frozenset({Fact.CALLING_AE, Fact.CALLED_AE})
 _ACTIONS: Mapping[str, Action] = {action.value: action for action in Action}
 _DEPTHS: Mapping[str, Depth] = {depth.value: depth for depth in Depth}
 _ROLES: Mapping[str, Role] = {role.value: role for role in SEALING_ROLES}
-_ANY = "any"
+_CORRECTING: Mapping[str, Role] = {role.value: role for role in sorted(CORRECTING_ROLES)}
+_SUBJECTS: Mapping[str, Subject] = {subject.value: subject for subject in Subject}
+_ANY, _NOBODY = "any", "nobody"
 
 
 def parse_acceptance_policy(data: bytes) -> AcceptancePolicy:
@@ -161,6 +165,9 @@ def _terms(base: Rule, table: Mapping[str, object], place: Place, reading: Readi
     if "depth" in table:
         depth = reading.choice(table["depth"], (*place, "depth"), _DEPTHS)
         rule = replace(rule, depth=depth or Depth.MARK)
+    if "correctors" in table:
+        here = (*place, "correctors")
+        rule = replace(rule, correctors=_correctors(base, table["correctors"], here, reading))
     if rule.require_attestation and rule.depth is Depth.SEAL:
         says = "attestations are in the ledger: at the depth seal none is ever found"
         reading.flaw((*place, "depth"), says, 'depth = "ledger"')
@@ -171,6 +178,22 @@ def _signers(value: object, place: Place, reading: Reading) -> tuple[SignerTerm,
     if value == _ANY:
         return None
     return tuple(SignerTerm(text) for text in reading.signers(value, place) or ())
+
+
+def _correctors(
+    base: Rule, value: object, place: Place, reading: Reading
+) -> dict[Subject, frozenset[Role]]:
+    table = reading.table(value, place)
+    reading.known(table, place, tuple(_SUBJECTS))
+    found = dict(base.correctors)
+    for key, subject in _SUBJECTS.items():
+        if key not in table:
+            continue
+        here = (*place, key)
+        names = () if table[key] == _NOBODY else reading.texts(table[key], here) or ()
+        roles = [reading.choice(name, here, _CORRECTING) for name in names]
+        found[subject] = frozenset(role for role in roles if role is not None)
+    return found
 
 
 def _actions(base: Rule, value: object, place: Place, reading: Reading) -> dict[Word, Action]:

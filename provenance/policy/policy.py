@@ -6,9 +6,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from ledger import Role
+from provenance.correction import Subject
 from provenance.depth import Depth
 from provenance.policy.facts import Fact, Facts
-from provenance.policy.terms import FLOORS, Action
+from provenance.policy.terms import CORRECTING_ROLES, FLOORS, Action
 from provenance.signed_by import SignedBy
 from provenance.verdict import Verdict, Word
 
@@ -46,7 +47,8 @@ class Condition:
 class Rule:
     """What is asked of the objects that fit; ``signers`` None is whom the trust folder vouches for.
 
-    The defaults are a rule without conditions. A word without an action is quarantined.
+    The defaults are a rule without conditions. A word without an action is quarantined; what a
+    correction is about is corrected by nobody, if ``correctors`` do not say by whom.
     """
 
     name: str
@@ -58,6 +60,9 @@ class Rule:
     must_seal_ingest_since: datetime | None = None
     require_attestation: bool = False
     depth: Depth = Depth.MARK
+    correctors: Mapping[Subject, frozenset[Role]] = field(
+        default_factory=lambda: dict.fromkeys(Subject, CORRECTING_ROLES), hash=False
+    )
 
     def action(self, word: Word) -> Action:
         """Return what is done with a verdict; some words have a floor, whoever built the rule."""

@@ -1,9 +1,9 @@
-"""Actions, the keys of the words, and who may seal: the vocabulary of a policy."""
+"""Actions, the keys of the words, who may seal and correct: the vocabulary of a policy."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from ledger import Role
+from ledger import MAY_SIGN, Event, Role
 from provenance.verdict import Word
 
 
@@ -50,3 +50,4 @@ FLOORS: Mapping[Word, Action] = {Word.ALTERED: Action.QUARANTINE, Word.UNREADABL
 WORD_KEYS: Mapping[str, Word] = {word.value.lower().replace(" ", "_"): word for word in Word}
 KEY_OF: Mapping[Word, str] = {word: key for key, word in WORD_KEYS.items()}
 SEALING_ROLES = (Role.DEVICE, Role.GATEWAY)
+CORRECTING_ROLES = frozenset(role for role in Role if Event.CORRECTED in MAY_SIGN[role])

@@ -115,17 +115,19 @@ def log_closing(
 
 
 def _object_of(study_uid: str, records: Records[ReadableLog]) -> tuple[bytes | None, int]:
-    """Return the object of the study's newest closing that was not erased, and how many it has."""
+    """Return the object of the study's newest closing, and how many it has.
+
+    One that was erased has lost its pseudonym: nothing can be kept beside it again.
+    """
     newest: tuple[int, bytes, int] | None = None
     for object_id in records.find(Lookup.MANIFEST, study_uid.encode("ascii")):
         entries = records.log.events(object_id)
-        events = [parse_statement(entry.statement).event for entry in entries]
         closings = [
             entry
-            for entry, event in zip(entries, events, strict=True)
-            if event is Event.STUDY_CLOSED
+            for entry in entries
+            if parse_statement(entry.statement).event is Event.STUDY_CLOSED
         ]
-        if not closings or Event.ERASED in events:
+        if not closings:
             continue
         if newest is None or closings[-1].index > newest[0]:
             newest = closings[-1].index, object_id, len(closings)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import combinations
 
 import numpy as np
@@ -340,3 +340,11 @@ def test_facts_of_damaged_headers(forged: bytes, data: st.DataObject) -> None:
 
 def texts_of(facts: Facts) -> list[str]:
     return [text for text in map(facts.text, Fact) if text is not None]
+
+
+def test_an_old_date_beside_one_that_is_none_excuses_nobody(make_dicom: Make) -> None:
+    data = make_dicom(StudyDate="20190101", ContentDate="20260505")
+    assert data.count(b"20260505") == 1
+    for spoilt, day in ((b"2026.5.5", None), (b"        ", "2019-01-01")):  # blank is absent
+        facts = read_facts(read_instance(data.replace(b"20260505", spoilt)).dataset, Arrival())
+        assert facts.own_date == (day and date.fromisoformat(day))

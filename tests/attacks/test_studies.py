@@ -24,6 +24,7 @@ from provenance import Site, Word
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
 from provenance.erasure import erase_objects, plan_erasure
+from provenance.errors import NotProvenError
 from provenance.findings import Code
 from provenance.records import Lookup, pseudonym
 from provenance.seal import Chance as SealChance
@@ -39,6 +40,8 @@ from provenance.study.closing_block import (
 )
 from provenance.study.key_object import KeyObjectNames, key_object
 from provenance.study.manifest import Manifest
+from provenance.study.places import Places, taken_from
+from provenance.study.present import look
 from provenance.study.survey import survey
 from provenance.study.verdict import State, StudyVerdict, StudyWord
 from provenance.study.verify import verify_study
@@ -209,6 +212,32 @@ def test_an_image_of_another_patient_by_the_same_device(case: Case) -> None:
         assert (verdict.word, verdict.exit_code) == (StudyWord.DIFFERS, 10)
         (finding,) = (f for f in verdict.findings if f.code is Code.STUDY_EXTRA)
         assert finding.instances == (uid_of(other),)
+
+
+def test_two_contents_under_one_uid_are_not_closed(
+    site: Site, make_study: Any, tmp_path: Path
+) -> None:
+    """Both are authentic; which of them belongs to the study nobody can say."""
+    scene = make_study(site)
+    other = scene.seal(scene.slice(51, SOPInstanceUID=uid_of(scene.slices[0])))
+    folder = scene.write(tmp_path / "all", [*scene.slices, other])
+    with pytest.raises(NotProvenError, match="other content under its UID"):
+        close(scene, folder)
+    with site.records().log as log:
+        assert not log.find(
+            pseudonym(site.records().lookup_key, Lookup.MANIFEST, scene.study_uid.encode())
+        )
+
+
+def test_a_place_that_several_share_is_nobodys(case: Case) -> None:
+    """Sharing a number is no exchange: of such an image only that it is another is said."""
+    one, two, three, _ = case.closed.manifest.instances
+    shared = [replace(each, number=7, position=None) for each in (one, two)]
+    places = Places.of([*shared, three])
+    here = look(walk([case.folder / "all" / "000.dcm"]).files[0], Verifier(case.scene.site.trust))
+    here = replace(here, number=7, position=None, image_root=None, original_root=None)
+    assert taken_from(here, three, places) is None
+    assert taken_from(here, three, Places.of([shared[0], three])) == one.instance_uid
 
 
 def test_a_listed_image_lost_its_seal(case: Case) -> None:

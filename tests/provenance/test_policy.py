@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ledger import Event, Role
 from provenance import AcceptancePolicy, Action, Arrival, Facts, Outcome, Verdict, Word
+from provenance.correction import Subject
 from provenance.depth import Depth
 from provenance.findings import Code
 from provenance.policy.decide import decide
@@ -163,6 +164,59 @@ authentic = "accept"
 derived = "accept"
 untrusted = "tag"
 """)
+
+
+WHO = policy("""
+[defaults.actions]
+corrected = "accept"
+header_changed = "tag"
+altered = "refuse"
+[defaults.correctors]
+side = ["archivist"]
+other = "nobody"
+[[rules]]
+name = "quality control"
+match.calling_ae = ["QC"]
+correctors.side = ["operator"]
+""")
+
+
+@pytest.mark.parametrize(
+    ("subject", "role", "title", "action"),
+    [
+        (Subject.IDENTITY, Role.OPERATOR, "CT7", Action.ACCEPT),
+        (Subject.IDENTITY, Role.ARCHIVIST, "QC", Action.ACCEPT),
+        (Subject.SIDE, Role.ARCHIVIST, "CT7", Action.ACCEPT),
+        (Subject.SIDE, Role.OPERATOR, "CT7", Action.REFUSE),
+        (Subject.SIDE, Role.OPERATOR, "QC", Action.ACCEPT),
+        (Subject.SIDE, Role.ARCHIVIST, "QC", Action.REFUSE),
+        (Subject.OTHER, Role.ARCHIVIST, "CT7", Action.TAG),
+        (Subject.OTHER, Role.OPERATOR, "QC", Action.TAG),  # as in the defaults
+        (Subject.CALIBRATION, Role.OPERATOR, "QC", Action.ACCEPT),
+    ],
+)
+def test_who_may_correct_what(subject: Subject, role: Role, title: str, action: Action) -> None:
+    corrected = verdict(Word.CORRECTED, correctors=frozenset({(subject, role)}))
+    found = WHO.decide(corrected, arrived(calling_ae=title))
+    assert found.action is action
+    assert (len(found.reasons) > 1) is (action is not Action.ACCEPT)
+    also = frozenset({(subject, role), (Subject.IDENTITY, Role.ARCHIVIST)})
+    both = verdict(Word.CORRECTED, correctors=also)
+    assert WHO.decide(both, arrived(calling_ae=title)).action is action
+
+
+def test_what_was_not_corrected_asks_for_no_corrector() -> None:
+    nobody = policy(
+        '[defaults.correctors]\nidentity = "nobody"\n[defaults.actions]\nauthentic = "accept"'
+    )
+    assert nobody.decide(verdict(Word.AUTHENTIC), arrived()).action is Action.ACCEPT
+
+
+def test_a_rule_without_correctors_admits_none() -> None:
+    rule = Rule("x", actions={Word.CORRECTED: Action.ACCEPT}, correctors={})
+    corrected = verdict(Word.CORRECTED, correctors=frozenset({(Subject.OTHER, Role.ARCHIVIST)}))
+    found = AcceptancePolicy((), rule).decide(corrected, arrived())
+    assert found.action is Action.QUARANTINE
 
 
 @pytest.mark.parametrize("event", [Event.DERIVED, Event.DEIDENTIFIED])
@@ -360,6 +414,8 @@ CONDITIONS = st.one_of(
     ),
     st.just(Condition(Fact.SIGNER, frozenset({"CT 7"}))),
 )
+CORRECTING = st.sampled_from([Role.ARCHIVIST, Role.OPERATOR])
+CORRECTORS = st.frozensets(st.tuples(st.sampled_from(list(Subject)), CORRECTING))
 RULES = st.builds(
     Rule,
     st.uuids().map(str),
@@ -371,6 +427,7 @@ RULES = st.builds(
     st.none() | MOMENTS,
     st.booleans(),
     st.sampled_from(list(Depth)),
+    st.dictionaries(st.sampled_from(list(Subject)), st.frozensets(CORRECTING)),
 )
 POLICIES = st.builds(
     lambda rules, defaults: AcceptancePolicy(tuple(rules), replace(defaults, conditions=())),
@@ -390,14 +447,20 @@ FACTS = st.builds(
     st.none() | DATES,
 )
 VERDICTS = st.builds(
-    lambda word, seal_id, signed_by, depth, checks: verdict(
-        word, seal_id=seal_id, signed_by=signed_by if seal_id else None, depth=depth, checks=checks
+    lambda word, seal_id, signed_by, depth, checks, correctors: verdict(
+        word,
+        seal_id=seal_id,
+        signed_by=signed_by if seal_id else None,
+        depth=depth,
+        checks=checks,
+        correctors=correctors,
     ),
     WORDS,
     st.none() | st.just(SEAL),
     st.none() | SIGNERS,
     st.none() | st.sampled_from(list(Depth)),
     st.sampled_from([(), (ATTESTED,)]),
+    CORRECTORS,
 )
 
 

@@ -318,3 +318,12 @@ def toml(value: object) -> str:
 
 def quoted(text: str) -> str:
     return '"' + "".join(f"\\U{ord(character):08x}" for character in text) + '"'
+
+
+def test_a_rule_by_signer_asks_nothing_of_what_is_not_sealed() -> None:
+    text = b"version = 1\n[defaults]\nmust_seal_since = 2026-01-01\n"
+    text += b"must_seal_ingest_since = 2026-01-01\n"
+    policy = parse_acceptance_policy(text + b'[[rules]]\nname = "a"\nmatch.signer = ["CT 7"]\n')
+    (rule,) = policy.rules
+    assert (rule.must_seal_since, rule.must_seal_ingest_since) == (None, None)
+    assert policy.defaults.must_seal_since is not None
