@@ -32,7 +32,7 @@ from provenance.signers import (
     public_key,
     put_secret,
 )
-from provenance.site import ROLES, Site
+from provenance.site import LATER_ROLES, ROLES, Site
 from provenance.whole_file import write_whole
 
 
@@ -53,7 +53,7 @@ def add_key(
     standing = site.trust.as_of(at).judge_signer(chain, role=role, at=at)
     if place is None:
         return _add(site, chain[0], role=role, at=at)
-    if role not in ROLES:
+    if role not in (*ROLES, *LATER_ROLES):
         raise UsageError(f"a site has no {role} of its own")
     signer, certificate = place.signer(), certificate_der(chain[0])
     if signer.spki != certificate_spki(chain[0]):
@@ -84,9 +84,9 @@ def revoke_key(site: Site, kid: bytes, *, reason: str, at: datetime) -> int:
 def renew_key(site: Site, role: Role, *, at: datetime, place: KeyPlace | None = None) -> LoggedKey:
     """Give the site's actor in ``role`` a new key, log it, and use it; return it.
 
-    The key is the one at ``place``, or a new file. The old one stays in force until it is revoked,
-    so what is signed with it and waits in an outbox can still be logged. A renewal that was cut off
-    goes on.
+    An actor that the site has not yet, its de-identifier, gets its first one so. The key is the
+    one at ``place``, or a new file. The old one stays in force until it is revoked, so what is
+    signed with it and waits in an outbox can still be logged. A renewal that was cut off goes on.
     """
     following = _begun(site, role, place)
     if following is None and place is not None:
@@ -141,6 +141,11 @@ def _begin_at(site: Site, role: Role, place: KeyPlace) -> Path:
 
 def _begin(site: Site, role: Role) -> Path:
     """Make a new key of the same kind; encrypted, if the old one is."""
+    if role in LATER_ROLES and not (site.folder / "certificates" / f"{role}.pem").exists():
+        following = next_of(key_file(site.folder, role))
+        algorithm = present_key(site.folder, Role.ARCHIVIST).signer().algorithm
+        put_secret(following, key_pem(generate_key(algorithm), None))
+        return following
     old = present_key(site.folder, role)
     if old.where != key_file(site.folder, role):
         raise UsageError(

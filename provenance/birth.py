@@ -24,6 +24,7 @@ from ledger import (
     verify_statement,
 )
 from provenance.certificates import certificate_spki, load_certificate
+from provenance.deidentification.declared import Declared
 from provenance.errors import EvidenceError, MalformedError
 
 MARK_KEY_ID_SIZE: Final = 8
@@ -31,6 +32,7 @@ MAX_NAME: Final = 64
 MAX_PARENTS: Final = 1024
 OBJECT_ID_SIZE: Final = 12
 HASH_SIZE: Final = 32
+_FIELDS_OF_COPY: Final = {Event.DERIVED: (7, 8), Event.DEIDENTIFIED: (7, 8, 9)}
 _KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
@@ -86,27 +88,34 @@ class ParentLink:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How an object was made from others. Of `deidentified`, parents are a commitment alone."""
+    """How an object was made from others.
+
+    Of `deidentified`, parents are a commitment alone, and there is what was declared.
+    """
 
     kind: str
     parents: tuple[ParentLink, ...] = ()
     commitment: bytes | None = None
+    declared: Declared | None = None
 
     def to_cbor(self) -> dict[int, object]:
-        """Return fields 7 and 8 of the body."""
+        """Return fields 7 and 8 of the body, and 9 of `deidentified`."""
         if self.commitment is not None:
-            return {7: self.kind, 8: self.commitment}
+            declared = self.declared or Declared()
+            return {7: self.kind, 8: self.commitment, 9: declared.to_cbor()}
         return {7: self.kind, 8: [[each.leaf_hash, each.object_id] for each in self.parents]}
 
     @classmethod
-    def from_cbor(cls, event: Event, kind: object, parents: object) -> Self:
-        """Parse fields 7 and 8 of a `derived` or `deidentified` body; MalformedError."""
+    def from_cbor(
+        cls, event: Event, kind: object, parents: object, declared: object = None
+    ) -> Self:
+        """Parse fields 7, 8 and 9 of a `derived` or `deidentified` body; MalformedError."""
         if not isinstance(kind, str) or not _KIND.fullmatch(kind):
             raise MalformedError("the kind of a copy is a word of 1 to 32 small letters")
         if event is Event.DEIDENTIFIED:
             if not isinstance(parents, bytes) or len(parents) != HASH_SIZE:
                 raise MalformedError("a de-identified copy commits to its parents with 32 bytes")
-            return cls(kind, commitment=parents)
+            return cls(kind, commitment=parents, declared=Declared.from_cbor(declared))
         if not isinstance(parents, list) or not 1 <= len(parents) <= MAX_PARENTS:
             raise MalformedError(f"a derived copy has 1 to {MAX_PARENTS} parents")
         links = tuple(_parent(each) for each in parents)
@@ -164,15 +173,14 @@ class BirthBody:
                 pass
             case _:
                 raise MalformedError("a birth's body has not the fields of its format")
-        own = {1, 2, 3, 4, 5} if event is Event.SEALED else {1, 2, 3, 4, 5, 7, 8}
-        if event not in BIRTHS or set(body) != own:
+        if event not in BIRTHS or set(body) != {1, 2, 3, 4, 5, *_FIELDS_OF_COPY.get(event, ())}:
             raise MalformedError("a birth's body has not the fields of its format")
         hashes = (certificate, commitment, original, descriptor)
         if any(value is not None and len(value) != HASH_SIZE for value in hashes):
             raise MalformedError("a hash in a birth's body is not 32 bytes long")
         origin = None
         if event is not Event.SEALED:
-            origin = Origin.from_cbor(event, body[7], body[8])
+            origin = Origin.from_cbor(event, body[7], body[8], body.get(9))
             if original is not None:
                 raise MalformedError("a copy has no original root: its parents have")
         return cls(

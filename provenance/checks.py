@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from ledger import Bracket, Existence, TimeFinding, TimeSource
+from provenance.deidentified_checks import deidentified_checks
 from provenance.descent_checks import descent_checks
 from provenance.descriptor import LEAST_COMPARED
 from provenance.dicom.attribute_table import attribute_table
@@ -46,6 +47,7 @@ def checks_of(evidence: Evidence) -> tuple[Check, ...]:
         *_mark_checks(evidence),
         *_copy_checks(evidence),
         *descent_checks(evidence),
+        *deidentified_checks(evidence),
         *_trust_checks(evidence),
         *_custody_checks(evidence),
         *_policy_checks(evidence.demands),

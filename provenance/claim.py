@@ -71,5 +71,5 @@ def _check_annex(body: BirthBody, annex: Annex, event: Event) -> None:
         descriptor is not None and commit_descriptor(annex.salt, descriptor) != body.descriptor
     ):
         raise EvidenceError("the annex's descriptor is not the one that was signed")
-    if annex.lineage is not None and event is Event.SEALED:
-        raise EvidenceError("the annex of a seal shows parents, and a seal has none")
+    if annex.lineage is not None and event is not Event.DERIVED:
+        raise EvidenceError(f"the annex shows parents, and what was {event} shows none")

@@ -29,7 +29,7 @@ from provenance.key_places import KeyPlace, key_file, present_key
 from provenance.key_uri import KeyUri
 from provenance.passphrases import passphrase_source
 from provenance.signers import is_encrypted
-from provenance.site import ROLES, Site
+from provenance.site import LATER_ROLES, ROLES, Site
 from provenance.site_crl import keeps_lists, newest_list
 from provenance.token_keys import TRIAL, TokenSigner
 
@@ -232,7 +232,7 @@ def _secrets(site: Site) -> Iterator[Finding]:
 
 def _signing(site: Site) -> Iterator[Finding]:
     """Let each key sign something that is no statement, and say where it lies."""
-    for role in ROLES:
+    for role in _roles(site):
         try:
             place = present_key(site.folder, role)
             signer = place.signer()
@@ -245,6 +245,12 @@ def _signing(site: Site) -> Iterator[Finding]:
         except (LedgerError, RadsealError) as error:
             remedy = f"restore key and certificate of the {role} from a backup, or issue new ones"
             yield Finding("signing", Health.FAIL, str(error), remedy)
+
+
+def _roles(site: Site) -> tuple[Role, ...]:
+    """Return the roles that the site itself signs in."""
+    certificates = site.folder / "certificates"
+    return (*ROLES, *(r for r in LATER_ROLES if (certificates / f"{r}.pem").exists()))
 
 
 def _place(site: Site, role: Role, place: KeyPlace, signer: Signer) -> Finding:
@@ -271,14 +277,15 @@ def _place(site: Site, role: Role, place: KeyPlace, signer: Signer) -> Finding:
 
 
 def _certificates(site: Site, at: datetime) -> Iterator[Finding]:
-    for role in ROLES:
+    roles = _roles(site)
+    for role in roles:
         try:
             site.trust.as_of(at).vouch(site.chain(role), role=role, at=at)
         except RadsealError as error:
             remedy = f"restore the certificate of the {role} from a backup, or issue a new one"
             yield Finding("certificates", Health.FAIL, str(error), remedy)
             return
-    yield Finding("certificates", Health.PASS, f"{len(ROLES)} roles, each vouched for now")
+    yield Finding("certificates", Health.PASS, f"{len(roles)} roles, each vouched for now")
 
 
 def _lists(site: Site, at: datetime) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from provenance.dicom.original_attributes import CANNOT_RECORD
 from provenance.dicom.replace import CANNOT_WRITE
 from provenance.errors import Unreadable
 from provenance.explanations import EXPLANATIONS, Explanation
+from provenance.explanations.deidentifications import REFUSALS
 from provenance.kept_annex import CANNOT_KEEP
 from provenance.study.verdict import CANNOT_DESCRIBE
 from provenance.verdict import EXIT_CODES, Word
@@ -168,6 +169,7 @@ REASONS: Mapping[str, Explanation] = {
         "Seal it without --ps315, or ask the device for an object in Explicit VR.",
         "It does not mean that the object cannot be sealed.",
     ),
+    **REFUSALS,
     "no-private-block": Explanation(
         "There is no room for the seal in the object.",
         "All 240 blocks of the private group 5253 are reserved by others (PS3.5 section 7.8.1).",

@@ -53,6 +53,7 @@ def judge(evidence: Evidence) -> Verdict:
         depth=evidence.depth,
         descent=evidence.descent,
         birth=claim.event if claim else None,
+        declared=claim.body.origin.declared if claim and claim.body.origin else None,
     )
 
 

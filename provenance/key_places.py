@@ -86,6 +86,10 @@ def present_key(site: Path, role: Role) -> KeyPlace:
             )
         case True, False:
             return KeyPlace(pem)
+        case _ if (
+            role is Role.DEIDENTIFIER and not (site / "certificates" / f"{role}.pem").exists()
+        ):
+            raise UsageError(f"the site has no {role} yet: radseal key renew {role} makes its key")
         case _:
             raise UsageError(
                 f"there is no key of the {role} in {pem.parent}: restore {pem.name} or {uri.name} "

@@ -71,7 +71,7 @@ def new_values(
         raise UsageError(f"{len(pairs)} attributes to correct, where 1 to {MAX_CHANGES - 1} can be")
     values: dict[int, NewValue] = {}
     for name, text in pairs:
-        tag = _tag(name)
+        tag = tag_of(name)
         if tag in values:
             raise UsageError(f"{name} is given twice")
         values[tag] = _value(tag, text, reason)
@@ -85,7 +85,7 @@ def sought_values(pairs: Sequence[tuple[str, str]]) -> list[NewValue]:
     """
     values: dict[int, NewValue] = {}
     for name, text in pairs:
-        tag = _tag(name)
+        tag = tag_of(name)
         keyword, vr = _named(tag), standard_vr(tag)
         if vr not in TEXTS:
             raise UsageError(
@@ -101,7 +101,8 @@ def _named(tag: int) -> str:
     return keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
-def _tag(name: str) -> int:
+def tag_of(name: str) -> int:
+    """Return the tag that a keyword or a tag in hex ("0010,0010") names; UsageError."""
     tag = tag_for_keyword(name)
     if tag is not None:
         return int(tag)

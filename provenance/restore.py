@@ -59,6 +59,10 @@ def restore(
         raise MalformedError(f"the seal cannot be read: {error}") from error
     if not compare_pixels(claim.annex.image, instance).equal:
         raise EvidenceError("the pixels are not those that were sealed; they cannot be restored")
+    if claim.annex.original is None and claim.body.mark is not None:
+        raise EvidenceMissingError(
+            "it is a copy that was marked anew: only its original is restored"
+        )
     if claim.annex.original is None:
         remove_carrier(instance.dataset)
         return Restored(instance, claim.seal_id, was_marked=False)

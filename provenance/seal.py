@@ -145,7 +145,9 @@ def seal_at_time(
         signer.check(instance, at=at)  # what cannot be signed shall not be logged
     geometry = pixel_geometry(instance)
     step("read")
-    marking = _mark(instance, geometry, device=device, profile=profile, chance=chance, step=step)
+    marking = mark_instance(
+        instance, geometry, device=device, profile=profile, chance=chance, step=step
+    )
     header = hash_header(canonical_attributes(marking.instance.dataset), chance.header_seed)
     annex = Annex(
         salt=chance.salt,
@@ -169,7 +171,7 @@ def seal_at_time(
         ),
     )
     step("sign and log")
-    receipt, no_receipt = _receipt(device, entry)
+    receipt, no_receipt = receipt_of(device, entry)
     restore = marking.restore_data
     write_carrier(marking.instance.dataset, Carrier(entry.statement, encoded, receipt, restore))
     step("carry")
@@ -194,7 +196,7 @@ def seal_at_time(
     )
 
 
-def _receipt(device: Device, entry: Entry | Waiting) -> tuple[bytes | None, str | None]:
+def receipt_of(device: Device, entry: Entry | Waiting) -> tuple[bytes | None, str | None]:
     """Return the receipt, or why a seal that is logged has none: its object is never lost."""
     if isinstance(entry, Waiting):
         return None, None
@@ -205,7 +207,7 @@ def _receipt(device: Device, entry: Entry | Waiting) -> tuple[bytes | None, str 
 
 
 @dataclass(frozen=True, slots=True)
-class _Marking:
+class Marking:
     """The object as it will be sealed, and what was hashed on the way."""
 
     instance: Instance
@@ -231,7 +233,7 @@ class _Marking:
         return (*roots, self.original.root) if self.original else tuple(roots)
 
 
-def _mark(
+def mark_instance(
     instance: Instance,
     geometry: PixelGeometry | None,
     *,
@@ -239,9 +241,10 @@ def _mark(
     profile: str | None,
     chance: Chance,
     step: Step,
-) -> _Marking:
+) -> Marking:
+    """Mark an object, or hash it as it is where ``profile``, or its modality, wants no mark."""
     if geometry is None:
-        return _Marking(instance, None, unmarked="the object has no pixels")
+        return Marking(instance, None, unmarked="the object has no pixels")
     chosen = _profile(instance, geometry, profile)
     if isinstance(chosen, Unmarked):
         return _unmarked(instance, geometry, chosen.reason, step)
@@ -284,7 +287,7 @@ def _mark_volume(
     asked: str | None,
     chance: Chance,
     step: Step,
-) -> _Marking:
+) -> Marking:
     try:
         made = mark_frames(
             instance, geometry, seal_id=chance.seal_id, key=device.mark_key, profile=profile
@@ -307,7 +310,7 @@ def _mark_volume(
         max_change=made.change.largest,
         psnr_centibel=round(made.change.psnr(bits_stored=geometry.bits_stored) * 10),
     )
-    return _Marking(
+    return Marking(
         written,
         tree,
         original=Original(chance.original_salt, made.original_root),
@@ -325,7 +328,7 @@ def _write_marked(
     device: Device,
     chance: Chance,
     step: Step,
-) -> _Marking:
+) -> Marking:
     original_root = hash_image([frame], geometry.as_decoded()).root
     step("hash")
     changed = with_plane(frame, marked.image, geometry.colour)
@@ -346,7 +349,7 @@ def _write_marked(
         max_change=max_change,
         psnr_centibel=round(psnr * 10),
     )
-    return _Marking(
+    return Marking(
         written,
         tree,
         original=Original(chance.original_salt, original_root),
@@ -356,13 +359,13 @@ def _write_marked(
     )
 
 
-def _unmarked(instance: Instance, geometry: PixelGeometry, reason: str, step: Step) -> _Marking:
+def _unmarked(instance: Instance, geometry: PixelGeometry, reason: str, step: Step) -> Marking:
     compressed = None
     if geometry.lossy:
         compressed = tuple(hashlib.sha256(f).digest() for f in compressed_frames(instance))
     tree = hash_image(frames(instance, geometry), geometry, compressed=compressed)
     step("decode and hash")
-    return _Marking(instance, tree, unmarked=reason)
+    return Marking(instance, tree, unmarked=reason)
 
 
 def _profile(instance: Instance, geometry: PixelGeometry, asked: str | None) -> str | Unmarked:

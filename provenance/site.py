@@ -9,6 +9,7 @@ SITE/keys/ROLE.key.pem      of an actor; or ROLE.key.uri, which says where it li
 SITE/keys/log.keys          of the log; log.next.keys beside it while they change
 SITE/keys/mark.key          of the marks made now; mark-until-TIME.key of those made before
 SITE/keys/outbox.key        of a device that has an outbox: under it annexes wait in there
+SITE/keys/reidentify.key    of who de-identifies: under it lies what leads back to the originals
 SITE/certificates/*.pem     one certificate for each role
 SITE/ledger.sqlite          the log, unless site.json names a database on a server
 """
@@ -17,6 +18,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,6 +74,7 @@ from provenance.writable_log import WritableLog
 
 SCHEMA = "radseal/site/1"
 ROLES = (Role.ARCHIVIST, Role.DEVICE, Role.OPERATOR, Role.GATEWAY, Role.AUDITOR)
+LATER_ROLES = (Role.DEIDENTIFIER,)  # of a site's own, once it is asked for: radseal key renew
 SECRETS = ("annex", "lookup", "mark")
 SECRET_SIZE = 32
 _PARTS = ("trust/roots", "trust/logs", "certificates")
@@ -204,6 +207,19 @@ class Site:
             raise UsageError("the mark key was renewed in this very second") from error
         fresh.replace(keys / "mark.key")  # last: a key is never lost
         return mark_key_id(new)
+
+    @property
+    def reidentification_key(self) -> bytes:
+        """The key under which the way from de-identified copies to their originals is kept."""
+        return self._secret("reidentify")
+
+    def make_reidentification_key(self) -> bytes:
+        """Return the same key, made now if the site has none."""
+        path = self.folder / "keys" / "reidentify.key"
+        if not path.exists():
+            with suppress(FileExistsError):
+                write_secret(path, secrets.token_bytes(SECRET_SIZE))
+        return self.reidentification_key
 
     def records(self) -> Records[Log]:
         """Open the ledger to read; it can neither append nor sign."""

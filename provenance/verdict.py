@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from ledger import Event, ExistenceProof, Role
 from provenance.correction import Subject
+from provenance.deidentification.declared import Declared
 from provenance.depth import Depth
 from provenance.dicom.attributes import Change
 from provenance.errors import NotProvenError
@@ -98,7 +99,7 @@ class Verdict:
     ``correctors`` says who has documented the changes: of what they are, and in which role.
 
     ``birth`` is the event with which the object's life began, ``descent`` what a derived copy shows
-    of its parents.
+    of its parents, ``declared`` what the de-identifier of a copy answers for.
     """
 
     word: Word
@@ -121,6 +122,7 @@ class Verdict:
     depth: Depth | None = None
     descent: Descent | None = None
     birth: Event | None = None
+    declared: Declared | None = None
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a verdict is not a yes or no: compare .word, or call require()")

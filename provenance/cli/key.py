@@ -15,7 +15,7 @@ from provenance.cli.output import document, path_text, print_json, say
 from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 
-RENEWED = ("archivist", "device", "operator", "gateway", "auditor")
+RENEWED = ("archivist", "device", "operator", "gateway", "deidentifier", "auditor")
 
 
 @click.group(short_help="Keys that may sign in the log: list, add, renew, revoke.")
@@ -106,6 +106,8 @@ def renew(session: Session, role: str, named: str | None, site: Path | None) -> 
     The old key stays in force until radseal key revoke, so what it has signed and what still waits
     in an outbox can be logged. Make a new outbox for the new key. A renewal that was cut off goes
     on.
+
+    A new site has no de-identifier: its first key is made so, too.
 
     With --key the new key is the one that lies there, on a token or in a file elsewhere. The PIN of
     a token comes from the file that the URI names as pin-source, or is asked for at a terminal.

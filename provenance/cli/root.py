@@ -26,6 +26,8 @@ VERBS: Mapping[str, str] = {
     "study": "study",
     "derive": "derive",
     "restore": "restore",
+    "deidentify": "deidentify",
+    "reidentify": "reidentify",
     "watermark": "watermark",
     "key": "key",
     "log": "log",

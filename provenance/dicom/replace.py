@@ -21,7 +21,7 @@ from provenance.dicom.encapsulate import encapsulate, extended_tables
 from provenance.dicom.frames import PIXEL_DATA
 from provenance.dicom.geometry import Stored, describe, native_layout, native_value, pixel_tag
 from provenance.dicom.instance import Instance
-from provenance.dicom.native import native_frame, pack_frames
+from provenance.dicom.native import native_frame, native_size, pack_frames
 from provenance.dicom.pixels import canonical, frames
 from provenance.dicom.rle import encode_rle
 from provenance.dicom.syntax import EXPLICIT_LITTLE, SYNTAXES, Coding
@@ -78,6 +78,43 @@ def set_pixels(instance: Instance, samples: Iterable[Samples], geometry: PixelGe
     if not _holds(written, wanted, geometry):
         raise SealError("the samples cannot be written exactly", code=CANNOT_WRITE)
     return written
+
+
+def fresh_pixels(
+    instance: Instance, samples: Iterable[Samples], geometry: PixelGeometry
+) -> Instance:
+    """Return the object with other samples, and with nothing else of its old pixel elements.
+
+    As `set_pixels`, but bits outside Bits Stored become zero, and what stood behind the last frame
+    or between the frames is gone: a picture that is passed on must hide nothing.
+    """
+    tag = pixel_tag(instance)
+    if tag is None:
+        raise UsageError("an object without pixels cannot be given any")
+    described, stored = describe(instance, tag)
+    if described != geometry:
+        raise UsageError("this geometry is not that of the object")
+    wanted = _checked(samples, geometry)
+    written: Instance | None = None
+    if stored.syntax.encapsulated and not geometry.lossy:
+        written = _encapsulated(instance, wanted, geometry, stored)
+    elif not stored.syntax.encapsulated:
+        written = _in_place(_blank(instance, geometry, stored), wanted, geometry, stored)
+    if written is None or not _holds(written, wanted, geometry):
+        written = _native(instance, wanted, geometry, stored)
+    if not _holds(written, wanted, geometry):
+        raise SealError("the samples cannot be written exactly", code=CANNOT_WRITE)
+    return written
+
+
+def _blank(instance: Instance, geometry: PixelGeometry, stored: Stored) -> Instance:
+    """Return a native object whose pixel element is all zero, and no longer than it must be."""
+    bits = native_size(native_layout(geometry, stored, instance)) * geometry.frames
+    size = -(-bits // 8)
+    element = instance.dataset.get_item(BaseTag(stored.tag), keep_deferred=True)
+    blank = _copy(instance)
+    _put(blank, stored.tag, getattr(element, "VR", None), bytes(size + size % 2))
+    return blank
 
 
 def _checked(samples: Iterable[Samples], geometry: PixelGeometry) -> list[Samples]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from provenance.explanations.attestations import ATTESTATIONS
 from provenance.explanations.copies import COPIES
 from provenance.explanations.corrections import CORRECTIONS
+from provenance.explanations.deidentifications import DEIDENTIFICATIONS
 from provenance.explanations.derivations import DERIVATIONS
 from provenance.explanations.dicom_signatures import DICOM_SIGNATURES
 from provenance.explanations.explanation import Explanation
@@ -32,6 +33,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     **MARK,
     **COPIES,
     **DERIVATIONS,
+    **DEIDENTIFICATIONS,
     **DICOM_SIGNATURES,
     **POLICY,
     **STUDIES,

@@ -46,9 +46,11 @@ WORDS: Mapping[str, Explanation] = {
         "It does not mean that the image was changed.",
     ),
     "DERIVED": Explanation(
-        "A copy of an image that was sealed: compressed, windowed, scaled, cut, turned, converted.",
-        "Who made it has signed it and named its parents; or the mark in the pixels names the "
-        "seal, shows wherever it should, and the picture resembles what was sealed.",
+        "A copy of an image that was sealed: compressed, windowed, scaled, cut, turned, converted, "
+        "de-identified.",
+        "Who made it has signed it, and named its parents or taken the identity out; or the mark "
+        "in the pixels names the seal, shows wherever it should, and the picture resembles what "
+        "was sealed.",
         "Fetch the sealed original (radseal trace) when pixels matter.",
         "It does not mean that fine detail is unchanged, unless the checks say that frames are "
         "proven: a copy is compared coarsely.",

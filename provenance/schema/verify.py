@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ledger import ExistenceProof
+from provenance.deidentification.declared import Declared
 from provenance.dicom.attributes import Change
 from provenance.evidence import Descent, ParentSeen
 from provenance.explanations import EXPLANATIONS, Explanation
@@ -153,6 +154,8 @@ def object_answer(judged: Judged) -> dict[str, object]:
     if verdict.descent is not None:
         answer["derivation"] = _derivation(verdict.descent)
         answer["parents"] = [_parent(p) for p in verdict.descent.parents]
+    if verdict.declared is not None:
+        answer["deidentification"] = _declared(verdict.declared)
     if verdict.signatures:
         answer["signatures"] = [_signature(s) for s in verdict.signatures]
     if judged.overlay is not None:
@@ -195,13 +198,27 @@ def _region(region: Region) -> dict[str, object]:
 
 def _change(change: Change, documented: bool) -> dict[str, object]:
     return {
-        "tag": f"({change.tag >> 16:04X},{change.tag & 0xFFFF:04X})",
+        "tag": _tag(change.tag),
         "keyword": change.keyword,
         "group": str(change.group),
         "severity": str(change.severity),
         "kind": str(change.kind),
         "documented": documented,
     }
+
+
+def _declared(declared: Declared) -> dict[str, object]:
+    return {
+        "kept": [_tag(tag) for tag in declared.kept],
+        "changed": [_tag(tag) for tag in declared.changed],
+        "redacted": [
+            {"frame": r.frame, "x": r.x, "y": r.y, "w": r.w, "h": r.h} for r in declared.redacted
+        ],
+    }
+
+
+def _tag(tag: int) -> str:
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
 def _derivation(descent: Descent) -> dict[str, object]:

@@ -61,7 +61,7 @@ NAMES = [name for name, _ in commands()]
 def test_there_are_all_commands() -> None:
     assert [
         *("init", "seal", "verify", "inspect", "attest", "trace", "correct"),
-        *("study close", "study verify", "derive", "restore"),
+        *("study close", "study verify", "derive", "restore", "deidentify", "reidentify"),
         *("watermark quality", "watermark read", "watermark renew-key"),
         *("key list", "key add", "key renew", "key encrypt", "key revoke"),
         *("key request", "key sign-request", "key crl"),

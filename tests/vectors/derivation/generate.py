@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 
 FOLDER = Path(__file__).parent
 ROWS, COLUMNS, BITS = 70, 130, 12
+DECLARED = {1: [], 2: [], 3: []}  # deidentification.md
 Map = dict[int, Any]
 
 
@@ -260,8 +261,8 @@ def bodies() -> dict[str, tuple[str, Map]]:
         "derived-field-6_fail": good | {6: None},
         "derived-field-9_fail": good | {9: None},
         "derived-of-seal_fail": plain,
-        "deidentified": plain | {7: "basic-profile", 8: filled("commitment")},
-        "deidentified-parents_fail": plain | {7: "basic-profile", 8: [parent]},
+        "deidentified": plain | {7: "basic-profile", 8: filled("commitment"), 9: DECLARED},
+        "deidentified-parents_fail": plain | {7: "basic-profile", 8: [parent], 9: DECLARED},
         "sealed-parents_fail": good,
     }
     return {name: (name.split("-")[0].removesuffix("_fail"), body) for name, body in cases.items()}
