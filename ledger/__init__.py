@@ -21,6 +21,7 @@ from ledger.copies.tile_folder import TileFolder
 from ledger.copies.tile_server import TileServer
 from ledger.cose.cbor import decode_cbor, encode_cbor
 from ledger.cose.keys import Algorithm, PrivateKeySigner, Signer, VerificationKey
+from ledger.cose.second import SecondKey, SecondSigner
 from ledger.entries import Entry, LoggedKey, Submission
 from ledger.errors import (
     BusyError,
@@ -231,6 +232,8 @@ __all__ = [
     "Registrar",
     "Role",
     "RolledBackError",
+    "SecondKey",
+    "SecondSigner",
     "Sequencer",
     "SharedSequencer",
     "SignatureError",

@@ -24,6 +24,7 @@ from provenance.key_places import (
     uri_file,
 )
 from provenance.passphrases import new_passphrase
+from provenance.second_keys import SecondKeyWish, follow_with_second
 from provenance.signers import (
     generate_key,
     is_encrypted,
@@ -74,7 +75,7 @@ def add_key(
         )
     following = _begun(site, role, place) or _begin_at(site, role, place)
     index = logged.added_index if logged else _add(site, chain[0], role=role, at=at)
-    _put_in_use(site, role, signer, following)
+    _put_in_use(site, role, signer, following, wish=SecondKeyWish.AS_BEFORE, at=at)
     return index
 
 
@@ -86,13 +87,22 @@ def revoke_key(site: Site, kid: bytes, *, reason: str, at: datetime) -> int:
     return _record(site, Event.KEY_REVOKED, key_revoked_body(kid, reason=reason), at=at)
 
 
-def renew_key(site: Site, role: Role, *, at: datetime, place: KeyPlace | None = None) -> LoggedKey:
+def renew_key(
+    site: Site,
+    role: Role,
+    *,
+    at: datetime,
+    place: KeyPlace | None = None,
+    second: SecondKeyWish = SecondKeyWish.AS_BEFORE,
+) -> LoggedKey:
     """Give the site's actor in ``role`` a new key, log it, and use it; return it.
 
     The key is the one at ``place``, or a new file. The old one stays in force until it is revoked,
     so what is signed with it and waits in an outbox can still be logged. A renewal that was cut off
-    goes on.
+    goes on. A device's key can get a second one beside it (second_keys.py), a new one each time.
     """
+    if second is SecondKeyWish.WITH and role is not Role.DEVICE:
+        raise UsageError(f"a device alone seals, so the {role} needs no second key")
     following = _begun(site, role, place)
     if following is None and place is not None:
         if _logged(site, place.signer()) is not None:
@@ -115,7 +125,7 @@ def renew_key(site: Site, role: Role, *, at: datetime, place: KeyPlace | None = 
             valid_from=at,
         )
         _add(site, certificate, role=role, at=at)
-    return _put_in_use(site, role, signer, following)
+    return _put_in_use(site, role, signer, following, wish=second, at=at)
 
 
 def _logged(site: Site, signer: Signer) -> LoggedKey | None:
@@ -162,11 +172,15 @@ def _place_of(following: Path) -> KeyPlace:
     return read_uri_file(following) if following.suffix == ".uri" else KeyPlace(following)
 
 
-def _put_in_use(site: Site, role: Role, signer: Signer, following: Path) -> LoggedKey:
+def _put_in_use(
+    site: Site, role: Role, signer: Signer, following: Path, *, wish: SecondKeyWish, at: datetime
+) -> LoggedKey:
     with site.public_log() as log:
         logged = log.key(signer.kid)
     assert logged.certificate is not None
-    pem = load_certificate(logged.certificate).public_bytes(Encoding.PEM)
+    certificate = load_certificate(logged.certificate)
+    follow_with_second(site.folder, role, certificate, wish=wish, at=at)
+    pem = certificate.public_bytes(Encoding.PEM)
     write_whole(site.folder / "certificates" / f"{role}.pem", pem, overwrite=True)
     old, target = uri_file(site.folder, role), key_file(site.folder, role)
     if following == next_of(old):

@@ -8,16 +8,18 @@ from typing import Self
 
 from ledger import MalformedError as LedgerMalformedError
 from ledger import decode_cbor, encode_cbor
-from provenance.certificates import MAX_CERTIFICATE
+from provenance.certificates import MAX_CERTIFICATE, MAX_CERTIFICATES
 from provenance.descriptor import DESCRIPTOR_SIZE
 from provenance.errors import MalformedError
 from provenance.header_tree import HeaderTree
 from provenance.image_tree import ImageTree
 from provenance.seal_root import SALT_SIZE, ObjectRoot, object_root
+from provenance.second_signature import SecondSignature
 
 VERSION = 1
 MAX_ANNEX = 64 << 20
-MAX_CERTIFICATES = 8
+_REQUIRED = frozenset(range(1, 8))
+_KNOWN = _REQUIRED | {8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,10 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Annex:
-    """Tile and attribute hashes, salts, the signer's certificates (signer first, no root)."""
+    """Tile and attribute hashes, salts, the signer's certificates (signer first, no root).
+
+    ``second`` is there if the seal names a second key.
+    """
 
     salt: bytes
     image: ImageTree | None
@@ -38,6 +43,7 @@ class Annex:
     certificates: tuple[bytes, ...]
     original: Original | None
     descriptor: bytes | None
+    second: SecondSignature | None = None
 
     @property
     def root(self) -> ObjectRoot:
@@ -48,17 +54,18 @@ class Annex:
 
     def encode(self) -> bytes:
         """Return the deterministic CBOR of this annex."""
-        return encode_cbor(
-            {
-                1: VERSION,
-                2: self.salt,
-                3: self.image.to_cbor() if self.image else None,
-                4: self.header.to_cbor(),
-                5: list(self.certificates),
-                6: [self.original.salt, self.original.root] if self.original else None,
-                7: self.descriptor,
-            }
-        )
+        fields: dict[int, object] = {
+            1: VERSION,
+            2: self.salt,
+            3: self.image.to_cbor() if self.image else None,
+            4: self.header.to_cbor(),
+            5: list(self.certificates),
+            6: [self.original.salt, self.original.root] if self.original else None,
+            7: self.descriptor,
+        }
+        if self.second is not None:
+            fields[8] = self.second.to_cbor()
+        return encode_cbor(fields)
 
     @classmethod
     def decode(cls, encoded: bytes) -> Self:
@@ -69,8 +76,8 @@ class Annex:
             fields = decode_cbor(encoded, max_size=MAX_ANNEX)
         except LedgerMalformedError as error:
             raise MalformedError("the annex is not deterministic CBOR") from error
-        if not isinstance(fields, dict) or len(fields) != 7:
-            raise MalformedError("the annex has not the seven fields of its format")
+        if not isinstance(fields, dict) or not _REQUIRED <= fields.keys() <= _KNOWN:
+            raise MalformedError("the annex has not the fields of its format")
         match fields:
             case {
                 1: int(version),
@@ -99,6 +106,7 @@ class Annex:
             certificates=_certificates(certificates),
             original=_original(original),
             descriptor=descriptor,
+            second=SecondSignature.from_cbor(fields[8]) if 8 in fields else None,
         )
 
 

@@ -254,6 +254,12 @@ def _trust_checks(evidence: Evidence) -> Iterator[Check]:
     else:
         detail = f"{evidence.signer}, vouched for by {evidence.authority}"
         yield Check("signer", Status.PASS, Code.SIGNER_TRUSTED, detail)
+    second = evidence.second
+    if second is not None and second.problem is not None:
+        yield Check("second signer", Status.FAIL, second.problem.code, second.problem.detail)
+    elif second is not None:
+        detail = f"{second.signer} by ML-DSA-65, vouched for by {second.authority}"
+        yield Check("second signer", Status.PASS, Code.SECOND_VERIFIES, detail)
     if evidence.custody.key is not None:
         yield Check("key", Status.FAIL, evidence.custody.key.code, evidence.custody.key.detail)
     if clock_ahead(evidence):

@@ -23,9 +23,12 @@ from provenance.annex import Annex
 from provenance.certificates import certificate_spki, load_certificate
 from provenance.errors import EvidenceError, MalformedError
 from provenance.seal_root import commit_descriptor, commit_object, commit_original
+from provenance.second_signature import SecondClaim, SecondDoubt, open_second
 
 MARK_KEY_ID_SIZE = 8
 MAX_NAME = 64
+_REQUIRED = frozenset(range(1, 6))
+_KNOWN = _REQUIRED | {6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +75,36 @@ class MarkTerms:
 
 @dataclass(frozen=True, slots=True)
 class SealBody:
-    """The body of `sealed`: commitments, and nothing that says whose image it is."""
+    """The body of `sealed`: commitments, and nothing that says whose image it is.
+
+    ``second`` is the id of an ML-DSA-65 key that has signed the seal too, if there is one.
+    """
 
     certificate: bytes
     commitment: bytes
     original: bytes | None
     mark: MarkTerms | None
     descriptor: bytes | None
+    second: bytes | None = None
 
     def to_cbor(self) -> dict[int, object]:
         """Return the map that the statement carries as its body."""
-        return {
+        fields: dict[int, object] = {
             1: self.certificate,
             2: self.commitment,
             3: self.original,
             4: self.mark.to_cbor() if self.mark else None,
             5: self.descriptor,
         }
+        if self.second is not None:
+            fields[6] = self.second
+        return fields
 
     @classmethod
     def from_cbor(cls, body: Mapping[int, object]) -> Self:
         """Parse strictly; MalformedError."""
+        if not _REQUIRED <= body.keys() <= _KNOWN:
+            raise MalformedError("the seal's body has not the fields of its format")
         match body:
             case {
                 1: bytes(certificate),
@@ -100,11 +112,15 @@ class SealBody:
                 3: None | bytes() as original,
                 4: mark,
                 5: None | bytes() as descriptor,
-            } if len(body) == 5:
+            }:
                 pass
             case _:
-                raise MalformedError("the seal's body has not the five fields of its format")
-        hashes = (certificate, commitment, original, descriptor)
+                raise MalformedError("a field of the seal's body has not the type of its format")
+        second = body.get(6)
+        if 6 in body and not isinstance(second, bytes):
+            raise MalformedError("the second key of the seal's body is not named by a hash")
+        assert second is None or isinstance(second, bytes)
+        hashes = (certificate, commitment, original, descriptor, second)
         if any(value is not None and len(value) != 32 for value in hashes):
             raise MalformedError("a hash in the seal's body is not 32 bytes long")
         return cls(
@@ -113,18 +129,23 @@ class SealBody:
             original,
             None if mark is None else MarkTerms.from_cbor(mark),
             descriptor,
+            second,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A seal whose signature verified, with an annex that fits its commitments."""
+    """A seal whose signature verified, with an annex that fits its commitments.
+
+    ``second`` is what became of the second signature; None if the seal names no second key.
+    """
 
     statement: Statement
     seal_id: bytes
     body: SealBody
     annex: Annex = field(repr=False)
     chain: tuple[x509.Certificate, ...]
+    second: SecondClaim | SecondDoubt | None = None
 
     @property
     def certificate(self) -> x509.Certificate:
@@ -150,7 +171,10 @@ def open_claim(unverified: UnverifiedStatement, annex: Annex) -> Claim:
     except LedgerError as error:
         raise EvidenceError(f"the seal's signature does not verify: {error}") from error
     _check_annex(body, annex)
-    return Claim(statement, unverified.object_id, body, annex, chain)
+    second = None
+    if body.second is not None:
+        second = open_second(statement.encoded, body.second, annex.second)
+    return Claim(statement, unverified.object_id, body, annex, chain, second)
 
 
 def _check_annex(body: SealBody, annex: Annex) -> None:
@@ -166,3 +190,5 @@ def _check_annex(body: SealBody, annex: Annex) -> None:
         descriptor is not None and commit_descriptor(annex.salt, descriptor) != body.descriptor
     ):
         raise EvidenceError("the annex's descriptor is not the one that was signed")
+    if annex.second is not None and body.second is None:
+        raise EvidenceError("the annex holds a second signature that the seal does not name")

@@ -35,6 +35,7 @@ from provenance.marking import Samples
 from provenance.picture_file import PictureFile
 from provenance.ps315.examine import examine_signatures
 from provenance.seal_search import FoundSeal, from_carrier, from_ledger, from_mark
+from provenance.second_signer import find_second_signer
 from provenance.trust import TrustStore
 from provenance.verifier import Verifier
 from provenance.viewpoint import Viewpoint
@@ -237,6 +238,7 @@ def _with_trust_and_custody(evidence: Evidence, found: FoundSeal, verifier: Veri
 
 
 def _with_trust(evidence: Evidence, claim: Claim, trust: TrustStore) -> Evidence:
+    evidence = replace(evidence, second=find_second_signer(claim, trust))
     try:
         authority = trust.vouch(claim.chain, role=Role.DEVICE, at=claim.statement.claimed_at)
     except TrustError as error:

@@ -39,6 +39,7 @@ def judge(evidence: Evidence) -> Verdict:
         documented=frozenset(c.tag for c in documented(evidence)),
         seal_id=claim.seal_id if claim else (evidence.mark.seal_id if evidence.mark else None),
         signer=evidence.signer,
+        second=evidence.second,
         sealed_at=claim.statement.claimed_at if claim else None,
         log_index=evidence.custody.log_index,
         notes=evidence.notes,
@@ -100,6 +101,8 @@ def _trust(evidence: Evidence) -> Outcome:
     if evidence.custody.key is not None or clock_ahead(evidence):
         return Outcome.REFUTED
     if evidence.trust_problem is not None:
+        return Outcome.REFUTED
+    if evidence.second is not None and evidence.second.problem is not None:
         return Outcome.REFUTED
     return Outcome.PROVEN
 

@@ -16,7 +16,7 @@ from ledger import Entry, Event, LedgerError, Waiting
 from provenance.annex import Annex, Original
 from provenance.claim import MarkTerms, SealBody
 from provenance.descriptor import describe
-from provenance.device import Device
+from provenance.device import Device, SecondIdentity
 from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.carrier import Carrier, read_carrier, write_carrier
 from provenance.dicom.frames import compressed_frames
@@ -41,6 +41,7 @@ from provenance.marking import (
 from provenance.ps315.sign import DicomSigner, sign_object, signature_uid
 from provenance.records import pseudonyms
 from provenance.seal_root import SALT_SIZE, commit_descriptor, commit_object, commit_original
+from provenance.second_signature import SecondSignature
 from provenance.volume import mark_frames
 
 MODALITY = 0x00080060
@@ -155,15 +156,15 @@ def seal_at_time(
         original=marking.original,
         descriptor=marking.descriptor,
     )
-    body = _body(annex, marking.terms)
-    encoded = annex.encode()
+    body = _body(annex, marking.terms, device.second)
+    annexes = _Annexes(annex, device.second)
     step("header")
     entry = device.record(
         Event.SEALED,
         object_id=chance.seal_id,
         body=body.to_cbor(),
         at=at,
-        annex=encoded,
+        annex=annexes.of,
         pseudonyms=tuple(
             pseudonyms(device.lookup_key, marking.instance.dataset, marking.image_roots)
         ),
@@ -171,7 +172,8 @@ def seal_at_time(
     step("sign and log")
     receipt, no_receipt = _receipt(device, entry)
     restore = marking.restore_data
-    write_carrier(marking.instance.dataset, Carrier(entry.statement, encoded, receipt, restore))
+    carried = Carrier(entry.statement, annexes.last, receipt, restore)
+    write_carrier(marking.instance.dataset, carried)
     step("carry")
     signed_as = None
     if signer is not None:
@@ -192,6 +194,22 @@ def seal_at_time(
         volume=marking.volume,
         terms=marking.terms,
     )
+
+
+class _Annexes:
+    """Encodes the annex once, or once for each statement that a second key signs, too."""
+
+    def __init__(self, annex: Annex, second: SecondIdentity | None) -> None:
+        self._annex = annex
+        self._second = second
+        self.last = annex.encode() if second is None else b""
+
+    def of(self, statement: bytes) -> bytes:
+        """Return the annex that goes with ``statement``, and keep it as the last."""
+        if self._second is not None:
+            signed = SecondSignature(self._second.signer.sign(statement), self._second.certificates)
+            self.last = replace(self._annex, second=signed).encode()
+        return self.last
 
 
 def _receipt(device: Device, entry: Entry | Waiting) -> tuple[bytes | None, str | None]:
@@ -378,7 +396,7 @@ def _profile(instance: Instance, geometry: PixelGeometry, asked: str | None) -> 
     return asked
 
 
-def _body(annex: Annex, terms: MarkTerms | None) -> SealBody:
+def _body(annex: Annex, terms: MarkTerms | None, second: SecondIdentity | None) -> SealBody:
     return SealBody(
         certificate=hashlib.sha256(annex.certificates[0]).digest(),
         commitment=commit_object(annex.salt, annex.root),
@@ -387,4 +405,5 @@ def _body(annex: Annex, terms: MarkTerms | None) -> SealBody:
         else None,
         mark=terms,
         descriptor=commit_descriptor(annex.salt, annex.descriptor) if annex.descriptor else None,
+        second=second.signer.kid if second else None,
     )

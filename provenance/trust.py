@@ -17,8 +17,10 @@ from ledger import (
     parse_policy,
     read_key_lines,
 )
-from provenance.certificates import validate_path
+from provenance.certificates import validate_lasting_path, validate_path
 from provenance.errors import UsageError
+from provenance.second_demand import FILE as SECOND_FILE
+from provenance.second_demand import SecondDemand
 
 MAX_TRUST_FILE = 1 << 20
 
@@ -30,6 +32,7 @@ class TrustStore:
     roots: tuple[x509.Certificate, ...]
     logs: TrustedLogs
     timestamping: TimestampAnchors = field(default_factory=TimestampAnchors)
+    second: SecondDemand = field(default_factory=SecondDemand)
 
     @classmethod
     def load(cls, folder: Path) -> "TrustStore":
@@ -37,6 +40,7 @@ class TrustStore:
 
         ``tsa/*.pem`` are authorities of timestamps; ``tsa/policies``, if it is there, names the
         only policies of theirs that count, one a line.
+        ``second-signatures``, if it is there, says whose seals must bear two (second_demand.py).
         With a policy (C2SP tlog-policy), receipts count only with the cosignatures of its quorum.
         UsageError when the folder holds neither: an empty store would judge everything untrusted
         without saying why.
@@ -61,11 +65,17 @@ class TrustStore:
             logs = TrustedLogs.from_keys(keys, policy=policy)
         except LedgerError as error:
             raise UsageError(f"a verifier key under {folder}/logs is not valid: {error}") from error
-        return cls(roots, logs, _timestamping(folder / "tsa"))
+        second = SecondDemand.load(folder / SECOND_FILE)
+        return cls(roots, logs, _timestamping(folder / "tsa"), second)
 
     def vouch(self, chain: Sequence[x509.Certificate], *, role: Role, at: datetime) -> str:
         """Return the subject of the root that vouches for ``chain[0]``; else TrustError."""
         root = validate_path(chain, roots=self.roots, role=role, at=at)
+        return root.subject.rfc4514_string()
+
+    def vouch_lasting(self, chain: Sequence[x509.Certificate], *, role: Role, at: datetime) -> str:
+        """The same for a second key: by ML-DSA keys alone, up to the root."""
+        root = validate_lasting_path(chain, roots=self.roots, role=role, at=at)
         return root.subject.rfc4514_string()
 
 

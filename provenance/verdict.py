@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from provenance.dicom.attributes import Change
 from provenance.errors import NotProvenError
+from provenance.evidence import SecondSigner
 from provenance.findings import Code
 from provenance.image_tree import Region
 from provenance.ps315.examine import DigitalSignature
@@ -104,6 +105,7 @@ class Verdict:
     log_index: int | None = None
     notes: tuple[str, ...] = field(default=())
     signatures: tuple[DigitalSignature, ...] = ()
+    second: SecondSigner | None = None
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a verdict is not a yes or no: compare .word, or call require()")

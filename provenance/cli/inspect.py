@@ -95,6 +95,7 @@ def _print_statement(statement: "UnverifiedStatement", body: "SealBody | None") 
     if body is not None:
         mark = body.mark
         pairs.append(("object commitment", body.commitment.hex()))
+        pairs.append(("second key id", body.second.hex() if body.second else "none"))
         pairs.append(
             (
                 "mark",
@@ -140,6 +141,8 @@ def _annex_facts(annex: "Annex") -> dict[str, object]:
     facts_["attribute_hashes"] = len(annex.header.leaves)
     facts_["original_root"] = annex.original.root.hex() if annex.original else "none"
     facts_["thumbnail"] = "64x64" if annex.descriptor else "none"
+    second = annex.second
+    facts_["second_signature"] = f"{len(second.signature)} bytes" if second else "none"
     return facts_
 
 
@@ -208,6 +211,7 @@ def _statement_answer(
         "signer_number": statement.actor_link.seq,
         "head_seen": {"size": head.size, "root": head.root.hex()} if head else None,
         "object_commitment": body.commitment.hex() if body else None,
+        "second_key_id": body.second.hex() if body and body.second else None,
         "mark": {
             "scheme": mark.scheme,
             "profile": mark.profile,

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from provenance.dicom.attributes import Change
+from provenance.evidence import SecondSigner
 from provenance.explanations import EXPLANATIONS, Explanation
+from provenance.findings import Code
 from provenance.image_tree import Region
 from provenance.ps315.examine import DigitalSignature
 from provenance.verdict import NOTHING_MATCHED, Check, Verdict, Word, gravest
@@ -95,6 +97,7 @@ def object_answer(judged: Judged) -> dict[str, object]:
         "does_not_mean": words.not_meant,
         "seal_id": verdict.seal_id.hex() if verdict.seal_id else None,
         "signer": verdict.signer,
+        "second_signature": _second(verdict.second) if verdict.second else None,
         "sealed_at": _moment(verdict.sealed_at) if verdict.sealed_at else None,
         "log_index": verdict.log_index,
         "checks": [_check(c) for c in verdict.checks],
@@ -107,6 +110,25 @@ def object_answer(judged: Judged) -> dict[str, object]:
     if judged.overlay is not None:
         answer["overlay"] = judged.overlay
     return answer
+
+
+_SECOND_STATES = {
+    Code.SECOND_MISSING: "missing",
+    Code.SECOND_BROKEN: "broken",
+    Code.SECOND_UNTRUSTED: "untrusted",
+    Code.SECOND_DEMANDED: "absent",
+}
+
+
+def _second(second: SecondSigner) -> dict[str, object]:
+    return {
+        "state": _SECOND_STATES[second.problem.code] if second.problem else "trusted",
+        "demanded": second.demanded,
+        "algorithm": "ML-DSA-65" if second.kid else None,
+        "key": second.kid.hex() if second.kid else None,
+        "signer": second.signer,
+        "authority": second.authority,
+    }
 
 
 def _check(check: Check) -> dict[str, object]:
