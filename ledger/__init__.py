@@ -42,6 +42,7 @@ from ledger.errors import (
     SignatureError,
     StoreError,
     UnknownLogError,
+    UnknownTsaError,
     UnreachableError,
     UsageError,
     WitnessError,
@@ -135,6 +136,7 @@ from ledger.timestamps.timestamp import (
     judge_timestamps,
     proven_time,
     stamped_message,
+    stamped_time,
     verify_timestamp,
 )
 from ledger.timestamps.timestamp_request import StampHash, TimestampRequest, parse_timestamp_request
@@ -257,6 +259,7 @@ __all__ = [
     "TrustedLog",
     "TrustedLogs",
     "UnknownLogError",
+    "UnknownTsaError",
     "UnreachableError",
     "UnverifiedStatement",
     "UsageError",
@@ -328,6 +331,7 @@ __all__ = [
     "sign_read_request",
     "sign_statement",
     "stamped_message",
+    "stamped_time",
     "sync_outbox",
     "token_of",
     "verify_consistency",

@@ -104,7 +104,7 @@ def _gather(instance: Instance, verifier: Verifier) -> Evidence:
         mark=mark,
         out_of_reach=out_of_reach,
         preamble=instance.preamble_executable,
-        signatures=examine_signatures(instance),
+        signatures=examine_signatures(instance, verifier.trust.timestamping),
         notes=(*instance.notes, *_pixel_notes(instance)),
     )
     if found is None:

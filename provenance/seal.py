@@ -137,7 +137,7 @@ def seal_at_time(
 ) -> Sealed:
     """Seal with clock and random values given; ``step`` hears the name of each step done.
 
-    ``signer`` puts a PS3.15 signature beside the seal, over the object as it was sealed.
+    ``signer`` puts a PS3.15 signature beside the seal, over the object as it is sealed.
     """
     instance = read_instance(Path(source) if isinstance(source, str) else source)
     if read_carrier(instance.dataset) is not None:
@@ -159,6 +159,11 @@ def seal_at_time(
     body = _body(annex, marking.terms, device.second)
     annexes = _Annexes(annex, device.second)
     step("header")
+    signed_as = None
+    if signer is not None:  # before the log: what cannot be timestamped shall not be logged either
+        signed_as = signature_uid(chance.seal_id)
+        sign_object(marking.instance, signer, uid=signed_as, at=at)
+        step("sign PS3.15")
     entry = device.record(
         Event.SEALED,
         object_id=chance.seal_id,
@@ -175,11 +180,6 @@ def seal_at_time(
     carried = Carrier(entry.statement, annexes.last, receipt, restore)
     write_carrier(marking.instance.dataset, carried)
     step("carry")
-    signed_as = None
-    if signer is not None:
-        signed_as = signature_uid(chance.seal_id)
-        sign_object(marking.instance, signer, uid=signed_as, at=at)
-        step("sign PS3.15")
     return Sealed(
         instance=marking.instance,
         seal_id=chance.seal_id,

@@ -15,6 +15,7 @@ from provenance.explanations import EXPLANATIONS, Explanation
 from provenance.findings import Code
 from provenance.image_tree import Region
 from provenance.ps315.examine import DigitalSignature
+from provenance.ps315.timestamps import SignatureTimestamp
 from provenance.verdict import NOTHING_MATCHED, Check, Verdict, Word, gravest
 
 SCHEMA = "radseal/verify/1"
@@ -179,6 +180,17 @@ def _signature(signature: DigitalSignature) -> dict[str, object]:
         "lacking": list(signature.lacking),
         "weaknesses": list(signature.weaknesses),
         "unsigned": [{"group": u.group, "keywords": list(u.keywords)} for u in signature.unsigned],
+        "timestamp": _timestamp(signature.timestamp) if signature.timestamp else None,
+    }
+
+
+def _timestamp(found: SignatureTimestamp) -> dict[str, object]:
+    return {
+        "state": found.state.value,
+        "reason": found.reason,
+        "time": _moment(found.time) if found.time else None,
+        "accuracy_seconds": found.accuracy.total_seconds(),
+        "tsa": found.tsa,
     }
 
 

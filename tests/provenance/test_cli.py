@@ -60,7 +60,8 @@ NAMES = [name for name, _ in commands()]
 
 def test_there_are_all_commands() -> None:
     assert [
-        *("init", "seal", "verify", "inspect", "attest", "trace", "correct", "restore"),
+        *("init", "seal", "verify", "inspect", "attest", "trace", "correct", "timestamp"),
+        "restore",
         *("watermark quality", "watermark read", "watermark renew-key"),
         *("key list", "key add", "key renew", "key encrypt", "key revoke"),
         *(
