@@ -78,6 +78,29 @@ def new_values(
     return [values[tag] for tag in sorted(values)]
 
 
+def sought_values(pairs: Sequence[tuple[str, str]]) -> list[NewValue]:
+    """Return values by which objects are chosen; any attribute written in characters can be named.
+
+    UsageError for another, or one that is given twice.
+    """
+    values: dict[int, NewValue] = {}
+    for name, text in pairs:
+        tag = _tag(name)
+        keyword, vr = _named(tag), standard_vr(tag)
+        if vr not in TEXTS:
+            raise UsageError(
+                f"{keyword}: only standard attributes written in characters are compared"
+            )
+        if tag in values:
+            raise UsageError(f"{name} is given twice")
+        values[tag] = NewValue(tag, keyword, vr, text)
+    return list(values.values())
+
+
+def _named(tag: int) -> str:
+    return keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
 def _tag(name: str) -> int:
     tag = tag_for_keyword(name)
     if tag is not None:
@@ -90,7 +113,7 @@ def _tag(name: str) -> int:
 
 
 def _value(tag: int, text: str, reason: Reason) -> NewValue:
-    keyword, vr = keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})", standard_vr(tag)
+    keyword, vr = _named(tag), standard_vr(tag)
     problem = why_not(tag, reason)
     if problem is not None:
         raise UsageError(f"{keyword} may not be corrected: {problem}")

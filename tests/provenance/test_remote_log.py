@@ -30,15 +30,7 @@ def archive(tmp_path: Path) -> Site:
 @pytest.fixture
 def modality(archive: Site, tmp_path: Path) -> Site:
     """What a device needs of a site's folder, and no more."""
-    folder = tmp_path / "modality"
-    for name in NEEDED:
-        source = archive.folder / name
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, folder / name)
-        else:
-            shutil.copy(source, folder / name)
-    return Site.open(folder)
+    return part_of(archive, tmp_path / "modality", NEEDED)
 
 
 def test_it_seals_over_the_line(
