@@ -13,6 +13,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import mldsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ledger import Role, SecondSigner
 from provenance import Site, Verdict, Word, seal, verify
@@ -251,3 +253,28 @@ def test_a_root_of_the_same_name_with_another_key(
     trust = replace(hybrid.trust, roots=(hybrid.authority(), false))
     assert untrusted(judge(sealed, hybrid, trust=trust), Code.SECOND_UNTRUSTED)
     assert false.public_bytes(Encoding.DER) != named.public_bytes(Encoding.DER)
+
+
+@settings(max_examples=150)
+@given(
+    part=st.sampled_from(("statement", "annex", "second")),
+    place=st.integers(0, (1 << 20) - 1),
+    flip=st.integers(1, 255),
+)
+def test_no_byte_of_the_evidence_can_change(
+    part: str, place: int, flip: int, sealed: bytes, hybrid: Site
+) -> None:
+    """In statement or annex, second signature and its certificate included: never AUTHENTIC."""
+    instance = read_instance(sealed)
+    values = read_carrier(instance.dataset)
+    assert values is not None
+    whole = bytearray(values.statement if part == "statement" else values.annex)
+    first = whole.index(second_of(sealed).signature) if part == "second" else 0
+    whole[first + place % (len(whole) - first)] ^= flip
+    name = "statement" if part == "statement" else "annex"
+    write_carrier(instance.dataset, replace(values, **{name: bytes(whole)}))
+    word = verify(instance_bytes(instance), trust=hybrid.trust).word
+    if part == "second":
+        assert word in (Word.UNTRUSTED, Word.STRIPPED)
+    else:
+        assert word not in (Word.AUTHENTIC, Word.CORRECTED)
