@@ -19,7 +19,7 @@ from provenance.second_signature import SecondSignature
 VERSION = 1
 MAX_ANNEX = 64 << 20
 _REQUIRED = frozenset(range(1, 8))
-_KNOWN = _REQUIRED | {8}
+_KNOWN = _REQUIRED | {9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Annex:
             7: self.descriptor,
         }
         if self.second is not None:
-            fields[8] = self.second.to_cbor()
+            fields[9] = self.second.to_cbor()
         return encode_cbor(fields)
 
     @classmethod
@@ -106,7 +106,7 @@ class Annex:
             certificates=_certificates(certificates),
             original=_original(original),
             descriptor=descriptor,
-            second=SecondSignature.from_cbor(fields[8]) if 8 in fields else None,
+            second=SecondSignature.from_cbor(fields[9]) if 9 in fields else None,
         )
 
 
