@@ -101,7 +101,7 @@ from ledger.remote.registration import (
     parse_registered,
     parse_submissions,
 )
-from ledger.roles import MAY_READ_ASIDE, MAY_SIGN, Event, Role
+from ledger.roles import BIRTHS, MAY_READ_ASIDE, MAY_SIGN, Event, Role
 from ledger.sequencing.gate import Gate
 from ledger.sequencing.publisher import Publishing
 from ledger.sequencing.sequencer import Sequencer
@@ -155,6 +155,7 @@ from ledger.witnessing.witness_rules import Answer
 from ledger.witnessing.witnesses import Witnesses
 
 __all__ = [
+    "BIRTHS",
     "FIRST",
     "HISTORY_PAGE",
     "MAX_HISTORY",

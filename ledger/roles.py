@@ -48,12 +48,14 @@ MAY_SIGN: Mapping[Role, frozenset[Event]] = MappingProxyType(
         ),
         Role.GATEWAY: frozenset(
             {
+                Event.SEALED,  # on behalf of a device that cannot
                 Event.SENT,
                 Event.INGESTED,
                 Event.VERIFIED,
                 Event.QUARANTINED,
                 Event.RELEASED,
                 Event.EXPORTED,
+                Event.DERIVED,
             }
         ),
         Role.ARCHIVIST: frozenset(
@@ -62,6 +64,7 @@ MAY_SIGN: Mapping[Role, frozenset[Event]] = MappingProxyType(
                 Event.VERIFIED,
                 Event.EXPORTED,
                 Event.CORRECTED,
+                Event.DERIVED,
                 Event.RELEASED,
                 Event.QUARANTINED,
                 Event.STUDY_CLOSED,
@@ -75,6 +78,9 @@ MAY_SIGN: Mapping[Role, frozenset[Event]] = MappingProxyType(
         Role.AUDITOR: frozenset({Event.VERIFIED, Event.VIEWED, Event.EXPORTED}),
     }
 )
+
+# With which an object's life begins: made by a device, or from other objects.
+BIRTHS = frozenset({Event.SEALED, Event.DERIVED, Event.DEIDENTIFIED})
 
 # Whose keys read annexes, and look objects up by their pseudonyms, from afar (docs/spec/log.md).
 MAY_READ_ASIDE = frozenset({Role.GATEWAY, Role.ARCHIVIST, Role.AUDITOR})

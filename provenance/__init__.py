@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from provenance._install import check_siblings
 
 if TYPE_CHECKING:
+    from provenance.admit import Admission, admit
     from provenance.correct import Corrected, correct
     from provenance.correction import Reason
+    from provenance.derive import Derived, derive
     from provenance.device import Device
     from provenance.errors import (
         EvidenceError,
@@ -22,16 +24,25 @@ if TYPE_CHECKING:
         KeyUnavailableError,
         MalformedError,
         NotProvenError,
+        PolicyError,
         RadsealError,
         SealError,
         TrustError,
         UnreadableError,
         UsageError,
     )
+    from provenance.policy.decide import Decision
+    from provenance.policy.facts import Arrival, Facts
+    from provenance.policy.load import load_policy
+    from provenance.policy.policy import AcceptancePolicy
+    from provenance.policy.terms import Action
     from provenance.records import Records
     from provenance.restore import Restored, restore
     from provenance.seal import Sealed, seal
     from provenance.site import Site
+    from provenance.study.close import ClosedStudy, close_study
+    from provenance.study.verdict import StudyVerdict, StudyWord
+    from provenance.study.verify import Studies, verify_study
     from provenance.trust import TrustStore
     from provenance.verdict import Check, Outcome, Status, Verdict, Word
     from provenance.verify import verify
@@ -40,15 +51,24 @@ __radseal__ = "radseal/1"
 __version__ = "0.1.0"
 
 __all__ = [
+    "AcceptancePolicy",
+    "Action",
+    "Admission",
+    "Arrival",
     "Check",
+    "ClosedStudy",
     "Corrected",
+    "Decision",
+    "Derived",
     "Device",
     "EvidenceError",
     "EvidenceMissingError",
+    "Facts",
     "KeyUnavailableError",
     "MalformedError",
     "NotProvenError",
     "Outcome",
+    "PolicyError",
     "RadsealError",
     "Reason",
     "Records",
@@ -57,21 +77,31 @@ __all__ = [
     "Sealed",
     "Site",
     "Status",
+    "Studies",
+    "StudyVerdict",
+    "StudyWord",
     "TrustError",
     "TrustStore",
     "UnreadableError",
     "UsageError",
     "Verdict",
     "Word",
+    "admit",
+    "close_study",
     "correct",
+    "derive",
+    "load_policy",
     "restore",
     "seal",
     "verify",
+    "verify_study",
 ]
 
 _HOMES: Mapping[str, tuple[str, ...]] = {
+    "provenance.admit": ("Admission", "admit"),
     "provenance.correct": ("Corrected", "correct"),
     "provenance.correction": ("Reason",),
+    "provenance.derive": ("Derived", "derive"),
     "provenance.device": ("Device",),
     "provenance.errors": (
         "EvidenceError",
@@ -79,23 +109,32 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
         "KeyUnavailableError",
         "MalformedError",
         "NotProvenError",
+        "PolicyError",
         "RadsealError",
         "SealError",
         "TrustError",
         "UnreadableError",
         "UsageError",
     ),
+    "provenance.policy.decide": ("Decision",),
+    "provenance.policy.facts": ("Arrival", "Facts"),
+    "provenance.policy.load": ("load_policy",),
+    "provenance.policy.policy": ("AcceptancePolicy",),
+    "provenance.policy.terms": ("Action",),
     "provenance.records": ("Records",),
     "provenance.restore": ("Restored", "restore"),
     "provenance.seal": ("Sealed", "seal"),
     "provenance.site": ("Site",),
+    "provenance.study.close": ("ClosedStudy", "close_study"),
+    "provenance.study.verdict": ("StudyVerdict", "StudyWord"),
+    "provenance.study.verify": ("Studies", "verify_study"),
     "provenance.trust": ("TrustStore",),
     "provenance.verdict": ("Check", "Outcome", "Status", "Verdict", "Word"),
     "provenance.verify": ("verify",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 # Functions that bear the name of their module.
-_VERBS = frozenset({"correct", "restore", "seal", "verify"})
+_VERBS = frozenset({"admit", "correct", "derive", "restore", "seal", "verify"})
 
 
 class _Package(ModuleType):

@@ -17,9 +17,9 @@ from provenance.seal_root import SALT_SIZE, ObjectRoot, object_root
 from provenance.second_signature import SecondSignature
 
 VERSION = 1
+VERSION_OF_A_COPY = 3  # 2 is that of the kept annex
 MAX_ANNEX = 64 << 20
-_REQUIRED = frozenset(range(1, 8))
-_KNOWN = _REQUIRED | {9}
+_FIELDS = {VERSION: set(range(1, 8)), VERSION_OF_A_COPY: set(range(1, 9))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Original:
 class Annex:
     """Tile and attribute hashes, salts, the signer's certificates (signer first, no root).
 
+    Of a copy (``version`` 3) also ``lineage``: what the page of its birth's event defines.
     ``second`` is there if the seal names a second key.
     """
 
@@ -43,6 +44,8 @@ class Annex:
     certificates: tuple[bytes, ...]
     original: Original | None
     descriptor: bytes | None
+    lineage: bytes | None = None
+    version: int = VERSION
     second: SecondSignature | None = None
 
     @property
@@ -54,8 +57,16 @@ class Annex:
 
     def encode(self) -> bytes:
         """Return the deterministic CBOR of this annex."""
-        fields: dict[int, object] = {
-            1: VERSION,
+        fields = self._fields()
+        if self.version != VERSION:
+            fields |= {8: self.lineage}
+        if self.second is not None:
+            fields |= {9: self.second.to_cbor()}
+        return encode_cbor(fields)
+
+    def _fields(self) -> dict[int, object]:
+        return {
+            1: self.version,
             2: self.salt,
             3: self.image.to_cbor() if self.image else None,
             4: self.header.to_cbor(),
@@ -63,9 +74,6 @@ class Annex:
             6: [self.original.salt, self.original.root] if self.original else None,
             7: self.descriptor,
         }
-        if self.second is not None:
-            fields[9] = self.second.to_cbor()
-        return encode_cbor(fields)
 
     @classmethod
     def decode(cls, encoded: bytes) -> Self:
@@ -76,25 +84,29 @@ class Annex:
             fields = decode_cbor(encoded, max_size=MAX_ANNEX)
         except LedgerMalformedError as error:
             raise MalformedError("the annex is not deterministic CBOR") from error
-        if not isinstance(fields, dict) or not _REQUIRED <= fields.keys() <= _KNOWN:
+        version = fields.get(1) if isinstance(fields, dict) else None
+        if not isinstance(fields, dict) or type(version) is not int:
             raise MalformedError("the annex has not the fields of its format")
+        if version not in _FIELDS:
+            raise MalformedError(
+                f"annex version {version} is unknown; this radseal reads {VERSION} and "
+                f"{VERSION_OF_A_COPY}"
+            )
+        lineage = fields.get(8)
         match fields:
             case {
-                1: int(version),
                 2: bytes(salt),
                 3: image,
                 4: header,
                 5: list(certificates),
                 6: original,
                 7: None | bytes() as descriptor,
-            } if not isinstance(version, bool):
+            } if set(fields) - {9} == _FIELDS[version]:
                 pass
             case _:
                 raise MalformedError("a field of the annex has not the type of its format")
-        if version != VERSION:
-            raise MalformedError(
-                f"annex version {version} is unknown; this radseal reads {VERSION}"
-            )
+        if lineage is not None and not (isinstance(lineage, bytes) and lineage):
+            raise MalformedError("what an annex shows of parents is bytes, or null")
         if len(salt) != SALT_SIZE:
             raise MalformedError(f"the annex's salt has {len(salt)} bytes, not {SALT_SIZE}")
         if descriptor is not None and len(descriptor) != DESCRIPTOR_SIZE:
@@ -106,6 +118,8 @@ class Annex:
             certificates=_certificates(certificates),
             original=_original(original),
             descriptor=descriptor,
+            lineage=lineage,
+            version=version,
             second=SecondSignature.from_cbor(fields[9]) if 9 in fields else None,
         )
 

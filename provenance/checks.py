@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from ledger import Bracket, TimeFinding
+from provenance.descent_checks import descent_checks
 from provenance.descriptor import LEAST_COMPARED
 from provenance.dicom.attribute_table import attribute_table
 from provenance.dicom.attributes import Change, Group, Severity
-from provenance.evidence import Attestation, Carrier, Evidence, Likeness, Source
+from provenance.evidence import Attestation, Carrier, Demands, Evidence, Likeness, Source
 from provenance.findings import Code
 from provenance.image_tree import Region, Witness
 from provenance.rules import (
@@ -39,8 +40,10 @@ def checks_of(evidence: Evidence) -> tuple[Check, ...]:
         *_correction_checks(evidence),
         *_mark_checks(evidence),
         *_copy_checks(evidence),
+        *descent_checks(evidence),
         *_trust_checks(evidence),
         *_custody_checks(evidence),
+        *_policy_checks(evidence.demands),
         *signature_checks(evidence.signatures),
     )
 
@@ -304,6 +307,14 @@ def _custody_checks(evidence: Evidence) -> Iterator[Check]:
         yield Check("chain", Status.SKIP, Code.CHAIN_NOT_CHECKED, "no ledger was asked")
     for each in custody.attestations:
         yield _attestation_check(each)
+
+
+def _policy_checks(demands: Demands) -> Iterator[Check]:
+    for problem in (demands.seal, demands.signer):
+        if problem is not None:
+            yield Check("policy", Status.FAIL, problem.code, problem.detail)
+    if demands.unclear is not None:
+        yield Check("policy", Status.WARN, demands.unclear.code, demands.unclear.detail)
 
 
 def _attestation_check(said: Attestation) -> Check:

@@ -83,6 +83,28 @@ def _change(encoded: object) -> LeafChange:
             raise MalformedError("a change of a correction is a tag and two different hashes")
 
 
+class Subject(StrEnum):
+    """What a correction is about; a policy says who may correct which."""
+
+    IDENTITY = "identity"
+    SIDE = "side"
+    CALIBRATION = "calibration"
+    OTHER = "other"
+
+
+def subject_of(tag: int) -> Subject:
+    """Return what an attribute that may be corrected is about.
+
+    Identity is that of patient, order and study; side is side and view.
+    """
+    if tag in _SIDE_AND_VIEW:
+        return Subject.SIDE
+    if tag in _CALIBRATION:
+        return Subject.CALIBRATION
+    identity = attribute_table().describe(tag).group is Group.IDENTITY
+    return Subject.IDENTITY if identity else Subject.OTHER
+
+
 def why_not(tag: int, reason: Reason) -> str | None:
     """Say why the attribute may not be corrected for this reason; None if it may."""
     table = attribute_table()

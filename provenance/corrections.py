@@ -180,7 +180,7 @@ def _amendment(claim: Claim, entry: Entry, log: ReadableLog, trust: TrustStore) 
         if reason is not None:
             name = attribute_table().describe(change.tag).keyword
             raise EvidenceError(f"{name} may not be corrected: {reason}")
-    return Amendment(entry.index, certificate_name(certificate), body)
+    return Amendment(entry.index, certificate_name(certificate), key.role, body)
 
 
 def _require_standing(key: LoggedKey, index: int) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ledger import (
+    BIRTHS,
     Entry,
     Event,
     Inclusion,
@@ -78,7 +79,9 @@ def _ask_ledger(
             return custody
         return replace(custody, ledger=Problem(Code.NOT_LOGGED, _NOT_HELD))
     chain = [parse_statement(entry.statement) for entry in entries]
-    seals = [each for each, said in zip(entries, chain, strict=True) if said.event is Event.SEALED]
+    # A copy's birth is the first of all; beside a seal only other seals count.
+    rivals = frozenset({Event.SEALED}) if claim.event is Event.SEALED else BIRTHS
+    seals = [each for each, said in zip(entries, chain, strict=True) if said.event in rivals]
     seal = next((e for e in seals if e.leaf_hash == claim.statement.leaf_hash), None)
     if seal is None and not seals and (proven is None or not own):
         detail = f"{len(entries)} event(s) about it are logged, its seal is not: {_NOT_HELD}"
@@ -91,7 +94,7 @@ def _ask_ledger(
         detail = f"its receipt proves entry {proven.index}, the ledger says {seal.index}"
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, detail))
     custody = replace(custody, log_index=seal.index, order=_order(entries, seals))
-    broken = _break_in(chain, log)
+    broken = break_in(chain, log)
     if broken is not None:
         return replace(custody, ledger=Problem(Code.CHAIN_BROKEN, broken))
     pairs = zip(entries, chain, strict=True)
@@ -134,7 +137,7 @@ def _with_key(custody: Custody, claim: Claim, log: ReadableLog, index: int) -> C
     return custody
 
 
-def _break_in(chain: Sequence[UnverifiedStatement], log: ReadableLog) -> str | None:
+def break_in(chain: Sequence[UnverifiedStatement], log: ReadableLog) -> str | None:
     """Say where an object's chain does not hold, from the bytes of its statements alone."""
     keys: dict[bytes, tuple[Role, VerificationKey]] = {}
     so_far = ObjectChain()

@@ -1,6 +1,11 @@
 """What can go wrong, split by what the caller can do about it."""
 
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from provenance.policy.flaw import Flaw
 
 
 class Unreadable(StrEnum):
@@ -28,6 +33,15 @@ class RadsealError(Exception):
 
 class UsageError(RadsealError, ValueError):
     """Your mistake: an argument that no input could make right."""
+
+
+class PolicyError(UsageError):
+    """An acceptance policy is faulty; ``flaws`` are all its errors, with their places."""
+
+    def __init__(self, flaws: "Sequence[Flaw]") -> None:
+        more = f", and {len(flaws) - 1} more" if len(flaws) > 1 else ""
+        super().__init__(f"{flaws[0] if flaws else 'faulty'}{more}")
+        self.flaws = tuple(flaws)
 
 
 class UnreadableError(RadsealError):

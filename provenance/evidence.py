@@ -5,14 +5,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ledger import Bracket, Entry
+from ledger import Bracket, Entry, Event, Role
 from provenance.claim import Claim
 from provenance.correction import CorrectionBody
+from provenance.depth import Depth
 from provenance.descriptor import Resemblance
 from provenance.dicom.attributes import Change
 from provenance.findings import Code
 from provenance.image_tree import Region
 from provenance.ps315.examine import DigitalSignatures
+from provenance.signed_by import SignedBy
 from provenance.viewpoint import Viewpoint
 
 if TYPE_CHECKING:
@@ -152,10 +154,11 @@ class Custody:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """A correction that counts: its place in the log, who made it, and what it says."""
+    """A correction that counts: its place in the log, who made it in which role, what it says."""
 
     index: int
     actor: str
+    role: Role
     body: CorrectionBody
 
 
@@ -175,6 +178,55 @@ class Corrections:
 
 
 @dataclass(frozen=True, slots=True)
+class Demands:
+    """What the acceptance policy demands and the object lacks; ``unclear``: perhaps it does."""
+
+    seal: Problem | None = None
+    signer: Problem | None = None
+    unclear: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParentSeen:
+    """A parent of a copy: who signed its birth, who vouches for them, what the ledger says.
+
+    ``trust`` says why its signer is not believed; ``ledger`` what is wrong with it in the log;
+    ``same_patient`` whether it was signed under the patient and the study that the copy names.
+    """
+
+    object_id: bytes
+    leaf_hash: bytes
+    event: Event
+    signer: str
+    signed_at: datetime
+    authority: str | None = None
+    trust: Problem | None = None
+    ledger: Problem | None = None
+    log_index: int | None = None
+    same_patient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """What a derived copy proves of its parents, and what rests on the word of who made it.
+
+    ``frames`` of the copy, of which ``equal`` are a parent's sample by sample and ``in_part`` but
+    for ``regions``. Without ``compared`` the copy is not as it was signed, so its frames were not
+    held against the parents'. ``problem``: the annex says more than is so.
+    """
+
+    kind: str
+    parents: tuple[ParentSeen, ...]
+    frames: int = 0
+    equal: int = 0
+    in_part: int = 0
+    tiles: int = 0
+    regions: tuple[Region, ...] = ()
+    compared: bool = True
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that `judge` may look at; ``picture`` is the kind of a file that is no DICOM.
 
@@ -191,8 +243,10 @@ class Evidence:
     declared_copy: bool = False
     mark: MarkReading | None = None
     likeness: Likeness | None = None
+    descent: Descent | None = None
     viewpoint: Viewpoint | None = None
     signer: str | None = None
+    signed_by: SignedBy | None = None
     authority: str | None = None
     trust_problem: Problem | None = None
     second: SecondSigner | None = None
@@ -202,4 +256,12 @@ class Evidence:
     picture: str | None = None
     preamble: bool = False
     signatures: DigitalSignatures | None = None
+    demands: Demands = Demands()
+    depth: Depth | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def as_sealed(self) -> bool:
+        """Whether the samples are those that the object's own birth binds."""
+        pixels = self.pixels
+        return pixels is not None and pixels.equal and not pixels.unmarked

@@ -5,11 +5,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from provenance.derivation_refusals import NOT_A_COPY, OTHER_PATIENT, TOO_MUCH, UNLIKE
 from provenance.dicom.original_attributes import CANNOT_RECORD
 from provenance.dicom.replace import CANNOT_WRITE
 from provenance.errors import Unreadable
 from provenance.explanations import EXPLANATIONS, Explanation
 from provenance.kept_annex import CANNOT_KEEP
+from provenance.study.verdict import CANNOT_DESCRIBE
 from provenance.verdict import EXIT_CODES, Word
 
 NEAR = 4
@@ -124,6 +126,40 @@ REASONS: Mapping[str, Explanation] = {
         "Sequence cannot be continued.",
         "Have the object stored in Explicit VR Little Endian without change, and correct that.",
         "It does not mean that the object was changed: nothing was logged.",
+    ),
+    CANNOT_DESCRIBE: Explanation(
+        "The Key Object of the study cannot be written.",
+        "Patient or study of its instances hold what cannot be written again.",
+        "Close the study without --kos; the ledger knows the manifest all the same.",
+        "It does not mean that the study cannot be closed.",
+    ),
+    NOT_A_COPY: Explanation(
+        "The object is no copy that could be signed as one.",
+        "It has the SOP Instance UID of a parent or of another original, none at all, or carries a "
+        "seal that is no parent's.",
+        "Give the copy a SOP Instance UID of its own; of an object with a seal of its own make the "
+        "copy without it.",
+        "It does not mean that its pixels are wrong: they were not looked at.",
+    ),
+    OTHER_PATIENT: Explanation(
+        "The copy stands under another patient or study than its parents.",
+        "PatientID, PatientName and StudyInstanceUID must be theirs; birth date, sex and issuer "
+        "must not contradict.",
+        "Correct the copy's header, or the parent's (radseal correct), before you sign.",
+        "It does not mean that the pixels are another patient's.",
+    ),
+    UNLIKE: Explanation(
+        "The copy provably shows another picture than its parents.",
+        "No frame of a parent is equal to it, resembles it, or holds it as a part; nor does a "
+        "mark in it name a parent.",
+        "See that the parents are the right ones, and that --kind says what was done.",
+        "Of a copy that was turned, bent or cut to a small part it does not mean that it is wrong.",
+    ),
+    TOO_MUCH: Explanation(
+        "The copy has more parents or frames than its annex can show.",
+        "The parents' statements and frame hashes travel with it (docs/spec/derivation.md).",
+        "Make several copies, each of fewer parents.",
+        "It does not mean that the copy is wrong.",
     ),
     "SE301": Explanation(
         "The object cannot be given a PS3.15 signature.",

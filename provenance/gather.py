@@ -3,15 +3,18 @@
 Decides nothing; provenance/judge.py does.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ledger import LedgerError, Role
+from ledger import LedgerError
 from provenance import compare
-from provenance.certificates import certificate_name
+from provenance.certificates import certificate_der, certificate_name
 from provenance.claim import Claim
 from provenance.corrections import find_corrections, walk_back, with_reverted
 from provenance.custody import find_custody
+from provenance.depth import Depth
+from provenance.descent import find_descent, vouch_for_birth
 from provenance.dicom.attributes import Attribute, canonical_attributes
 from provenance.dicom.carrier import Carrier as CarrierValues
 from provenance.dicom.carrier import read_carrier
@@ -36,10 +39,11 @@ from provenance.picture_file import PictureFile
 from provenance.ps315.examine import examine_signatures
 from provenance.seal_search import FoundSeal, from_carrier, from_ledger, from_mark
 from provenance.second_signer import find_second_signer
-from provenance.trust import TrustStore
+from provenance.signed_by import SignedBy
 from provenance.verifier import Verifier
 from provenance.viewpoint import Viewpoint
 
+_NOT_SOUGHT = MarkReading(not_sought="the depth that the policy asks for leaves it out")
 SOP_INSTANCE_UID, IMAGE_TYPE, LOSSY_IMAGE_COMPRESSION = 0x00080018, 0x00080008, 0x00282110
 
 
@@ -57,7 +61,8 @@ def gather(instance: Instance, verifier: Verifier) -> Evidence:
 
 def gather_picture(picture: PictureFile, verifier: Verifier) -> Evidence:
     """Collect everything `judge` needs about a picture: no header, no carrier, only a mark."""
-    mark = search_mark(picture.plane, verifier.mark_keys)
+    seeks = verifier.depth is Depth.MARK
+    mark = search_mark(picture.plane, verifier.mark_keys) if seeks else _NOT_SOUGHT
     try:
         return _gather_picture(picture, mark, verifier)
     except LedgerError as error:
@@ -76,13 +81,15 @@ def _gather_picture(picture: PictureFile, mark: MarkReading, verifier: Verifier)
         picture=picture.kind,
         mark=mark,
         out_of_reach=out_of_reach,
+        depth=verifier.reach,
         notes=picture.notes,
     )
     if found is None:
         return evidence
     evidence = _with_seal(evidence, found)
     evidence = _with_likeness(evidence, found.claim, picture.plane, verifier)
-    return _with_trust_and_custody(evidence, found, verifier)
+    evidence = _with_trust_and_custody(evidence, found, verifier)
+    return _with_descent(evidence, found.claim, None, (), verifier)
 
 
 def _gather(instance: Instance, verifier: Verifier) -> Evidence:
@@ -96,7 +103,8 @@ def _gather(instance: Instance, verifier: Verifier) -> Evidence:
         found = from_ledger(instance, verifier.records)
     mark, out_of_reach = None, None
     if found is None:
-        mark = read_mark(instance, verifier.mark_keys)
+        seeks = verifier.depth is Depth.MARK
+        mark = read_mark(instance, verifier.mark_keys) if seeks else _NOT_SOUGHT
         found, out_of_reach = from_mark(mark, verifier.records)
     evidence = Evidence(
         carrier=state,
@@ -105,6 +113,7 @@ def _gather(instance: Instance, verifier: Verifier) -> Evidence:
         out_of_reach=out_of_reach,
         preamble=instance.preamble_executable,
         signatures=examine_signatures(instance, verifier.trust.timestamping),
+        depth=verifier.reach,
         notes=(*instance.notes, *_pixel_notes(instance)),
     )
     if found is None:
@@ -113,7 +122,27 @@ def _gather(instance: Instance, verifier: Verifier) -> Evidence:
         return evidence
     evidence = _compare(_with_seal(evidence, found), found, instance, attributes, verifier)
     evidence = _with_trust_and_custody(evidence, found, verifier)
+    evidence = _with_descent(evidence, found.claim, instance, attributes, verifier)
     return _with_corrections(evidence, found.claim, attributes, verifier)
+
+
+def _with_descent(
+    evidence: Evidence,
+    claim: Claim,
+    instance: Instance | None,
+    attributes: Sequence[Attribute],
+    verifier: Verifier,
+) -> Evidence:
+    descent = find_descent(
+        claim,
+        instance,
+        evidence.pixels,
+        attributes,
+        trust=verifier.trust,
+        sealing=verifier.sealing_roles,
+        records=verifier.records,
+    )
+    return replace(evidence, descent=descent)
 
 
 def _with_corrections(
@@ -154,11 +183,15 @@ def _carrier(instance: Instance) -> tuple[CarrierValues | None, Carrier, Problem
 
 
 def _with_seal(evidence: Evidence, found: FoundSeal) -> Evidence:
+    claim = found.claim
+    name = certificate_name(claim.certificate)
+    certificate = hashlib.sha256(certificate_der(claim.certificate)).digest()
     return replace(
         evidence,
-        claim=found.claim,
+        claim=claim,
         source=found.source,
-        signer=certificate_name(found.claim.certificate),
+        signer=name,
+        signed_by=SignedBy(name, certificate, claim.statement.kid, event=claim.event),
     )
 
 
@@ -232,15 +265,17 @@ def _with_likeness(
 
 def _with_trust_and_custody(evidence: Evidence, found: FoundSeal, verifier: Verifier) -> Evidence:
     claim, trust = found.claim, verifier.trust
-    evidence = _with_trust(evidence, claim, trust)
+    evidence = _with_trust(evidence, claim, verifier)
     custody = find_custody(claim, found.receipt, trust=trust, records=verifier.records)
     return replace(evidence, custody=custody)
 
 
-def _with_trust(evidence: Evidence, claim: Claim, trust: TrustStore) -> Evidence:
-    evidence = replace(evidence, second=find_second_signer(claim, trust))
+def _with_trust(evidence: Evidence, claim: Claim, verifier: Verifier) -> Evidence:
+    """Ask who vouches for the signer, in the first role that anyone vouches for."""
+    evidence = replace(evidence, second=find_second_signer(claim, verifier.trust))
     try:
-        authority = trust.vouch(claim.chain, role=Role.DEVICE, at=claim.statement.claimed_at)
+        authority, role = vouch_for_birth(claim, verifier.trust, sealing=verifier.sealing_roles)
     except TrustError as error:
         return replace(evidence, trust_problem=Problem(Code.SIGNER_UNKNOWN, str(error)))
-    return replace(evidence, authority=authority)
+    signed_by = evidence.signed_by and replace(evidence.signed_by, role=role)
+    return replace(evidence, authority=authority, signed_by=signed_by)

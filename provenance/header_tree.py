@@ -5,7 +5,7 @@ Pure functions of values. Knows no DICOM file: attributes come in with their can
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -38,18 +38,20 @@ class HeaderTree:
     @property
     def root(self) -> bytes:
         """The root over the roots of the seven groups."""
+        return header_root(self.group_hashes)
+
+    @property
+    def group_hashes(self) -> dict[Group, bytes]:
+        """The hash of each group, over its leaves."""
         hashes: dict[Group, list[bytes]] = {group: [] for group in _GROUPS}
         for _, group, digest in self.leaves:
             hashes[group].append(digest)
-        return _merkle_root([_hash_group(group, hashes[group]) for group in _GROUPS])
+        return {group: hash_group(group, hashes[group]) for group in _GROUPS}
 
     def to_cbor(self) -> list[object]:
         """Return what CBOR is to encode: version, seed, then tags and hashes of each group."""
         encoded: list[object] = [_VERSION, self.seed]
-        for group in _GROUPS:
-            own = [(tag, digest) for tag, place, digest in self.leaves if place is group]
-            encoded.append([[tag for tag, _ in own], b"".join([digest for _, digest in own])])
-        return encoded
+        return encoded + [encode_group(group, self.leaves) for group in _GROUPS]
 
     @classmethod
     def from_cbor(cls, decoded: object) -> Self:
@@ -65,7 +67,7 @@ class HeaderTree:
             raise MalformedError(f"header tree version {version} is unknown")
         leaves: list[Leaf] = []
         for group, encoded in zip(_GROUPS, groups, strict=True):
-            leaves += _decode_group(group, encoded)
+            leaves += decode_group(group, encoded)
         if len(leaves) > MAX_LEAVES or len({tag for tag, _, _ in leaves}) != len(leaves):
             raise MalformedError("a header tree holds each attribute once, and not too many")
         return cls(seed, tuple(leaves))
@@ -155,7 +157,8 @@ def _content(tag: int, group: Group, value: CanonicalValue | None) -> bytes:
     return cbor2.dumps((group.value, tag, value))
 
 
-def _hash_group(group: Group, leaves: Sequence[bytes]) -> bytes:
+def hash_group(group: Group, leaves: Sequence[bytes]) -> bytes:
+    """Return the hash of a group over its leaves."""
     name = group.value.encode("ascii")
     return hashlib.sha256(b"\x00radseal-group-1" + name + _merkle_root(leaves)).digest()
 
@@ -174,7 +177,19 @@ def _merkle_root(hashes: Sequence[bytes]) -> bytes:
     return level[0]
 
 
-def _decode_group(group: Group, encoded: object) -> list[Leaf]:
+def header_root(hashes: Mapping[Group, bytes]) -> bytes:
+    """Return the root over the hashes of all groups."""
+    return _merkle_root([hashes[group] for group in _GROUPS])
+
+
+def encode_group(group: Group, leaves: Iterable[Leaf]) -> list[object]:
+    """Return what CBOR is to encode of one group: tags, and hashes in one byte string."""
+    own = [(tag, digest) for tag, place, digest in leaves if place is group]
+    return [[tag for tag, _ in own], b"".join([digest for _, digest in own])]
+
+
+def decode_group(group: Group, encoded: object) -> list[Leaf]:
+    """Take a group back; MalformedError for anything `encode_group` cannot have returned."""
     match encoded:
         case [list(tags), bytes(hashes)] if len(tags) <= MAX_LEAVES and len(
             hashes

@@ -171,12 +171,17 @@ class ImageTree:
     @property
     def root(self) -> bytes:
         """The root over the geometry leaf and all frame leaves."""
-        leaves = [_leaf(b"radseal-pixels-1" + cbor2.dumps(self.geometry.to_cbor(), canonical=True))]
-        for frame in range(self.geometry.frames):
-            bound = b"" if self.compressed is None else self.compressed[frame]
-            root = tree_root(self.frame_tiles(frame))
-            leaves.append(_leaf(b"radseal-frame-1" + struct.pack(">I", frame) + root + bound))
-        return tree_root(leaves)
+        leaves = [self.frame_leaf(frame) for frame in range(self.geometry.frames)]
+        return tree_root([geometry_leaf(self.geometry), *leaves])
+
+    def frame_leaf(self, frame: int) -> bytes:
+        """Return the leaf of one frame."""
+        bound = b"" if self.compressed is None else self.compressed[frame]
+        return frame_leaf(frame, self.frame_root(frame), bound)
+
+    def frame_root(self, frame: int) -> bytes:
+        """Return the root over the tiles of one frame."""
+        return tree_root(self.frame_tiles(frame))
 
     def frame_tiles(self, frame: int) -> list[bytes]:
         """Return the tile hashes of one frame, row by row."""
@@ -206,6 +211,21 @@ class ImageTree:
             return cls(geometry, tiles, None if digests is None else tuple(digests))
         except UsageError as error:
             raise MalformedError(f"the image tree contradicts itself: {error}") from error
+
+
+def geometry_leaf(geometry: PixelGeometry) -> bytes:
+    """Return the leaf that binds what an image is made of."""
+    return _leaf(b"radseal-pixels-1" + cbor2.dumps(geometry.to_cbor(), canonical=True))
+
+
+def frame_leaf(frame: int, tiles: bytes, compressed: bytes = b"") -> bytes:
+    """Return the leaf of a frame: its number, the root of its tiles, its bytes if stored lossy."""
+    return _leaf(b"radseal-frame-1" + struct.pack(">I", frame) + tiles + compressed)
+
+
+def hash_frame(samples: Samples, frame: int) -> list[bytes]:
+    """Return the tile hashes of one frame, as frame number ``frame`` of an image has them."""
+    return _tile_hashes(samples, frame)
 
 
 def hash_image(
@@ -276,6 +296,17 @@ def changed_regions(signed: ImageTree, found: ImageTree) -> tuple[Region, ...]:
         regions.extend(_rectangles(differs[frame], frame, new))
         if len(regions) > _MAX_REGIONS:
             return tuple(whole[frame] for frame in frames)
+    return tuple(regions)
+
+
+def differing_tiles(
+    signed: Sequence[bytes], found: Sequence[bytes], frame: int, geometry: PixelGeometry
+) -> tuple[Region, ...]:
+    """Name where two frames of one size differ, by their tile hashes, as rectangles."""
+    differs = np.array([a != b for a, b in zip(signed, found, strict=True)], np.bool_)
+    regions = _rectangles(differs.reshape(geometry.grid), frame, geometry)
+    if len(regions) > _MAX_REGIONS:
+        return (Region(frame, 0, 0, geometry.columns, geometry.rows),)
     return tuple(regions)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography import x509
 
 from ledger import (
-    Event,
+    BIRTHS,
     LedgerError,
     Receipt,
     UnverifiedStatement,
@@ -17,8 +17,8 @@ from ledger import (
     parse_statement,
 )
 from provenance.annex import Annex
+from provenance.birth import BirthBody
 from provenance.certificates import ROLE_OIDS, certificate_name, load_certificate
-from provenance.claim import SealBody
 from provenance.dicom.carrier import Carrier, read_carrier
 from provenance.dicom.read import read_instance
 from provenance.errors import MalformedError
@@ -57,7 +57,7 @@ class Inspection:
     notes: tuple[str, ...]
     carrier: Carrier | None
     statement: UnverifiedStatement | None
-    body: SealBody | None
+    body: BirthBody | None
     annex: Annex | None
     certificates: tuple[CertificateView, ...]
     receipt: ReceiptView | None
@@ -100,11 +100,11 @@ def _statement(carrier: Carrier | None, problems: list[str]) -> UnverifiedStatem
         return None
 
 
-def _body(statement: UnverifiedStatement | None, problems: list[str]) -> SealBody | None:
-    if statement is None or statement.event is not Event.SEALED:
+def _body(statement: UnverifiedStatement | None, problems: list[str]) -> BirthBody | None:
+    if statement is None or statement.event not in BIRTHS:
         return None
     try:
-        return SealBody.from_cbor(statement.body)
+        return BirthBody.from_cbor(statement.body, statement.event)
     except MalformedError as error:
         problems.append(f"statement: {error}")
         return None

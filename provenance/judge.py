@@ -8,10 +8,13 @@ from provenance.evidence import Carrier, Evidence, Source
 from provenance.findings import Code
 from provenance.rules import (
     clock_ahead,
+    correctors,
     differing_regions,
     documented,
+    has_doubtful_parent,
     is_altered,
     is_copy,
+    is_derived,
     is_unclear_copy,
     undocumented,
 )
@@ -21,10 +24,11 @@ from provenance.verdict import Outcome, Verdict, Word
 def judge(evidence: Evidence) -> Verdict:
     """Judge every question, and find the word for all of them together."""
     word = _word(evidence)
-    if evidence.unreachable is not None and word in (
-        Word.AUTHENTIC,
-        Word.CORRECTED,
-        Word.UNSEALED,
+    if word is Word.UNSEALED and evidence.demands.seal is not None and evidence.picture is None:
+        word = Word.STRIPPED  # its device's policy says that there was a seal
+    if evidence.unreachable is not None and (
+        word in (Word.AUTHENTIC, Word.CORRECTED, Word.UNSEALED)
+        or (word is Word.DERIVED and not is_copy(evidence))
     ):
         word = Word.NOT_CHECKED  # the ledger that was asked might have said otherwise
     claim = evidence.claim
@@ -37,6 +41,7 @@ def judge(evidence: Evidence) -> Verdict:
         regions=differing_regions(evidence),
         changes=evidence.changes or (),
         documented=frozenset(c.tag for c in documented(evidence)),
+        correctors=correctors(evidence),
         seal_id=claim.seal_id if claim else (evidence.mark.seal_id if evidence.mark else None),
         signer=evidence.signer,
         second=evidence.second,
@@ -44,6 +49,10 @@ def judge(evidence: Evidence) -> Verdict:
         log_index=evidence.custody.log_index,
         notes=evidence.notes,
         signatures=evidence.signatures.found if evidence.signatures else (),
+        signed_by=evidence.signed_by,
+        depth=evidence.depth,
+        descent=evidence.descent,
+        birth=claim.event if claim else None,
     )
 
 
@@ -70,6 +79,8 @@ def _word(evidence: Evidence) -> Word:
         return Word.HEADER_CHANGED
     if _custody(evidence) is not Outcome.PROVEN:
         return Word.NOT_CHECKED
+    if is_derived(evidence):
+        return Word.DERIVED
     return Word.CORRECTED if documented(evidence) else Word.AUTHENTIC
 
 
@@ -100,7 +111,9 @@ def _trust(evidence: Evidence) -> Outcome:
         return Outcome.UNKNOWN
     if evidence.custody.key is not None or clock_ahead(evidence):
         return Outcome.REFUTED
-    if evidence.trust_problem is not None:
+    if evidence.trust_problem is not None or evidence.demands.signer is not None:
+        return Outcome.REFUTED
+    if has_doubtful_parent(evidence):
         return Outcome.REFUTED
     if evidence.second is not None and evidence.second.problem is not None:
         return Outcome.REFUTED

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 import pydicom
 
-from ledger import Bracket, Entry, LoggedKey
+from ledger import Bracket, Entry, Event, LoggedKey, parse_statement
 from provenance.dicom.values import text
 
 
@@ -24,6 +24,7 @@ class Lookup(StrEnum):
     SERIES = "series-instance-uid"
     STUDY = "study-instance-uid"
     PIXELS = "image-root"
+    MANIFEST = "study-manifest"
 
 
 _UIDS = {
@@ -94,3 +95,15 @@ class Records(Generic[_Log_co]):
     def find(self, lookup: Lookup, value: bytes) -> tuple[bytes, ...]:
         """Return the seal ids known under ``value``, oldest first."""
         return self.log.find(pseudonym(self.lookup_key, lookup, value))
+
+    def knows_original(self, uid: bytes, *, besides: bytes | None = None) -> bool:
+        """Whether an instance is one that a device has sealed, under another id than ``besides``.
+
+        Raises LedgerError.
+        """
+        return any(
+            parse_statement(entry.statement).event is Event.SEALED
+            for seal_id in self.find(Lookup.INSTANCE, uid)
+            if seal_id != besides
+            for entry in self.log.events(seal_id)
+        )

@@ -5,6 +5,8 @@ docs/verdicts.md says them in words.
 
 from datetime import timedelta
 
+from ledger import Event, Role
+from provenance.correction import Subject, subject_of
 from provenance.dicom.attributes import Change, Group, Kind, Severity
 from provenance.evidence import Evidence, Source
 from provenance.image_tree import Region
@@ -14,6 +16,7 @@ PATIENT_NAME, PATIENT_ID = 0x00100010, 0x00100020
 # With name and ID changed, one more of these makes it another patient rather than a correction.
 OTHER_IDENTITY = frozenset({0x00100030, 0x00100040, 0x0020000D})
 # What a copy that says so may change: its own identity as an instance, and how it was made.
+ORIGINAL_ATTRIBUTES = 0x04000561
 COPY_MAY_CHANGE = frozenset({0x00080008, 0x00282110, 0x00282112, 0x00282114})
 
 
@@ -25,10 +28,23 @@ def is_altered(evidence: Evidence) -> bool:
         return True
     if evidence.picture is not None:
         return evidence.likeness is not None and evidence.likeness.differs
+    if evidence.descent is not None and evidence.descent.problem is not None:
+        return True
     differs = evidence.pixels is not None and not evidence.pixels.equal
     if differs and not is_copy(evidence) and not is_unclear_copy(evidence):
         return True
     return bool(grave_changes(evidence))
+
+
+def is_derived(evidence: Evidence) -> bool:
+    """Whether the object's own birth says that it was made from others."""
+    return evidence.claim is not None and evidence.claim.event is not Event.SEALED
+
+
+def has_doubtful_parent(evidence: Evidence) -> bool:
+    """Whether the signer of a parent is not believed."""
+    descent = evidence.descent
+    return descent is not None and any(parent.trust for parent in descent.parents)
 
 
 def is_copy(evidence: Evidence) -> bool:
@@ -108,6 +124,18 @@ def undocumented(evidence: Evidence) -> tuple[Change, ...]:
 def documented(evidence: Evidence) -> tuple[Change, ...]:
     """The header changes that corrections document."""
     return tuple(c for c in evidence.changes or () if c.tag in evidence.corrections.documented)
+
+
+def correctors(evidence: Evidence) -> frozenset[tuple[Subject, Role]]:
+    """Return of what the documented changes are, and in which role each was made last.
+
+    The record of old values, which every correction writes, is not counted.
+    """
+    roles: dict[int, Role] = {}
+    for amendment in evidence.corrections.amendments:  # in the order of the log
+        roles |= {change.tag: amendment.role for change in amendment.body.changes}
+    tags = {c.tag for c in documented(evidence)} - {ORIGINAL_ATTRIBUTES}
+    return frozenset((subject_of(tag), roles[tag]) for tag in tags)
 
 
 def _scales_with_copy(evidence: Evidence, change: Change) -> bool:

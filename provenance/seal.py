@@ -14,7 +14,7 @@ from typing import Self
 import watermark
 from ledger import Entry, Event, LedgerError, Waiting
 from provenance.annex import Annex, Original
-from provenance.claim import MarkTerms, SealBody
+from provenance.birth import BirthBody, MarkTerms, Origin
 from provenance.descriptor import describe
 from provenance.device import Device, SecondIdentity
 from provenance.dicom.attributes import canonical_attributes
@@ -156,7 +156,7 @@ def seal_at_time(
         original=marking.original,
         descriptor=marking.descriptor,
     )
-    body = _body(annex, marking.terms, device.second)
+    body = body_of(annex, marking.terms, second=device.second)
     annexes = _Annexes(annex, device.second)
     step("header")
     signed_as = None
@@ -396,8 +396,15 @@ def _profile(instance: Instance, geometry: PixelGeometry, asked: str | None) -> 
     return asked
 
 
-def _body(annex: Annex, terms: MarkTerms | None, second: SecondIdentity | None) -> SealBody:
-    return SealBody(
+def body_of(
+    annex: Annex,
+    terms: MarkTerms | None,
+    origin: Origin | None = None,
+    *,
+    second: SecondIdentity | None = None,
+) -> BirthBody:
+    """Return the body of the birth that commits to what ``annex`` opens."""
+    return BirthBody(
         certificate=hashlib.sha256(annex.certificates[0]).digest(),
         commitment=commit_object(annex.salt, annex.root),
         original=commit_original(annex.original.salt, annex.original.root)
@@ -405,5 +412,6 @@ def _body(annex: Annex, terms: MarkTerms | None, second: SecondIdentity | None) 
         else None,
         mark=terms,
         descriptor=commit_descriptor(annex.salt, annex.descriptor) if annex.descriptor else None,
+        origin=origin,
         second=second.signer.kid if second else None,
     )

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger import Entry, Event, LedgerError, StoreError, UnverifiedStatement, parse_statement
+from ledger import (
+    BIRTHS,
+    Entry,
+    Event,
+    LedgerError,
+    StoreError,
+    UnverifiedStatement,
+    parse_statement,
+)
 from provenance import compare
 from provenance.annex import Annex
 from provenance.claim import Claim, open_claim
@@ -76,9 +84,17 @@ def from_mark(
 
 
 def _seal_of(entries: Sequence[Entry]) -> UnverifiedStatement | None:
-    """Return the first seal of an object; a later one is a rival, and has no annex in the log."""
-    said = (parse_statement(each.statement) for each in entries)
-    return next((each for each in said if each.event is Event.SEALED), None)
+    """Return an object's first seal, or the birth that it has instead.
+
+    A later one is a rival, and has no annex in the log.
+    """
+    births = [each for each in map(_said, entries) if each.event in BIRTHS]
+    seals = [each for each in births if each.event is Event.SEALED]
+    return next(iter((*seals, *births)), None)
+
+
+def _said(entry: Entry) -> UnverifiedStatement:
+    return parse_statement(entry.statement)
 
 
 def _newest(

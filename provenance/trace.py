@@ -7,13 +7,14 @@ from enum import StrEnum
 from pathlib import Path
 
 from ledger import (
+    BIRTHS,
     Bracket,
-    Event,
     LedgerError,
     ObjectChain,
     UnverifiedStatement,
     parse_statement,
 )
+from provenance.birth import BirthBody, Origin
 from provenance.certificates import certificate_name, load_certificate
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
@@ -34,7 +35,10 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TracedEvent:
-    """One event of an object's life, whether its back link holds, and who signed it."""
+    """One event of an object's life, whether its back link holds, and who signed it.
+
+    Of the birth of a copy also what ``kind`` it is, and the ids of its ``parents``.
+    """
 
     index: int
     event: str
@@ -44,6 +48,8 @@ class TracedEvent:
     linked: bool
     bracket: Bracket | None = None
     order: Order | None = None
+    kind: str | None = None
+    parents: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,8 @@ def _resolve(
             pass
     for lookup in (Lookup.INSTANCE, Lookup.SERIES, Lookup.STUDY):
         found = records.find(lookup, subject.encode("ascii", "replace"))
+        if lookup is Lookup.STUDY:
+            found += records.find(Lookup.MANIFEST, subject.encode("ascii", "replace"))
         if found:
             return found, lookup.value
     raise EvidenceMissingError(
@@ -125,27 +133,40 @@ def _of_file(
 
 
 def _events(seal_id: bytes, records: Records[ReadableLog]) -> Iterator[TracedEvent]:
-    chain, sealed = ObjectChain(), False
+    chain, born = ObjectChain(), False
     for entry in records.log.events(seal_id):
         statement = parse_statement(entry.statement)
         key = records.log.key(statement.kid)
         actor = statement.kid.hex()[:16]
         if key.certificate is not None:
             actor = certificate_name(load_certificate(key.certificate))
+        origin = _origin(statement)
         yield TracedEvent(
             index=entry.index,
             event=statement.event.value,
             claimed_at=statement.claimed_at,
             role=key.role.value,
             actor=actor,
-            order=_order(statement, chain, sealed=sealed),
+            order=_order(statement, chain, born=born),
             linked=chain.follow(statement, key.role),
             bracket=records.log.bracket(entry),
+            kind=None if origin is None else origin.kind,
+            parents=() if origin is None else tuple(p.object_id for p in origin.parents),
         )
-        sealed = sealed or statement.event is Event.SEALED
+        born = born or statement.event in BIRTHS
 
 
-def _order(statement: UnverifiedStatement, chain: ObjectChain, *, sealed: bool) -> Order | None:
-    if sealed and statement.event is Event.SEALED:
+def _origin(statement: UnverifiedStatement) -> Origin | None:
+    """Return how a copy was made; None for any other event, and for a body that is not read."""
+    if statement.event not in BIRTHS:
+        return None
+    try:
+        return BirthBody.from_cbor(statement.body, statement.event).origin
+    except MalformedError:
+        return None
+
+
+def _order(statement: UnverifiedStatement, chain: ObjectChain, *, born: bool) -> Order | None:
+    if born and statement.event in BIRTHS:
         return Order.RIVAL
     return None if statement.object_link == chain.newest else Order.LATE

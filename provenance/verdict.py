@@ -9,12 +9,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
+from ledger import Event, Role
+from provenance.correction import Subject
+from provenance.depth import Depth
 from provenance.dicom.attributes import Change
 from provenance.errors import NotProvenError
-from provenance.evidence import SecondSigner
+from provenance.evidence import Descent, SecondSigner
 from provenance.findings import Code
 from provenance.image_tree import Region
 from provenance.ps315.examine import DigitalSignature
+from provenance.signed_by import SignedBy
 
 
 class Word(StrEnum):
@@ -89,7 +93,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of each question, and why, in words for an auditor."""
+    """What became of each question, and why, in words for an auditor.
+
+    ``correctors`` says who has documented the changes: of what they are, and in which role.
+
+    ``birth`` is the event with which the object's life began, ``descent`` what a derived copy shows
+    of its parents.
+    """
 
     word: Word
     integrity: Outcome
@@ -99,12 +109,17 @@ class Verdict:
     regions: tuple[Region, ...] = ()
     changes: tuple[Change, ...] = ()
     documented: frozenset[int] = frozenset()
+    correctors: frozenset[tuple[Subject, Role]] = frozenset()
     seal_id: bytes | None = None
     signer: str | None = None
     sealed_at: datetime | None = None
     log_index: int | None = None
     notes: tuple[str, ...] = field(default=())
     signatures: tuple[DigitalSignature, ...] = ()
+    signed_by: SignedBy | None = None
+    depth: Depth | None = None
+    descent: Descent | None = None
+    birth: Event | None = None
     second: SecondSigner | None = None
 
     def __bool__(self) -> NoReturn:

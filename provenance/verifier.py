@@ -2,20 +2,42 @@
 
 from dataclasses import dataclass
 
-from provenance.claim import MarkTerms
+from ledger import Role
+from provenance.birth import MarkTerms
+from provenance.depth import Depth
 from provenance.mark_keys import mark_key_id
+from provenance.policy.policy import AcceptancePolicy
+from provenance.policy.terms import SEALING_ROLES
 from provenance.records import ReadableLog, Records
 from provenance.trust import TrustStore
 
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Whom to believe, whom to ask, and the keys of the marks to look for."""
+    """Whom to believe, whom to ask, the keys of the marks to look for, and what a PACS demands.
+
+    ``depth`` may keep it from looking as deep as it could. In which roles a seal counts at all is
+    `sealing_roles`: a gateway's only where a policy can say for whom.
+    """
 
     trust: TrustStore
     records: Records[ReadableLog] | None = None
     mark_key: bytes | None = None
     former_mark_keys: tuple[bytes, ...] = ()
+    policy: AcceptancePolicy | None = None
+    depth: Depth = Depth.MARK
+
+    @property
+    def sealing_roles(self) -> tuple[Role, ...]:
+        """The roles in which somebody may have sealed."""
+        return (Role.DEVICE,) if self.policy is None else SEALING_ROLES
+
+    @property
+    def reach(self) -> Depth:
+        """How deep it looks: as deep as it may, and as it has whom to ask."""
+        if self.records is None:
+            return Depth.SEAL
+        return self.depth if self.mark_keys else Depth.shallowest(self.depth, Depth.LEDGER)
 
     @property
     def mark_keys(self) -> tuple[bytes, ...]:

@@ -370,3 +370,55 @@ def make_time_authority(
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@dataclass
+class StudyScene:
+    """A site, and a sealed series of small slices: one study, each slice of its own content."""
+
+    site: "Site"
+    study_uid: str
+    series_uid: str
+    slices: list[bytes]
+    make: Callable[..., bytes]
+
+    def slice(self, number: int, **attributes: object) -> bytes:
+        """Return an unsealed slice of this study."""
+        chance = np.random.default_rng(number)
+        pixels = chance.integers(0, 4000, (24, 32)).astype(np.uint16)
+        return self.make(
+            pixels,
+            **{
+                "StudyInstanceUID": self.study_uid,
+                "SeriesInstanceUID": self.series_uid,
+                "InstanceNumber": number,
+                "ImagePositionPatient": [0, 0, number * 2.5],
+                **attributes,
+            },
+        )
+
+    def seal(self, data: bytes) -> bytes:
+        """Seal by the site's device, without a mark."""
+        from provenance import seal
+
+        with self.site.device() as device:
+            return seal(data, device=device, profile="none").to_bytes()
+
+    def write(self, folder: Path, files: "list[bytes] | None" = None) -> Path:
+        """Write files, by default all slices, into a new folder."""
+        folder.mkdir()
+        for number, data in enumerate(self.slices if files is None else files):
+            (folder / f"{number:03}.dcm").write_bytes(data)
+        return folder
+
+
+@pytest.fixture(scope="session")
+def make_study(make_dicom: Callable[..., bytes]) -> "Callable[[Site], StudyScene]":
+    """Return a maker of sealed studies of four slices at a site."""
+
+    def make(site: "Site") -> StudyScene:
+        scene = StudyScene(site, generate_uid(), generate_uid(), [], make_dicom)
+        scene.slices = [scene.seal(scene.slice(number)) for number in range(1, 5)]
+        return scene
+
+    return make

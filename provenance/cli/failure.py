@@ -23,12 +23,14 @@ ALTERED, UNSEALED, UNTRUSTED, UNREADABLE, NOT_CHECKED, NOTHING_MATCHED, STRIPPED
 )  # fmt: skip
 
 EXIT_CODES: Mapping[int, str] = {
-    0: "AUTHENTIC or CORRECTED; or the command did what it was asked to",
+    0: "AUTHENTIC or CORRECTED; verify --policy: accept; or the command did what it was asked to",
     1: "radseal itself failed: a defect, please report it",
     USAGE: "usage or set-up is wrong; for seal: an object could not be sealed",
-    ALTERED: "ALTERED; restore: the pixels are not those that were sealed; log audit: findings; "
+    ALTERED: "ALTERED; study verify: DIFFERS; restore: the pixels are not those that were sealed; "
+    "log audit: findings; "
     "log monitor: alarm; log alarms: one is open; outbox sync: the log does not agree",
-    UNSEALED: "UNSEALED; inspect, restore: no seal; watermark read: no mark",
+    UNSEALED: "UNSEALED; study verify: NOT CLOSED; inspect, restore: no seal; "
+    "watermark read: no mark",
     UNTRUSTED: "UNTRUSTED; trace: the chain of custody has a gap; log timestamp: the answer was "
     "refused; log timestamps: a time is not proven",
     13: "DERIVED",
@@ -37,6 +39,10 @@ EXIT_CODES: Mapping[int, str] = {
     NOTHING_MATCHED: "nothing matched the input",
     STRIPPED: "STRIPPED; inspect: the seal in the file is broken",
     18: "HEADER CHANGED",
+    19: "study verify: INCOMPLETE, instances of a closed study are missing",
+    20: "verify --policy: the strictest action is to tag",
+    21: "verify --policy: the strictest action is to quarantine",
+    22: "verify --policy: the strictest action is to refuse",
     130: "interrupted",
 }
 

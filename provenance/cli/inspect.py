@@ -22,8 +22,11 @@ from provenance.cli.terminal import plain
 if TYPE_CHECKING:
     from ledger import Link, UnverifiedStatement
     from provenance.annex import Annex
-    from provenance.claim import SealBody
+    from provenance.birth import BirthBody, Origin
     from provenance.inspect import CertificateView, Inspection, ReceiptView
+
+
+_MOST_PARENTS = 8  # that are printed
 
 
 @click.command(short_help="Show what a file's evidence says of itself; verifies nothing.")
@@ -78,7 +81,7 @@ def _exit_code(found: "Inspection") -> int:
     return UNSEALED if found.carrier is None else 0
 
 
-def _print_statement(statement: "UnverifiedStatement", body: "SealBody | None") -> None:
+def _print_statement(statement: "UnverifiedStatement", body: "BirthBody | None") -> None:
     say(f"statement ({len(statement.encoded)} bytes)")
     pairs: list[tuple[str, object]] = [
         ("event", statement.event.value),
@@ -96,6 +99,8 @@ def _print_statement(statement: "UnverifiedStatement", body: "SealBody | None") 
         mark = body.mark
         pairs.append(("object commitment", body.commitment.hex()))
         pairs.append(("second key id", body.second.hex() if body.second else "none"))
+        if body.origin is not None:
+            pairs += _origin(body.origin)
         pairs.append(
             (
                 "mark",
@@ -106,6 +111,28 @@ def _print_statement(statement: "UnverifiedStatement", body: "SealBody | None") 
             )
         )
     facts(pairs)
+
+
+def _origin(origin: "Origin") -> list[tuple[str, object]]:
+    parents = [f"{p.object_id.hex()}, its statement {p.leaf_hash.hex()}" for p in origin.parents]
+    if origin.commitment is not None:
+        parents = [f"concealed, commitment {origin.commitment.hex()}"]
+    pairs: list[tuple[str, object]] = [("kind of copy", origin.kind)]
+    pairs += [("parent", words) for words in parents[:_MOST_PARENTS]]
+    if len(parents) > _MOST_PARENTS:
+        pairs.append(("parents", f"{len(parents)} in all; --json names them"))
+    return pairs
+
+
+def _origin_answer(origin: "Origin") -> dict[str, object]:
+    commitment = origin.commitment
+    return {
+        "kind": origin.kind,
+        "parents": [
+            {"seal_id": p.object_id.hex(), "leaf_hash": p.leaf_hash.hex()} for p in origin.parents
+        ],
+        "commitment": None if commitment is None else commitment.hex(),
+    }
 
 
 def _link(link: "Link | None") -> str:
@@ -141,6 +168,8 @@ def _annex_facts(annex: "Annex") -> dict[str, object]:
     facts_["attribute_hashes"] = len(annex.header.leaves)
     facts_["original_root"] = annex.original.root.hex() if annex.original else "none"
     facts_["thumbnail"] = "64x64" if annex.descriptor else "none"
+    if annex.lineage is not None:
+        facts_["shown_of_parents"] = size_text(len(annex.lineage))
     second = annex.second
     facts_["second_signature"] = f"{len(second.signature)} bytes" if second else "none"
     return facts_
@@ -198,7 +227,7 @@ def _answer(path: Path, found: "Inspection") -> dict[str, object]:
 
 
 def _statement_answer(
-    statement: "UnverifiedStatement", body: "SealBody | None"
+    statement: "UnverifiedStatement", body: "BirthBody | None"
 ) -> dict[str, object]:
     head, mark = statement.head_seen, body.mark if body else None
     return {
@@ -221,6 +250,7 @@ def _statement_answer(
         }
         if mark
         else None,
+        "origin": _origin_answer(body.origin) if body and body.origin else None,
     }
 
 

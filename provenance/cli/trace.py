@@ -13,7 +13,7 @@ from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
-    from provenance.trace import Trace
+    from provenance.trace import Trace, TracedEvent
 
 
 @click.command(short_help="Show the chain of custody of an object.")
@@ -59,16 +59,20 @@ def trace(session: Session, subject: str, site: Path | None) -> int:
     return code
 
 
+BIRTHS = ("sealed", "derived", "deidentified")
+_MOST = 4  # parents that are printed; --json has all
 _ORDER = {
     "late": "signed without knowing the entries above: its device was offline",
-    "rival": "another device's seal came first, and counts: see radseal log alarms",
+    "rival": "another birth of it came first, and counts: see radseal log alarms",
 }
 
 
 def _print(found: "Trace") -> None:
     state = "complete" if found.complete else "NOT COMPLETE"
-    say(f"seal {found.seal_id.hex()}  found by {found.found_by}; the chain is {state}")
-    if all(event.event != "sealed" for event in found.events):
+    is_study = any(event.event == "study-closed" for event in found.events)
+    what = "study" if is_study else "seal"
+    say(f"{what} {found.seal_id.hex()}  found by {found.found_by}; the chain is {state}")
+    if not is_study and all(event.event not in BIRTHS for event in found.events):
         say("  no seal of it is in the log; a device that was offline may bring it yet")
     for event in found.events:
         gap = "" if event.linked else "  FAIL: does not name its predecessor"
@@ -76,10 +80,19 @@ def _print(found: "Trace") -> None:
             f"  {event.index:>6}  {moment(event.claimed_at)}  {event.event:<13}  "
             f"{event.role}: {plain(event.actor)}{gap}"
         )
+        if event.kind is not None:
+            say(f"          {_origin(event)}")
         if event.linked and event.order is not None:
             say(f"          {_ORDER[event.order]}")
         if event.bracket is not None and worth_saying(event.bracket):
             say(f"          {bracket_line(event.bracket)}")
+
+
+def _origin(event: "TracedEvent") -> str:
+    named = ", ".join(parent.hex() for parent in event.parents[:_MOST])
+    rest = len(event.parents) - _MOST
+    more = f" and {rest} more" if rest > 0 else ""
+    return f"kind {event.kind}" + (f", of {named}{more}" if named else ", of parents it conceals")
 
 
 def _object(found: "Trace") -> dict[str, object]:
@@ -96,6 +109,8 @@ def _object(found: "Trace") -> dict[str, object]:
                 "actor": e.actor,
                 "linked": e.linked,
                 "order": e.order,
+                "kind": e.kind,
+                "parents": [parent.hex() for parent in e.parents],
                 "bracket": None if e.bracket is None else bracket_fields(e.bracket),
             }
             for e in found.events

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +16,15 @@ from provenance.cli.drawings import Drawings
 from provenance.cli.failure import USAGE, CommandError, Failure
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.output import path_text, print_json, say, words
+from provenance.cli.policy_file import open_policy
 from provenance.cli.session import Session
 from provenance.cli.terminal import coloured, plain
 from provenance.progress import stderr_progress
 from provenance.walk import Found, Skip, Walk, walk
 
 if TYPE_CHECKING:
+    from provenance.policy.decide import Decision
+    from provenance.policy.facts import Arrival
     from provenance.records import ReadableLog, Records
     from provenance.schema.verify import Coverage, Judged
     from provenance.verdict import Verdict
@@ -51,6 +56,21 @@ WIDTH = len("HEADER CHANGED")
     metavar="DIR",
     help="Draw where objects differ: a PNG each, in a new or empty folder.",
 )
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="An acceptance policy: says what is done with each object, and decides the exit code.",
+)
+@click.option("--calling-ae", metavar="AE", help="AE title of the sender, for the policy.")
+@click.option("--called-ae", metavar="AE", help="AE title that it asked for, for the policy.")
+@click.option(
+    "--arrived",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
+    metavar="TIME",
+    help="When the objects arrived (UTC), for the policy. Default: now.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Details of AUTHENTIC objects too.")
 @common
 @click.pass_context
@@ -61,6 +81,10 @@ def verify(
     trust: Path | None,
     log_url: str | None,
     overlay: Path | None,
+    policy_file: Path | None,
+    calling_ae: str | None,
+    called_ae: str | None,
+    arrived: datetime | None,
     verbose: bool,
 ) -> int:
     """Judge every object at or under PATH: integrity, trust, custody.
@@ -70,18 +94,28 @@ def verify(
     counted. Nothing is changed, and no network is used but for --log. With --site the ledger is
     asked and the mark is looked for; with --trust only the receipt in the file speaks for custody.
     With --log the ledger is asked where it is served, with the key of the site's gateway.
+    With --policy the exit code is that of the strictest action: 0 accept, 20 tag, 21 quarantine,
+    22 refuse.
 
     \b
     Examples
       radseal verify chest.dcm --trust radiology-trust
       radseal verify phone-photo.jpg --site /srv/radseal --overlay where
       radseal verify chest.dcm --site /srv/radseal --log https://log.hospital.example
+      radseal verify new.dcm --site /srv/radseal --policy radseal-policy.toml --calling-ae CT7
       radseal verify /archive/2026 --site /srv/radseal --json > verdicts.json
     """
     session: Session = ctx.obj
-    with _verifier(ctx, site, trust, log_url) as verifier:
-        from provenance.schema.verify import Coverage, Judged, overall_exit_code, verify_answer
+    if policy_file is None and (calling_ae or called_ae or arrived):
+        raise click.UsageError("--calling-ae, --called-ae and --arrived need --policy", ctx)
+    policy = None if policy_file is None else open_policy(policy_file)
+    with _verifier(ctx, site, trust, log_url) as without:
+        from provenance.policy.facts import Arrival
+        from provenance.schema.verify import Coverage, Judged, run_exit_code, verify_answer
 
+        verifier = replace(without, policy=policy)
+        when = session.started if arrived is None else arrived.replace(tzinfo=UTC)
+        arrival = Arrival(calling_ae, called_ae, when)
         found = walk(paths)
         drawings = Drawings.plan(paths, found.files, overlay)
         judged: list[Judged] = []
@@ -90,7 +124,7 @@ def verify(
         quiet = session.as_json or total < 2
         with stderr_progress(total, "verify", quiet=quiet, clock=session.monotonic) as progress:
             for file in found.files:
-                result = _judge(file, verifier, drawings)
+                result = _judge(file, verifier, arrival, drawings)
                 judged.append(result)
                 if not session.as_json:
                     with progress.aside():
@@ -102,12 +136,20 @@ def verify(
         special=found.count(Skip.SPECIAL),
         repeated=found.count(Skip.REPEATED),
     )
-    code = overall_exit_code(frozenset(j.verdict.word for j in judged), missing=bool(found.missing))
+    by_policy = policy is not None
     if session.as_json:
-        print_json(verify_answer(judged, coverage, version=__version__, checked_at=session.started))
+        print_json(
+            verify_answer(
+                judged,
+                coverage,
+                version=__version__,
+                checked_at=session.started,
+                by_policy=by_policy,
+            )
+        )
     else:
         _print_summary(judged, coverage, found)
-    return code
+    return run_exit_code(judged, missing=bool(found.missing), by_policy=by_policy)
 
 
 @contextmanager
@@ -145,17 +187,21 @@ def _verifier(
         yield Verifier(opened.trust, records, opened.mark_key, opened.former_mark_keys)
 
 
-def _judge(file: Found, verifier: "Verifier", drawings: Drawings | None) -> "Judged":
-    from provenance.examination import Examination, examine, unreadable
+def _judge(
+    file: Found, verifier: "Verifier", arrival: "Arrival", drawings: Drawings | None
+) -> "Judged":
+    from provenance.examination import examine, examine_nothing
     from provenance.schema.verify import Judged
 
     if file.problem is not None:
-        result = Examination(unreadable(file.problem))
+        result = examine_nothing(file.problem, verifier, arrival)
     else:
-        result = examine(file.path, verifier)
+        result = examine(file.path, verifier, arrival)
     drawn = None if drawings is None else drawings.draw(file, result)
     overlay = None if drawn is None else path_text(drawn)
-    return Judged(path_text(file.path), result.verdict, result.sop_instance_uid, overlay)
+    return Judged(
+        path_text(file.path), result.verdict, result.sop_instance_uid, overlay, result.decision
+    )
 
 
 def _print(judged: "Judged", *, detailed: bool) -> None:
@@ -164,6 +210,8 @@ def _print(judged: "Judged", *, detailed: bool) -> None:
 
     verdict = judged.verdict
     say(f"{coloured(verdict.word.value, width=WIDTH)}  {plain(judged.path)}")
+    if judged.decision is not None:
+        _print_decision(judged.decision, detailed=detailed)
     if not detailed and verdict.word is Word.AUTHENTIC:
         return
     if verdict.signer is not None:
@@ -172,7 +220,8 @@ def _print(judged: "Judged", *, detailed: bool) -> None:
             if verdict.sealed_at
             else ""
         )
-        say(f"  sealed by {plain(verdict.signer)}{when}")
+        made = "sealed" if verdict.birth in (None, "sealed") else str(verdict.birth)
+        say(f"  {made} by {plain(verdict.signer)}{when}")
     say(
         f"  integrity {verdict.integrity.value}, trust {verdict.trust.value}, "
         f"custody {verdict.custody.value}"
@@ -189,6 +238,17 @@ def _print(judged: "Judged", *, detailed: bool) -> None:
     for note in verdict.notes:
         say(f"  note: {plain(note)}")
     words(explanation(verdict.word))
+
+
+def _print_decision(decision: "Decision", *, detailed: bool) -> None:
+    from provenance.policy.terms import Action
+
+    if decision.action is Action.ACCEPT and not detailed:
+        return
+    by = "by no rule" if decision.rule is None else f'by the rule "{plain(decision.rule)}"'
+    say(f"  {decision.action.value} {by}: {plain('; '.join(decision.reasons))}")
+    if decision.may_fit:
+        say(f"  may fit, too: {plain(', '.join(decision.may_fit))}")
 
 
 def _print_checks(verdict: "Verdict") -> None:
@@ -208,6 +268,8 @@ def _print_summary(judged: "list[Judged]", coverage: "Coverage", found: Walk) ->
         say(f"{'MISSING'.ljust(WIDTH)}  {plain(path)}: no such file or folder")
     counts = Counter(j.verdict.word for j in judged)
     parts = [f"{counts[word]} {word.value}" for word in GRAVEST_FIRST if counts[word]]
+    actions = Counter(j.decision.action.value for j in judged if j.decision is not None)
+    parts += [f"{count} to {action}" for action, count in sorted(actions.items())]
     left_out = [
         f"{count} {name} skipped"
         for name, count in (

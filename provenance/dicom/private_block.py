@@ -19,19 +19,19 @@ def element_tag(block: int, element: int) -> BaseTag:
     return BaseTag(GROUP << 16 | block << 8 | element)
 
 
-def own_blocks(dataset: Dataset) -> tuple[int, ...]:
-    """Return the blocks that our creator reserves: none or one, unless someone meddled."""
+def own_blocks(dataset: Dataset, creator: str = CREATOR) -> tuple[int, ...]:
+    """Return the blocks that a creator of ours reserves: none or one, unless someone meddled."""
     reserved = sorted(
         tag & 0xFFFF
         for tag in dataset.keys()  # noqa: SIM118 - iterating a dataset converts its elements
         if tag >> 16 == GROUP and tag & 0xFFFF in _BLOCKS
     )
-    return tuple(block for block in reserved if _creator(dataset, block) == CREATOR)
+    return tuple(block for block in reserved if _creator(dataset, block) == creator)
 
 
-def own_tags(dataset: Dataset) -> frozenset[int]:
+def own_tags(dataset: Dataset, creator: str = CREATOR) -> frozenset[int]:
     """Return the tags, present ones only, of our creators and of what they reserve."""
-    blocks = own_blocks(dataset)
+    blocks = own_blocks(dataset, creator)
     if not blocks:
         return frozenset()
     return frozenset(

@@ -39,17 +39,19 @@ WORDS: Mapping[str, Explanation] = {
     "UNTRUSTED": Explanation(
         "The object is as it was sealed, but there is no reason to believe the one who sealed it.",
         "The signer's certificate leads to no trusted authority, was not valid, was revoked, or "
-        "its time cannot be shown; or the ledger that was asked does not hold the seal.",
+        "its time cannot be shown; or the ledger that was asked does not hold the seal, or the "
+        "policy does not accept this signer here.",
         "Ask the site that sealed it for its trust folder over a channel you trust, or treat the "
         "object as unsealed.",
         "It does not mean that the image was changed.",
     ),
     "DERIVED": Explanation(
-        "A copy of an image that was sealed: compressed, windowed, scaled, cut or turned.",
-        "The mark in the pixels names the seal, it shows wherever it should, and the picture "
-        "resembles what was sealed.",
+        "A copy of an image that was sealed: compressed, windowed, scaled, cut, turned, converted.",
+        "Who made it has signed it and named its parents; or the mark in the pixels names the "
+        "seal, shows wherever it should, and the picture resembles what was sealed.",
         "Fetch the sealed original (radseal trace) when pixels matter.",
-        "It does not mean that fine detail is unchanged: a copy is compared coarsely.",
+        "It does not mean that fine detail is unchanged, unless the checks say that frames are "
+        "proven: a copy is compared coarsely.",
     ),
     "UNREADABLE": Explanation(
         "The file cannot be decoded, so nothing about it can be said.",
@@ -68,7 +70,7 @@ WORDS: Mapping[str, Explanation] = {
     ),
     "STRIPPED": Explanation(
         "This object was sealed once, and its seal is gone or broken.",
-        "The mark in the pixels, or the ledger, says that there was a seal.",
+        "The mark in the pixels, the ledger, or the policy for its device says that there was one.",
         QUARANTINE,
         "It does not mean that the pixels were changed: the checks say what could be compared. "
         "Software that removes private elements does this without intent.",

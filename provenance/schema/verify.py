@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from provenance.dicom.attributes import Change
-from provenance.evidence import SecondSigner
+from provenance.evidence import Descent, ParentSeen, SecondSigner
 from provenance.explanations import EXPLANATIONS, Explanation
 from provenance.findings import Code
 from provenance.image_tree import Region
+from provenance.policy.decide import Decision
+from provenance.policy.terms import ACTION_EXIT_CODES, Action
 from provenance.ps315.examine import DigitalSignature
 from provenance.ps315.timestamps import SignatureTimestamp
+from provenance.schema.policy import decision_fields
 from provenance.verdict import NOTHING_MATCHED, Check, Verdict, Word, gravest
 
 SCHEMA = "radseal/verify/1"
@@ -30,6 +33,14 @@ class Judged:
     verdict: Verdict
     sop_instance_uid: str | None = None
     overlay: str | None = None
+    decision: Decision | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that this object alone gives: by the policy, where there is one."""
+        if self.decision is None:
+            return self.verdict.exit_code
+        return ACTION_EXIT_CODES[self.decision.action]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +64,48 @@ def overall_exit_code(words: frozenset[Word], *, missing: bool) -> int:
     return NOTHING_MATCHED if code == 0 and missing else code
 
 
+def run_exit_code(judged: Sequence[Judged], *, missing: bool, by_policy: bool) -> int:
+    """Return the exit code of a run: of the gravest verdict, or of the strictest action.
+
+    With a policy, an object without a decision counts as kept apart.
+    """
+    if not by_policy or not judged:
+        return overall_exit_code(frozenset(j.verdict.word for j in judged), missing=missing)
+    actions = [j.decision.action if j.decision else Action.QUARANTINE for j in judged]
+    action = Action.strictest(actions)
+    return NOTHING_MATCHED if action.lets_in and missing else ACTION_EXIT_CODES[action]
+
+
 def verify_answer(
-    judged: Sequence[Judged], coverage: Coverage, *, version: str, checked_at: datetime
+    judged: Sequence[Judged],
+    coverage: Coverage,
+    *,
+    version: str,
+    checked_at: datetime,
+    by_policy: bool = False,
 ) -> dict[str, object]:
     """Return the one JSON object of a run of verification."""
-    words = [j.verdict.word for j in judged]
-    counts = Counter(words)
+    counts = Counter(j.verdict.word for j in judged)
+    missing = bool(coverage.missing)
+    summary: dict[str, object] = {
+        "objects": len(judged),
+        "by_verdict": {word.value: counts[word] for word in Word if counts[word]},
+        "missing": list(coverage.missing),
+        "skipped": {
+            "hidden": coverage.hidden,
+            "special": coverage.special,
+            "repeated": coverage.repeated,
+        },
+    }
+    if by_policy:
+        actions = Counter(j.decision.action for j in judged if j.decision is not None)
+        summary["by_action"] = {each.value: actions[each] for each in Action if actions[each]}
     answer: dict[str, object] = {
         "schema": SCHEMA,
-        "exit_code": overall_exit_code(frozenset(words), missing=bool(coverage.missing)),
+        "exit_code": run_exit_code(judged, missing=missing, by_policy=by_policy),
         "tool": {"name": "radseal", "version": version},
         "checked_at": _moment(checked_at),
-        "summary": {
-            "objects": len(judged),
-            "by_verdict": {word.value: counts[word] for word in Word if counts[word]},
-            "missing": list(coverage.missing),
-            "skipped": {
-                "hidden": coverage.hidden,
-                "special": coverage.special,
-                "repeated": coverage.repeated,
-            },
-        },
+        "summary": summary,
         "objects": [object_answer(j) for j in judged],
     }
     if len(judged) == 1 and not coverage.missing:
@@ -89,7 +121,7 @@ def object_answer(judged: Judged) -> dict[str, object]:
         "path": judged.path,
         "sop_instance_uid": judged.sop_instance_uid,
         "verdict": verdict.word.value,
-        "exit_code": verdict.exit_code,
+        "exit_code": judged.exit_code,
         "integrity": verdict.integrity.value,
         "trust": verdict.trust.value,
         "custody": verdict.custody.value,
@@ -106,6 +138,21 @@ def object_answer(judged: Judged) -> dict[str, object]:
         "changes": [_change(c, c.tag in verdict.documented) for c in verdict.changes],
         "notes": [str(n) for n in verdict.notes],
     }
+    if verdict.signed_by is not None:
+        answer["signed_by"] = {
+            "certificate": verdict.signed_by.certificate.hex(),
+            "key": verdict.signed_by.key.hex(),
+            "role": verdict.signed_by.role,
+        }
+    if verdict.depth is not None:
+        answer["depth"] = verdict.depth.value
+    if judged.decision is not None:
+        answer["policy"] = decision_fields(judged.decision)
+    if verdict.birth is not None:
+        answer["birth"] = verdict.birth.value
+    if verdict.descent is not None:
+        answer["derivation"] = _derivation(verdict.descent)
+        answer["parents"] = [_parent(p) for p in verdict.descent.parents]
     if verdict.signatures:
         answer["signatures"] = [_signature(s) for s in verdict.signatures]
     if judged.overlay is not None:
@@ -163,6 +210,36 @@ def _change(change: Change, documented: bool) -> dict[str, object]:
         "severity": str(change.severity),
         "kind": str(change.kind),
         "documented": documented,
+    }
+
+
+def _derivation(descent: Descent) -> dict[str, object]:
+    return {
+        "kind": descent.kind,
+        "compared": descent.compared,
+        "frames": descent.frames,
+        "equal": descent.equal,
+        "in_part": descent.in_part,
+        "tiles": descent.tiles,
+        "regions": [_region(r) for r in descent.regions],
+    }
+
+
+def _parent(parent: ParentSeen) -> dict[str, object]:
+    return {
+        "seal_id": parent.object_id.hex(),
+        "leaf_hash": parent.leaf_hash.hex(),
+        "birth": parent.event.value,
+        "signer": parent.signer,
+        "signed_at": _moment(parent.signed_at),
+        "trusted": parent.trust is None,
+        "same_patient": parent.same_patient,
+        "log_index": parent.log_index,
+        "problems": [
+            {"code": said.code.value, "detail": said.detail}
+            for said in (parent.trust, parent.ledger)
+            if said is not None
+        ],
     }
 
 

@@ -21,7 +21,7 @@ from ledger import (
     key_revoked_body,
     parse_statement,
 )
-from provenance import Reason, Site, Verdict, Word, correct, seal, verify
+from provenance import Action, Arrival, Facts, Reason, Site, Verdict, Word, correct, seal, verify
 from provenance.annex import Annex
 from provenance.certificates import certificate_der
 from provenance.correction import CorrectionBody, LeafChange
@@ -32,6 +32,7 @@ from provenance.erasure import erase_objects, plan_erasure
 from provenance.findings import Code
 from provenance.header_tree import leaf_content
 from provenance.kept_annex import KeptAnnex, OpenedLeaf
+from provenance.policy.parse import parse_acceptance_policy
 
 Make = Callable[..., bytes]
 Edit = Callable[[bytes, Callable[[pydicom.Dataset], object]], bytes]
@@ -370,3 +371,35 @@ def test_a_record_in_the_file_alone(scene: Scene, make_dicom: Make) -> None:
     assert verdict.word is Word.HEADER_CHANGED
     assert Code.RECORDED_IN_FILE in codes(verdict)
     assert not verdict.documented
+
+
+def test_a_correction_by_a_role_that_the_policy_does_not_admit(scene: Scene) -> None:
+    """The log lets an operator correct a side; this policy wants an archivist."""
+    policy = parse_acceptance_policy(
+        b"""
+version = 1
+[defaults]
+depth = "ledger"
+correctors.side = ["archivist"]
+[defaults.actions]
+corrected = "accept"
+header_changed = "tag"
+"""
+    )
+    facts = Facts(Arrival(arrived_at=datetime.now(UTC)))
+
+    def action(data: bytes) -> Action:
+        records = scene.site.records()
+        with records.log:
+            verdict = verify(data, trust=scene.site.trust, records=records)
+        assert verdict.word is Word.CORRECTED
+        return policy.decide(verdict, facts).action
+
+    turned = scene.correct(scene.data, {"ImageLaterality": "L"}, Role.OPERATOR)
+    assert action(turned) is Action.QUARANTINE
+    named = scene.correct(turned, NAME, Role.ARCHIVIST)  # hides nothing of the other
+    assert action(named) is Action.QUARANTINE
+    back = scene.correct(named, {"ImageLaterality": "R"}, Role.ARCHIVIST)
+    assert action(back) is Action.ACCEPT
+    again = scene.correct(back, {"ImageLaterality": "L"}, Role.OPERATOR)
+    assert action(again) is Action.QUARANTINE

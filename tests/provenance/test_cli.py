@@ -61,7 +61,7 @@ NAMES = [name for name, _ in commands()]
 def test_there_are_all_commands() -> None:
     assert [
         *("init", "seal", "verify", "inspect", "attest", "trace", "correct", "timestamp"),
-        "restore",
+        *("study close", "study verify", "derive", "restore"),
         *("watermark quality", "watermark read", "watermark renew-key"),
         *("key list", "key add", "key renew", "key encrypt", "key revoke"),
         *(
@@ -86,6 +86,7 @@ def test_there_are_all_commands() -> None:
         ),
         *("outbox init", "outbox status", "outbox sync"),
         *("witness init", "witness serve"),
+        *("policy check", "policy explain", "policy example"),
         *("tamper", "explain", "doctor", "demo"),
     ] == NAMES
 
@@ -203,6 +204,11 @@ def test_module_runs() -> None:
         (["init", "{site}"], 2),
         (["init", "new", "--name", "not a name"], 2),
         (["init", "new", "--algorithm", "rsa"], 2),
+        (["policy", "check", "no-such-file"], 2),
+        (["policy", "explain", "{garbage}"], 2),
+        (["verify", str(CT), "--site", "{site}", "--policy", "{garbage}"], 2),
+        (["verify", str(CT), "--site", "{site}", "--policy", "no-such-file"], 2),
+        (["verify", str(CT), "--site", "{site}", "--calling-ae", "CT7"], 2),
     ],
 )
 def test_errors_have_words_and_codes(
@@ -349,6 +355,8 @@ def test_site_from_the_environment(site: Path, sealed: Path) -> None:
 
 def test_exit_codes_are_those_of_the_verdicts() -> None:
     from provenance.cli.failure import EXIT_CODES
+    from provenance.policy.terms import ACTION_EXIT_CODES
+    from provenance.study.verdict import STUDY_EXIT_CODES
     from provenance.verdict import EXIT_CODES as VERDICTS
     from provenance.verdict import NOTHING_MATCHED
 
@@ -359,7 +367,12 @@ def test_exit_codes_are_those_of_the_verdicts() -> None:
         assert f"| {code} | {', '.join(names)} |" in document
     for code in (*EXIT_CODES, NOTHING_MATCHED):
         assert f"\n| {code} | " in document
-    assert set(EXIT_CODES) == {*VERDICTS.values(), 1, 2, NOTHING_MATCHED, 130}
+    actions = ACTION_EXIT_CODES.values()
+    studies = STUDY_EXIT_CODES.values()
+    others = {*actions, *studies, 1, 2, NOTHING_MATCHED, 130}
+    assert set(EXIT_CODES) == {*VERDICTS.values(), *others}
+    for word, code in STUDY_EXIT_CODES.items():
+        assert code == 0 or word.value in EXIT_CODES[code], word
     shown = run("explain", "exit-codes").stdout
     assert all(f"{code:>4}  {words}" in shown for code, words in EXIT_CODES.items())
     table = json.loads(run("explain", "exit-codes", "--json").stdout)["exit_codes"]

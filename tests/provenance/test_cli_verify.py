@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pydicom.data
 import pytest
 from click.testing import CliRunner, Result
 
 from provenance.cli.root import cli
+from provenance.policy.terms import ACTION_EXIT_CODES, Action
 from provenance.schema import schema_text
 from provenance.verdict import EXIT_CODES, Word
 
@@ -185,6 +187,27 @@ def test_trust_folder_alone(site: Path, sealed: Path) -> None:
     assert "verdict" not in found
 
 
+def test_a_copy_and_its_parents(site: Path, sealed: Path, tmp_path: Path) -> None:
+    parent, copy, out = sealed / CT.name, tmp_path / "copy.dcm", tmp_path / "out.dcm"
+    dataset = pydicom.dcmread(parent)
+    for element in [each for each in dataset if each.tag.group == 0x5253]:
+        del dataset[element.tag]
+    pixels = dataset.pixel_array.copy()
+    pixels[:30, :60] = 0
+    dataset.PixelData = pixels.tobytes()
+    dataset.SOPInstanceUID = f"{dataset.SOPInstanceUID}.1"
+    dataset.save_as(copy)
+    words = ("derive", parent, copy, "-o", out, "--kind", "redaction", "--site", site)
+    assert run(*words).exit_code == 0
+    found = answer("verify", out, "--site", site)  # fits the schema
+    (one,) = found["objects"]
+    assert (found["verdict"], found["exit_code"], one["birth"]) == ("DERIVED", 13, "derived")
+    assert len(one["derivation"]["regions"]) == len(one["parents"]) == 1
+    stranger = answer("verify", out, "--trust", site / "trust")["objects"][0]["parents"][0]
+    assert (stranger["trusted"], stranger["same_patient"]) == (True, True)
+    assert stranger["log_index"] is None
+
+
 def test_unsealed(site: Path) -> None:
     assert answer("verify", PLAN, "--trust", site / "trust")["verdict"] == "UNSEALED"
     assert run("verify", PLAN, "--site", site).exit_code == 11
@@ -325,15 +348,18 @@ def test_signatures(site: Path, tmp_path: Path, make_identity: Callable[..., Any
 def test_schema_lists_all_verdicts() -> None:
     words = SCHEMA["$defs"]["verdict"]["enum"]
     assert set(words) == {*Word, "CORRECTED"}
-    assert set(SCHEMA["$defs"]["exit_code"]["enum"]) == {*EXIT_CODES.values(), 16}
+    codes = {*EXIT_CODES.values(), 16, *ACTION_EXIT_CODES.values()}
+    assert set(SCHEMA["$defs"]["exit_code"]["enum"]) == codes
+    assert set(SCHEMA["$defs"]["action"]["enum"]) == set(Action)
 
 
 def test_document_names_every_field() -> None:
     document = Path(__file__).resolve().parents[2].joinpath("docs/verify-json.md").read_text()
     one = SCHEMA["$defs"]["object"]["properties"]
     signature = SCHEMA["$defs"]["signature"]["properties"]
+    policy = one["policy"]["properties"]
     more = [SCHEMA["$defs"][name]["properties"] for name in ("second_signature", "timestamp")]
-    for name in (*SCHEMA["properties"], *one, *signature, *more[0], *more[1]):
+    for name in (*SCHEMA["properties"], *one, *signature, *policy, *more[0], *more[1]):
         assert f"`{name}" in document, name
     example = json.loads(document.partition("```json")[2].partition("```")[0])
     check(example, SCHEMA)

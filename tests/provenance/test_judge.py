@@ -21,6 +21,7 @@ from provenance.evidence import (
     Carrier,
     Corrections,
     Custody,
+    Demands,
     Evidence,
     Likeness,
     MarkReading,
@@ -388,3 +389,12 @@ def test_the_gravest_decides() -> None:
 def test_a_verdict_is_not_a_boolean(good: Evidence) -> None:
     with pytest.raises(TypeError, match="not a yes or no"):
         bool(judge(good))
+
+
+def test_what_its_policy_says_must_be_sealed_is_stripped_but_no_picture() -> None:
+    demands = Demands(seal=Problem(Code.MUST_BE_SEALED, "since ever"))
+    unsealed = Evidence(carrier=Carrier.ABSENT, demands=demands)
+    assert judge(unsealed).word is Word.STRIPPED
+    assert judge(replace(unsealed, unreachable=BAD)).word is Word.STRIPPED
+    assert judge(replace(unsealed, picture="PNG")).word is Word.UNSEALED
+    assert judge(replace(unsealed, demands=Demands())).word is Word.UNSEALED

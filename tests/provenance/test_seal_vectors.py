@@ -13,7 +13,7 @@ from ledger import Event, decode_cbor
 from ledger import MalformedError as LedgerMalformedError
 from provenance import MalformedError
 from provenance.annex import Annex
-from provenance.claim import SealBody
+from provenance.birth import BirthBody
 
 CASES = json.loads(
     (Path(__file__).parents[1] / "vectors" / "seal" / "vectors.json").read_text(encoding="utf-8")
@@ -59,7 +59,7 @@ def test_read_and_written_again(name: str) -> None:
     assert annex.root == case_bytes(name, "object_root")
     body = decode_cbor(case_bytes(name, "body"), max_size=1000)
     assert isinstance(body, dict)
-    assert SealBody.from_cbor(body).to_cbor() == body
+    assert BirthBody.from_cbor(body).to_cbor() == body
 
 
 @given(name=st.sampled_from(sorted(CASES)), place=st.integers(0, 1 << 16), flip=st.integers(1, 255))
@@ -91,7 +91,7 @@ VALUES = st.recursive(
 @given(body=st.dictionaries(st.integers(0, 7), VALUES, max_size=7))
 def test_any_body(body: dict[int, object]) -> None:
     try:
-        parsed = SealBody.from_cbor(body)
+        parsed = BirthBody.from_cbor(body)
     except MalformedError:
         return
     assert parsed.to_cbor() == body
@@ -116,11 +116,11 @@ def test_any_field_of_the_annex(field: int, value: object) -> None:
 @pytest.mark.parametrize("value", [None, True, 2, b"", b"x" * 31, b"x" * 33, "t" * 32, [], {}])
 def test_the_second_key_is_a_hash_or_is_not_named(value: object) -> None:
     body = cbor2.loads(case_bytes("signed-twice", "body"))
-    assert SealBody.from_cbor(body).second == body[6]
+    assert BirthBody.from_cbor(body).second == body[6]
     with pytest.raises(MalformedError):
-        SealBody.from_cbor(body | {6: value})
+        BirthBody.from_cbor(body | {6: value})
     with pytest.raises(MalformedError):
-        SealBody.from_cbor(body | {9: bytes(32)})
+        BirthBody.from_cbor(body | {9: bytes(32)})
 
 
 def test_one_encoding_only() -> None:

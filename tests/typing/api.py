@@ -6,17 +6,27 @@ import numpy as np
 
 import watermark
 from provenance import (
+    AcceptancePolicy,
+    Action,
+    Arrival,
+    Decision,
     Device,
+    Facts,
     Outcome,
     Reason,
     Site,
+    StudyWord,
     TrustStore,
     Verdict,
     Word,
+    admit,
+    close_study,
     correct,
+    load_policy,
     restore,
     seal,
     verify,
+    verify_study,
 )
 
 
@@ -36,6 +46,16 @@ def accept(path: Path, trust: TrustStore) -> bool:
     return verdict.word is Word.AUTHENTIC and verdict.trust is Outcome.PROVEN
 
 
+def ingest(path: Path, site: Site, policy_file: Path, arrival: Arrival) -> bool:
+    """Let in what the policy lets in."""
+    policy: AcceptancePolicy = load_policy(policy_file)
+    records = site.records()
+    with records.log:
+        found = admit(path, policy=policy, arrival=arrival, trust=site.trust, records=records)
+    decision: Decision = policy.decide(found.verdict, Facts(arrival, modality="CT"))
+    return found.decision.action is Action.ACCEPT and decision.action.lets_in
+
+
 def rename(path: Path, site: Site, archivist: Device, name: str) -> int:
     """Correct a name, and say where that is logged."""
     records = site.records()
@@ -51,6 +71,20 @@ def rename(path: Path, site: Site, archivist: Device, name: str) -> int:
         )
     corrected.write(path.with_suffix(".corrected.dcm"))
     return corrected.log_index
+
+
+def close(folder: Path, site: Site, archivist: Device) -> bytes:
+    """Say that a study is whole, and return what it was closed with."""
+    records = site.records()
+    with records.log:
+        closed = close_study([folder], archivist=archivist, records=records, trust=site.trust)
+    return closed.manifest.encode()
+
+
+def whole(folder: Path, trust: TrustStore) -> list[str]:
+    """Name the studies that are complete, by the Key Objects in the folder."""
+    studies = verify_study([folder], trust=trust)
+    return [v.study_uid for v in studies.verdicts if v.word is StudyWord.COMPLETE]
 
 
 def original(path: Path, site: Site) -> bytes:

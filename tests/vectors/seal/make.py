@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ledger import encode_cbor
 from provenance.annex import Annex, Original
-from provenance.claim import MarkTerms, SealBody
+from provenance.birth import BirthBody, MarkTerms
 from provenance.dicom.attributes import Group
 from provenance.header_tree import HeaderTree
 from provenance.image_tree import ImageTree, PixelGeometry
@@ -54,7 +54,7 @@ def main() -> None:
         root = object_root(
             image_root=annex.image.root if annex.image else None, header_root=header.root
         )
-        body = SealBody(
+        body = BirthBody(
             certificate=hashlib.sha256(annex.certificates[0]).digest(),
             commitment=commit_object(annex.salt, root),
             original=commit_original(annex.original.salt, annex.original.root)
