@@ -1,4 +1,4 @@
-"""Keys in files beside keys on a SoftHSM token: how fast they sign, and what a seal takes.
+"""Keys in files beside keys on a SoftHSM token, and one signature beside two: what a seal takes.
 
     python -m benchmarks.signers [--repeat N] [--signatures N]
 
@@ -8,9 +8,12 @@ radiograph of 2,560 x 2,048; they go to a log of their own in SQLite, with fsync
 fastest of N rounds; the kinds of keys take turns within each round. A token is opened by a process
 that is logged in already, but for the first round. SoftHSM computes on the same
 processor: an HSM adds its network, a smart card its slowness.
+
+The second table has the small CT sealed with one signature and with two (ML-DSA-65 beside Ed25519).
 """
 
 import argparse
+import functools
 import os
 import statistics
 import tempfile
@@ -24,7 +27,7 @@ import pydicom.data
 from benchmarks.pipeline import generated
 from benchmarks.softhsm import SoftHsm, softhsm_module
 from ledger import Algorithm, Role, Signer
-from provenance import Site, seal
+from provenance import Site, seal, verify
 from provenance.actor_keys import renew_key
 from provenance.key_places import KeyPlace
 from provenance.signers import encrypt_key
@@ -47,6 +50,7 @@ def main() -> None:
     print(f"load average {os.getloadavg()[0]:.1f} at the start, {os.cpu_count()} processors\n")
     with tempfile.TemporaryDirectory() as folder:
         _measure(Path(folder), module, arguments.repeat, arguments.signatures)
+        _measure_second(Path(folder) / "second", arguments.repeat, arguments.signatures)
     print(f"\nload average {os.getloadavg()[0]:.1f} at the end")
 
 
@@ -86,6 +90,44 @@ def _measure(work: Path, module: Path, repeat: int, signatures: int) -> None:
             for each in found.values()
         ]
         print(f"| {name} | {' | '.join(cells)} |")
+
+
+def _measure_second(work: Path, repeat: int, signatures: int) -> None:
+    """Print what the second signature costs: time, and bytes of the file and of the log."""
+    work.mkdir()
+    sites = {
+        "Ed25519": Site.init(work / "one", name="b"),
+        "Ed25519 and ML-DSA-65": Site.init(work / "two", name="b", hybrid=True),
+    }
+    times: dict[str, dict[str, list[float]]] = {name: {} for name in sites}
+    sizes: dict[str, int] = {}
+    for _ in range(repeat):
+        for name, site in sites.items():
+            with site.device() as device:
+                begin = time.perf_counter()
+                sealed = seal(SMALL, device=device)
+                found = {"seal, ms": time.perf_counter() - begin}
+                data, trust = sealed.to_bytes(), site.trust
+                found["verify, ms"] = _timed(functools.partial(verify, data, trust=trust))
+                second = device.second
+                if second is not None:
+                    begin = time.perf_counter()
+                    for _ in range(signatures):
+                        second.signer.sign(MESSAGE)
+                    found["second signature, ms"] = (time.perf_counter() - begin) / signatures
+            sizes[name] = len(data)
+            for step, seconds in found.items():
+                times[name].setdefault(step, []).append(seconds)
+    print("\n| signatures | seal, ms | verify, ms | second signature, ms | sealed file, bytes |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for name, steps in times.items():
+        cells = [
+            f"{statistics.median(steps[step]) * 1000:.2f} ({min(steps[step]) * 1000:.2f})"
+            if step in steps
+            else ""
+            for step in ("seal, ms", "verify, ms", "second signature, ms")
+        ]
+        print(f"| {name} | {' | '.join(cells)} | {sizes[name]:,} |")
 
 
 def _round(site: Site, large: Path, signatures: int) -> dict[str, float]:

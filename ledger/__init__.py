@@ -21,6 +21,7 @@ from ledger.copies.tile_folder import TileFolder
 from ledger.copies.tile_server import TileServer
 from ledger.cose.cbor import decode_cbor, encode_cbor
 from ledger.cose.keys import Algorithm, PrivateKeySigner, Signer, VerificationKey
+from ledger.cose.second import SecondKey, SecondSigner
 from ledger.entries import Entry, LoggedKey, Submission
 from ledger.errors import (
     BusyError,
@@ -41,6 +42,7 @@ from ledger.errors import (
     SignatureError,
     StoreError,
     UnknownLogError,
+    UnknownTsaError,
     UnreachableError,
     UsageError,
     WitnessError,
@@ -142,6 +144,7 @@ from ledger.timestamps.timestamp import (
     judge_timestamps,
     proven_time,
     stamped_message,
+    stamped_time,
     verify_timestamp,
 )
 from ledger.timestamps.timestamp_request import StampHash, TimestampRequest, parse_timestamp_request
@@ -242,6 +245,8 @@ __all__ = [
     "Registrar",
     "Role",
     "RolledBackError",
+    "SecondKey",
+    "SecondSigner",
     "Sequencer",
     "SharedSequencer",
     "SignatureError",
@@ -267,6 +272,7 @@ __all__ = [
     "TrustedLog",
     "TrustedLogs",
     "UnknownLogError",
+    "UnknownTsaError",
     "UnreachableError",
     "UnverifiedStatement",
     "UsageError",
@@ -340,6 +346,7 @@ __all__ = [
     "sign_read_request",
     "sign_statement",
     "stamped_message",
+    "stamped_time",
     "sync_outbox",
     "token_of",
     "verify_consistency",

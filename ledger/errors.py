@@ -36,6 +36,10 @@ class SignatureError(ProofError):
     """A signature that does not verify under the key it must verify under."""
 
 
+class UnknownTsaError(ProofError):
+    """A timestamp by an authority, under a policy or with a hash that is not trusted."""
+
+
 class UnknownLogError(ProofError):
     """Evidence from a log that the verifier was not configured to trust."""
 

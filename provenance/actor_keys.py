@@ -24,6 +24,7 @@ from provenance.key_places import (
     uri_file,
 )
 from provenance.passphrases import new_passphrase
+from provenance.second_keys import SecondKeyWish, follow_with_second
 from provenance.signers import (
     generate_key,
     is_encrypted,
@@ -69,7 +70,15 @@ def add_key(
         )
     following = _begun(site, role, place) or _begin_at(site, role, place)
     index = logged.added_index if logged else _add(site, chain[0], role=role, at=at)
-    _put_in_use(site, role, signer, following, between=standing.between)
+    _put_in_use(
+        site,
+        role,
+        signer,
+        following,
+        between=standing.between,
+        wish=SecondKeyWish.AS_BEFORE,
+        at=at,
+    )
     return index
 
 
@@ -81,13 +90,23 @@ def revoke_key(site: Site, kid: bytes, *, reason: str, at: datetime) -> int:
     return _record(site, Event.KEY_REVOKED, key_revoked_body(kid, reason=reason), at=at)
 
 
-def renew_key(site: Site, role: Role, *, at: datetime, place: KeyPlace | None = None) -> LoggedKey:
+def renew_key(
+    site: Site,
+    role: Role,
+    *,
+    at: datetime,
+    place: KeyPlace | None = None,
+    second: SecondKeyWish = SecondKeyWish.AS_BEFORE,
+) -> LoggedKey:
     """Give the site's actor in ``role`` a new key, log it, and use it; return it.
 
     An actor that the site has not yet, its de-identifier, gets its first one so. The key is the
     one at ``place``, or a new file. The old one stays in force until it is revoked, so what is
     signed with it and waits in an outbox can still be logged. A renewal that was cut off goes on.
+    A device's key can get a second one beside it (second_keys.py), a new one each time.
     """
+    if second is SecondKeyWish.WITH and role is not Role.DEVICE:
+        raise UsageError(f"a device alone seals, so the {role} needs no second key")
     following = _begun(site, role, place)
     if following is None and place is not None:
         if _logged(site, place.signer()) is not None:
@@ -110,7 +129,7 @@ def renew_key(site: Site, role: Role, *, at: datetime, place: KeyPlace | None = 
             valid_from=at,
         )
         _add(site, certificate, role=role, at=at)
-    return _put_in_use(site, role, signer, following)
+    return _put_in_use(site, role, signer, following, wish=second, at=at)
 
 
 def _logged(site: Site, signer: Signer) -> LoggedKey | None:
@@ -168,12 +187,15 @@ def _put_in_use(
     signer: Signer,
     following: Path,
     *,
+    wish: SecondKeyWish,
+    at: datetime,
     between: Sequence[x509.Certificate] = (),
 ) -> LoggedKey:
     with site.public_log() as log:
         logged = log.key(signer.kid)
     assert logged.certificate is not None
     chain = (load_certificate(logged.certificate), *between)
+    follow_with_second(site.folder, role, chain[0], wish=wish, at=at)
     pem = b"".join(each.public_bytes(Encoding.PEM) for each in chain)
     write_whole(site.folder / "certificates" / f"{role}.pem", pem, overwrite=True)
     old, target = uri_file(site.folder, role), key_file(site.folder, role)

@@ -8,17 +8,17 @@ from typing import Self
 
 from ledger import MalformedError as LedgerMalformedError
 from ledger import decode_cbor, encode_cbor
-from provenance.certificates import MAX_CERTIFICATE
+from provenance.certificates import MAX_CERTIFICATE, MAX_CERTIFICATES
 from provenance.descriptor import DESCRIPTOR_SIZE
 from provenance.errors import MalformedError
 from provenance.header_tree import HeaderTree
 from provenance.image_tree import ImageTree
 from provenance.seal_root import SALT_SIZE, ObjectRoot, object_root
+from provenance.second_signature import SecondSignature
 
 VERSION = 1
 VERSION_OF_A_COPY = 3  # 2 is that of the kept annex
 MAX_ANNEX = 64 << 20
-MAX_CERTIFICATES = 8
 _FIELDS = {VERSION: set(range(1, 8)), VERSION_OF_A_COPY: set(range(1, 9))}
 
 
@@ -35,6 +35,7 @@ class Annex:
     """Tile and attribute hashes, salts, the signer's certificates (signer first, no root).
 
     Of a copy (``version`` 3) also ``lineage``: what the page of its birth's event defines.
+    ``second`` is there if the seal names a second key.
     """
 
     salt: bytes
@@ -45,6 +46,7 @@ class Annex:
     descriptor: bytes | None
     lineage: bytes | None = None
     version: int = VERSION
+    second: SecondSignature | None = None
 
     @property
     def root(self) -> ObjectRoot:
@@ -56,7 +58,11 @@ class Annex:
     def encode(self) -> bytes:
         """Return the deterministic CBOR of this annex."""
         fields = self._fields()
-        return encode_cbor(fields if self.version == VERSION else fields | {8: self.lineage})
+        if self.version != VERSION:
+            fields |= {8: self.lineage}
+        if self.second is not None:
+            fields |= {9: self.second.to_cbor()}
+        return encode_cbor(fields)
 
     def _fields(self) -> dict[int, object]:
         return {
@@ -95,7 +101,7 @@ class Annex:
                 5: list(certificates),
                 6: original,
                 7: None | bytes() as descriptor,
-            } if set(fields) == _FIELDS[version]:
+            } if set(fields) - {9} == _FIELDS[version]:
                 pass
             case _:
                 raise MalformedError("a field of the annex has not the type of its format")
@@ -114,6 +120,7 @@ class Annex:
             descriptor=descriptor,
             lineage=lineage,
             version=version,
+            second=SecondSignature.from_cbor(fields[9]) if 9 in fields else None,
         )
 
 

@@ -138,7 +138,8 @@ def _parent(found: object) -> ParentLink:
 class BirthBody:
     """The body of a birth: commitments, and nothing that says whose image it is.
 
-    ``origin`` is None exactly for `sealed`.
+    ``origin`` is None exactly for `sealed`. ``second`` is the id of an ML-DSA-65 key that has
+    signed the birth too, if there is one.
     """
 
     certificate: bytes
@@ -147,6 +148,7 @@ class BirthBody:
     mark: MarkTerms | None
     descriptor: bytes | None
     origin: Origin | None = None
+    second: bytes | None = None
 
     def to_cbor(self) -> dict[int, object]:
         """Return the map that the statement carries as its body."""
@@ -157,6 +159,8 @@ class BirthBody:
             4: self.mark.to_cbor() if self.mark else None,
             5: self.descriptor,
         }
+        if self.second is not None:
+            fields |= {6: self.second}
         return fields if self.origin is None else fields | self.origin.to_cbor()
 
     @classmethod
@@ -173,9 +177,14 @@ class BirthBody:
                 pass
             case _:
                 raise MalformedError("a birth's body has not the fields of its format")
-        if event not in BIRTHS or set(body) != {1, 2, 3, 4, 5, *_FIELDS_OF_COPY.get(event, ())}:
+        own = {1, 2, 3, 4, 5, *_FIELDS_OF_COPY.get(event, ())}
+        if event not in BIRTHS or set(body) - {6} != own:
             raise MalformedError("a birth's body has not the fields of its format")
-        hashes = (certificate, commitment, original, descriptor)
+        second = body.get(6)
+        if 6 in body and not isinstance(second, bytes):
+            raise MalformedError("the second key of a birth's body is not named by a hash")
+        assert second is None or isinstance(second, bytes)
+        hashes = (certificate, commitment, original, descriptor, second)
         if any(value is not None and len(value) != HASH_SIZE for value in hashes):
             raise MalformedError("a hash in a birth's body is not 32 bytes long")
         origin = None
@@ -190,6 +199,7 @@ class BirthBody:
             None if mark is None else MarkTerms.from_cbor(mark),
             descriptor,
             origin,
+            second,
         )
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID
@@ -18,7 +18,8 @@ from ledger import Role
 from provenance.errors import MalformedError, TrustError, UsageError
 from provenance.signers import PrivateKey
 
-PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
+PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | mldsa.MLDSA65PublicKey
+AuthorityKey = ec.EllipticCurvePrivateKey | mldsa.MLDSA65PrivateKey
 
 # Our arc under 2.25 (ITU-T X.667: an arc for anyone who holds a UUID); the last number is the role.
 ROLE_ARC = "2.25.78858903844528368678006015515859386674"
@@ -32,6 +33,7 @@ ROLE_OIDS = {
 }
 NO_EXPIRY = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # RFC 5280, section 4.1.2.5
 MAX_CERTIFICATE = 16_384
+MAX_CERTIFICATES = 8
 # The last is a warning about serial numbers that RFC 5280, 4.1.2.2 forbids, where warnings raise.
 _UNPARSEABLE = (
     ValueError,
@@ -56,10 +58,15 @@ _BACKDATE = timedelta(minutes=5)
 
 
 def issue_authority(
-    key: PrivateKey, *, name: str, serial: int, valid_from: datetime, valid_until: datetime
+    key: PrivateKey | AuthorityKey,
+    *,
+    name: str,
+    serial: int,
+    valid_from: datetime,
+    valid_until: datetime,
 ) -> x509.Certificate:
-    """Make the self-signed certificate of a site's CA (P-256)."""
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
+    """Make the self-signed certificate of a site's CA: P-256, or ML-DSA-65 for second keys."""
+    if not isinstance(key, AuthorityKey):
         raise UsageError("the CA key must be P-256: path validation admits no Ed25519 issuer")
     builder = _builder(key.public_key(), subject=name, issuer=name, serial=serial)
     builder = builder.not_valid_before(valid_from - _BACKDATE).not_valid_after(valid_until)
@@ -68,7 +75,7 @@ def issue_authority(
     builder = builder.add_extension(
         x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
     )
-    return builder.sign(key, hashes.SHA256())
+    return builder.sign(key, _hash_of(key))
 
 
 def issue_role(
@@ -77,13 +84,13 @@ def issue_role(
     name: str,
     role: Role,
     authority: x509.Certificate,
-    authority_key: PrivateKey,
+    authority_key: PrivateKey | AuthorityKey,
     serial: int,
     valid_from: datetime,
     valid_until: datetime = NO_EXPIRY,
 ) -> x509.Certificate:
     """Make the certificate of one actor, signed by the CA."""
-    if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
+    if not isinstance(authority_key, AuthorityKey):
         raise UsageError("the CA key must be P-256: path validation admits no Ed25519 issuer")
     issuer = _common_name(authority)
     builder = _builder(public_key, subject=name, issuer=issuer, serial=serial)
@@ -97,7 +104,11 @@ def issue_role(
         x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()),
         critical=False,
     )
-    return builder.sign(authority_key, hashes.SHA256())
+    return builder.sign(authority_key, _hash_of(authority_key))
+
+
+def _hash_of(key: AuthorityKey) -> hashes.SHA256 | None:
+    return hashes.SHA256() if isinstance(key, ec.EllipticCurvePrivateKey) else None
 
 
 def load_certificate(der: bytes) -> x509.Certificate:
@@ -142,6 +153,35 @@ def is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> 
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
+
+
+def find_lasting_path(
+    chain: Sequence[x509.Certificate],
+    *,
+    roots: Sequence[x509.Certificate],
+    role: Role,
+    at: datetime,
+) -> tuple[x509.Certificate, ...]:
+    """The same as ``find_path``, by ML-DSA keys alone, from the signer to the root.
+
+    A path with one curve in it would be worth no more than that curve.
+    """
+    if not all(is_lasting(each) for each in chain):
+        raise TrustError(
+            f"the certificates of {certificate_name(chain[0])} are not all of ML-DSA keys"
+        )
+    lasting = [root for root in roots if is_lasting(root)]
+    if not lasting:
+        raise TrustError("no trusted certificate authority has an ML-DSA key")
+    return find_path(chain, roots=lasting, role=role, at=at)
+
+
+def is_lasting(certificate: x509.Certificate) -> bool:
+    """Whether the key of ``certificate`` is one of ML-DSA."""
+    return isinstance(
+        certificate.public_key(),
+        mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey,
+    )
 
 
 def validate_path(

@@ -274,6 +274,12 @@ def _trust_checks(evidence: Evidence) -> Iterator[Check]:
         passed = notice.code is Code.NOT_REVOKED
         status = Status.PASS if passed else Status.WARN
         yield Check("certificate", status, notice.code, notice.detail)
+    second = evidence.second
+    if second is not None and second.problem is not None:
+        yield Check("second signer", Status.FAIL, second.problem.code, second.problem.detail)
+    elif second is not None:
+        detail = f"{second.signer} by ML-DSA-65, vouched for by {second.authority}"
+        yield Check("second signer", Status.PASS, Code.SECOND_VERIFIES, detail)
     if evidence.custody.key is not None:
         yield Check("key", Status.FAIL, evidence.custody.key.code, evidence.custody.key.detail)
     if clock_ahead(evidence):

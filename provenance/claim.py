@@ -15,6 +15,7 @@ from provenance.errors import EvidenceError
 from provenance.header_tree import require_labels
 from provenance.parents import Parentage, open_parents
 from provenance.seal_root import commit_descriptor, commit_object, commit_original
+from provenance.second_signature import SecondClaim, SecondDoubt, open_second
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Claim:
     """A birth whose signature verified, with an annex that fits its commitments.
 
     ``parentage`` is what `derived` says of its parents, opened; None for any other birth.
+    ``second`` is what became of the second signature; None if the seal names no second key.
     """
 
     statement: Statement
@@ -30,6 +32,7 @@ class Claim:
     annex: Annex = field(repr=False)
     chain: tuple[x509.Certificate, ...]
     parentage: Parentage | None = field(default=None, repr=False)
+    second: SecondClaim | SecondDoubt | None = None
 
     @property
     def certificate(self) -> x509.Certificate:
@@ -50,11 +53,15 @@ def open_claim(unverified: UnverifiedStatement, annex: Annex) -> Claim:
     """
     birth = open_birth(unverified, annex.certificates)
     _check_annex(birth.body, annex, unverified.event)
-    parentage = None
+    parentage, second = None, None
     if unverified.event is Event.DERIVED:
         assert birth.body.origin is not None
         parentage = open_parents(birth.body.origin, annex)
-    return Claim(birth.statement, birth.object_id, birth.body, annex, birth.chain, parentage)
+    if birth.body.second is not None:
+        second = open_second(birth.statement.encoded, birth.body.second, annex.second)
+    return Claim(
+        birth.statement, birth.object_id, birth.body, annex, birth.chain, parentage, second
+    )
 
 
 def _check_annex(body: BirthBody, annex: Annex, event: Event) -> None:
@@ -73,3 +80,5 @@ def _check_annex(body: BirthBody, annex: Annex, event: Event) -> None:
         raise EvidenceError("the annex's descriptor is not the one that was signed")
     if annex.lineage is not None and event is not Event.DERIVED:
         raise EvidenceError(f"the annex shows parents, and what was {event} shows none")
+    if annex.second is not None and body.second is None:
+        raise EvidenceError("the annex holds a second signature that the seal does not name")

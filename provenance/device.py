@@ -1,6 +1,6 @@
 """An actor with a key, a certificate and a log to write to: what a modality holds to seal."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -12,6 +12,7 @@ from ledger import (
     Event,
     Head,
     Link,
+    SecondSigner,
     Signer,
     Submission,
     Waiting,
@@ -25,14 +26,26 @@ APPEND_ATTEMPTS = 16
 
 
 @dataclass(frozen=True, slots=True)
+class SecondIdentity:
+    """A second key, of ML-DSA, and its certificates: they must name the device as the first do."""
+
+    signer: SecondSigner
+    certificates: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
-    """Signs statements and appends them; use as a context manager to close its log."""
+    """Signs statements and appends them; use as a context manager to close its log.
+
+    With ``second`` its seals bear a second signature (docs/spec/second-signature.md).
+    """
 
     signer: Signer
     certificates: tuple[bytes, ...]
     log: WritableLog
     lookup_key: bytes
     mark_key: bytes
+    second: SecondIdentity | None = None
 
     @property
     def mark_key_id(self) -> bytes:
@@ -46,11 +59,12 @@ class Device:
         object_id: bytes | None,
         body: Mapping[int, object],
         at: datetime,
-        annex: bytes | None = None,
+        annex: bytes | Callable[[bytes], bytes] | None = None,
         pseudonyms: tuple[bytes, ...] = (),
     ) -> Entry | Waiting:
         """Sign one event and append it; returns once it is durable, in the log or in an outbox.
 
+        An annex that depends on the statement's bytes is made from them, for each attempt anew.
         Raises ledger.RefusedError when the log's rules forbid it, ConflictError when others kept
         appending for this actor or object in between.
         """
@@ -60,7 +74,8 @@ class Device:
             link = None if object_id is None else self.log.object_link(object_id)
             statement = self.sign(event, object_id=object_id, object_link=link, body=body, at=at)
             try:
-                submission = Submission(statement, annex=annex, pseudonyms=pseudonyms)
+                beside = annex(statement) if callable(annex) else annex
+                submission = Submission(statement, annex=beside, pseudonyms=pseudonyms)
                 (entry,) = self.log.append([submission], at=at)
             except ConflictError:
                 if attempt == APPEND_ATTEMPTS:

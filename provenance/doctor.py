@@ -21,13 +21,14 @@ from pathlib import Path
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import mldsa
 
-from ledger import LedgerError, Role, Signer, VerificationKey
+from ledger import LedgerError, Role, SecondKey, Signer, VerificationKey
 from provenance._install import SIBLINGS, is_ours, location
-from provenance.certificates import certificate_spki
+from provenance.certificates import certificate_spki, load_certificate
 from provenance.errors import KeyUnavailableError, RadsealError, UsageError
 from provenance.key_places import KeyPlace, key_file, present_key
 from provenance.key_uri import KeyUri
 from provenance.passphrases import passphrase_source
+from provenance.second_keys import second_identity, second_key_file
 from provenance.signers import is_encrypted
 from provenance.site import LATER_ROLES, ROLES, Site
 from provenance.site_crl import keeps_lists, newest_list
@@ -240,6 +241,7 @@ def _signing(site: Site) -> Iterator[Finding]:
             if certificate_spki(site.certificate(role)) != signer.spki:
                 raise RadsealError(f"the certificate of the {role} is not that of its key")
             yield _place(site, role, place, signer)
+            yield from _second_signing(site, role)
         except KeyUnavailableError as error:
             yield Finding("signing", Health.FAIL, f"{role}: {error}", error.do)
         except (LedgerError, RadsealError) as error:
@@ -251,6 +253,17 @@ def _roles(site: Site) -> tuple[Role, ...]:
     """Return the roles that the site itself signs in."""
     certificates = site.folder / "certificates"
     return (*ROLES, *(r for r in LATER_ROLES if (certificates / f"{r}.pem").exists()))
+
+
+def _second_signing(site: Site, role: Role) -> Iterator[Finding]:
+    second = second_identity(site.folder, role, site.certificate(role))
+    if second is None:
+        return
+    SecondKey.from_spki(second.signer.spki).verify(second.signer.sign(TRIAL), TRIAL)
+    path = second_key_file(site.folder, role)
+    kind = "encrypted" if is_encrypted(path) else "plain"
+    detail = f"{role}: ML-DSA-65 beside it, {path}, {kind}: it signs"
+    yield Finding("signing", Health.PASS, detail)
 
 
 def _place(site: Site, role: Role, place: KeyPlace, signer: Signer) -> Finding:
@@ -280,7 +293,12 @@ def _certificates(site: Site, at: datetime) -> Iterator[Finding]:
     roles = _roles(site)
     for role in roles:
         try:
-            site.trust.as_of(at).vouch(site.chain(role), role=role, at=at)
+            trust = site.trust.as_of(at)
+            trust.vouch(site.chain(role), role=role, at=at)
+            second = second_identity(site.folder, role, site.certificate(role))
+            if second is not None:
+                chain = tuple(load_certificate(der) for der in second.certificates)
+                trust.vouch_lasting(chain, role=role, at=at)
         except RadsealError as error:
             remedy = f"restore the certificate of the {role} from a backup, or issue a new one"
             yield Finding("certificates", Health.FAIL, str(error), remedy)

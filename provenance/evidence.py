@@ -1,6 +1,6 @@
 """What was gathered about one object, before anyone judges it. Values only."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -46,6 +46,28 @@ class Problem:
 
     code: Code
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecondSigner:
+    """Whose second signature the seal bears, or why it does not count.
+
+    ``kid`` is None, and the problem SECOND_DEMANDED, where the seal names no second key at all.
+    """
+
+    demanded: bool
+    kid: bytes | None = None
+    signer: str | None = None
+    authority: str | None = None
+    problem: Problem | None = None
+
+    def with_problem(self, problem: Problem) -> "SecondSigner":
+        """The same, but it does not count."""
+        return replace(self, problem=problem)
+
+    def vouched_by(self, authority: str) -> "SecondSigner":
+        """The same, and trusted."""
+        return replace(self, authority=authority)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +256,7 @@ class Evidence:
     authority: str | None = None
     trust_problem: Problem | None = None
     notices: tuple[Notice, ...] = ()
+    second: SecondSigner | None = None
     custody: Custody = Custody()
     unreachable: Problem | None = None
     out_of_reach: Problem | None = None

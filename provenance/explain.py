@@ -170,6 +170,13 @@ REASONS: Mapping[str, Explanation] = {
         "It does not mean that the object cannot be sealed.",
     ),
     **REFUSALS,
+    "SE302": Explanation(
+        "The PS3.15 signature got no timestamp.",
+        "The TSA did not answer, or its answer does not hold under an authority in trust/tsa.",
+        "Check its address and trust/tsa; or seal without --tsa, and add one later: radseal "
+        "timestamp.",
+        "It does not mean that the object cannot be sealed: nothing was logged.",
+    ),
     "no-private-block": Explanation(
         "There is no room for the seal in the object.",
         "All 240 blocks of the private group 5253 are reserved by others (PS3.5 section 7.8.1).",

@@ -40,6 +40,7 @@ from provenance.marking import Samples
 from provenance.picture_file import PictureFile
 from provenance.ps315.examine import examine_signatures
 from provenance.seal_search import FoundSeal, from_carrier, from_ledger, from_mark
+from provenance.second_signer import find_second_signer
 from provenance.signed_by import SignedBy
 from provenance.verifier import Verifier
 from provenance.viewpoint import Viewpoint
@@ -115,7 +116,7 @@ def _gather(instance: Instance, verifier: Verifier) -> Evidence:
         preamble=instance.preamble_executable,
         trailing=instance.trailing_bytes,
         rewritten=rewritten_by(instance),
-        signatures=examine_signatures(instance),
+        signatures=examine_signatures(instance, verifier.trust.timestamping),
         depth=verifier.reach,
         notes=(*instance.notes, *_pixel_notes(instance)),
     )
@@ -275,12 +276,14 @@ def _with_trust_and_custody(evidence: Evidence, found: FoundSeal, verifier: Veri
 
 def _with_trust(evidence: Evidence, claim: Claim, verifier: Verifier) -> Evidence:
     """Ask who vouches for the signer, in the first role that anyone vouches for."""
+    existence = evidence.custody.existence
+    evidence = replace(evidence, second=find_second_signer(claim, verifier.trust, existence))
     try:
         standing, role = vouch_for_birth(
             claim,
             verifier.trust,
             sealing=verifier.sealing_roles,
-            existence=evidence.custody.existence,
+            existence=existence,
         )
     except TrustError as error:
         return replace(evidence, trust_problem=Problem(error.code, str(error)))

@@ -84,7 +84,7 @@ def inspect(source: bytes | Path) -> Inspection:
         statement=statement,
         body=_body(statement, problems),
         annex=annex,
-        certificates=tuple(_certificates(annex.certificates if annex else (), problems)),
+        certificates=tuple(_certificates(_listed(annex), problems)),
         receipt=_receipt(carrier, problems),
         problems=tuple(problems),
     )
@@ -118,6 +118,13 @@ def _annex(carrier: Carrier | None, problems: list[str]) -> Annex | None:
     except MalformedError as error:
         problems.append(f"annex: {error}")
         return None
+
+
+def _listed(annex: Annex | None) -> tuple[bytes, ...]:
+    """Return the certificates of the first signer, then those of the second."""
+    if annex is None:
+        return ()
+    return (*annex.certificates, *(annex.second.certificates if annex.second else ()))
 
 
 def _certificates(found: Iterable[bytes], problems: list[str]) -> Iterable[CertificateView]:

@@ -44,6 +44,7 @@ def judge(evidence: Evidence) -> Verdict:
         correctors=correctors(evidence),
         seal_id=claim.seal_id if claim else (evidence.mark.seal_id if evidence.mark else None),
         signer=evidence.signer,
+        second=evidence.second,
         sealed_at=claim.statement.claimed_at if claim else None,
         log_index=evidence.custody.log_index,
         times=evidence.custody.existence.proofs,
@@ -115,6 +116,8 @@ def _trust(evidence: Evidence) -> Outcome:
     if evidence.trust_problem is not None or evidence.demands.signer is not None:
         return Outcome.REFUTED
     if has_doubtful_parent(evidence):
+        return Outcome.REFUTED
+    if evidence.second is not None and evidence.second.problem is not None:
         return Outcome.REFUTED
     return Outcome.PROVEN
 

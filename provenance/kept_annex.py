@@ -20,7 +20,7 @@ MAX_CONTENT = 65_536
 MAX_OPENING = 256
 _START = b"\xa3\x01\x02"  # a map of three whose first field is version 2
 _LINKED_START = b"\xa4\x01\x04"  # a map of four whose first field is version 4
-CANNOT_KEEP = "SE301"
+CANNOT_KEEP = "SE202"
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,13 +113,16 @@ def read_uri_file(path: Path) -> KeyPlace:
 
 
 def encrypt_site_key(site: Path, name: str) -> Path:
-    """Encrypt the key file of a role, or of the authority (``ca``); return its path.
+    """Encrypt the key file of a role, or of an authority (``ca``); return its path.
+
+    ``device.second`` and ``ca.second`` name the keys of second signatures.
 
     Until the encrypted file is whole, the plain one stays.
     """
-    place = (
-        KeyPlace(site / "keys" / "ca.key.pem") if name == "ca" else present_key(site, Role(name))
-    )
+    if name == "ca" or name.endswith(".second"):
+        place = KeyPlace(site / "keys" / f"{name}.key.pem")
+    else:
+        place = present_key(site, Role(name))
     match place.where:
         case KeyUri():
             raise UsageError(f"the key of the {name} lies on a token: there is no file to encrypt")

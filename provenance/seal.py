@@ -16,7 +16,7 @@ from ledger import Entry, Event, LedgerError, Waiting
 from provenance.annex import Annex, Original
 from provenance.birth import BirthBody, MarkTerms, Origin
 from provenance.descriptor import describe
-from provenance.device import Device
+from provenance.device import Device, SecondIdentity
 from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.carrier import Carrier, read_carrier, write_carrier
 from provenance.dicom.frames import compressed_frames
@@ -41,6 +41,7 @@ from provenance.marking import (
 from provenance.ps315.sign import DicomSigner, sign_object, signature_uid
 from provenance.records import pseudonyms
 from provenance.seal_root import SALT_SIZE, commit_descriptor, commit_object, commit_original
+from provenance.second_signature import SecondSignature
 from provenance.volume import mark_frames
 
 MODALITY = 0x00080060
@@ -136,7 +137,7 @@ def seal_at_time(
 ) -> Sealed:
     """Seal with clock and random values given; ``step`` hears the name of each step done.
 
-    ``signer`` puts a PS3.15 signature beside the seal, over the object as it was sealed.
+    ``signer`` puts a PS3.15 signature beside the seal, over the object as it is sealed.
     """
     instance = read_instance(Path(source) if isinstance(source, str) else source)
     if read_carrier(instance.dataset) is not None:
@@ -157,15 +158,20 @@ def seal_at_time(
         original=marking.original,
         descriptor=marking.descriptor,
     )
-    body = body_of(annex, marking.terms)
-    encoded = annex.encode()
+    body = body_of(annex, marking.terms, second=device.second)
+    annexes = _Annexes(annex, device.second)
     step("header")
+    signed_as = None
+    if signer is not None:  # before the log: what cannot be timestamped shall not be logged either
+        signed_as = signature_uid(chance.seal_id)
+        sign_object(marking.instance, signer, uid=signed_as, at=at)
+        step("sign PS3.15")
     entry = device.record(
         Event.SEALED,
         object_id=chance.seal_id,
         body=body.to_cbor(),
         at=at,
-        annex=encoded,
+        annex=annexes.of,
         pseudonyms=tuple(
             pseudonyms(device.lookup_key, marking.instance.dataset, marking.image_roots)
         ),
@@ -173,13 +179,9 @@ def seal_at_time(
     step("sign and log")
     receipt, no_receipt = receipt_of(device, entry)
     restore = marking.restore_data
-    write_carrier(marking.instance.dataset, Carrier(entry.statement, encoded, receipt, restore))
+    carried = Carrier(entry.statement, annexes.last, receipt, restore)
+    write_carrier(marking.instance.dataset, carried)
     step("carry")
-    signed_as = None
-    if signer is not None:
-        signed_as = signature_uid(chance.seal_id)
-        sign_object(marking.instance, signer, uid=signed_as, at=at)
-        step("sign PS3.15")
     return Sealed(
         instance=marking.instance,
         seal_id=chance.seal_id,
@@ -194,6 +196,22 @@ def seal_at_time(
         volume=marking.volume,
         terms=marking.terms,
     )
+
+
+class _Annexes:
+    """Encodes the annex once, or once for each statement that a second key signs, too."""
+
+    def __init__(self, annex: Annex, second: SecondIdentity | None) -> None:
+        self._annex = annex
+        self._second = second
+        self.last = annex.encode() if second is None else b""
+
+    def of(self, statement: bytes) -> bytes:
+        """Return the annex that goes with ``statement``, and keep it as the last."""
+        if self._second is not None:
+            signed = SecondSignature(self._second.signer.sign(statement), self._second.certificates)
+            self.last = replace(self._annex, second=signed).encode()
+        return self.last
 
 
 def receipt_of(device: Device, entry: Entry | Waiting) -> tuple[bytes | None, str | None]:
@@ -381,7 +399,13 @@ def _profile(instance: Instance, geometry: PixelGeometry, asked: str | None) -> 
     return asked
 
 
-def body_of(annex: Annex, terms: MarkTerms | None, origin: Origin | None = None) -> BirthBody:
+def body_of(
+    annex: Annex,
+    terms: MarkTerms | None,
+    origin: Origin | None = None,
+    *,
+    second: SecondIdentity | None = None,
+) -> BirthBody:
     """Return the body of the birth that commits to what ``annex`` opens."""
     return BirthBody(
         certificate=hashlib.sha256(annex.certificates[0]).digest(),
@@ -392,4 +416,5 @@ def body_of(annex: Annex, terms: MarkTerms | None, origin: Origin | None = None)
         mark=terms,
         descriptor=commit_descriptor(annex.salt, annex.descriptor) if annex.descriptor else None,
         origin=origin,
+        second=second.signer.kid if second else None,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from provenance.dicom.attribute_table import Group
 from provenance.findings import Code
 from provenance.ps315.examine import PIXELS, DigitalSignature, DigitalSignatures, State, Unsigned
+from provenance.ps315.timestamps import SignatureTimestamp, TimestampState
 from provenance.verdict import Check, Status
 
 ID = "ps315"
@@ -42,10 +43,28 @@ def _checks(signature: DigitalSignature) -> Iterator[Check]:
     if signature.weaknesses:
         detail = f"{_name(signature)}: {'; '.join(signature.weaknesses)}"
         yield Check(ID, Status.WARN, Code.SIGNATURE_WEAK, detail)
+    if signature.timestamp is not None:
+        yield _timestamp_check(signature, signature.timestamp)
     left_out = [each for each in signature.unsigned if each.group in _GRAVE]
     if left_out:
         detail = f"{_name(signature)} does not cover {', '.join(map(_named, left_out))}"
         yield Check(ID, Status.WARN, Code.SIGNATURE_LEAVES_OUT, detail)
+
+
+_TIMESTAMPS = {
+    TimestampState.VERIFIED: (Status.PASS, Code.TIMESTAMP_VERIFIED),
+    TimestampState.BROKEN: (Status.WARN, Code.TIMESTAMP_BROKEN),
+    TimestampState.UNTRUSTED: (Status.WARN, Code.TIMESTAMP_UNTRUSTED),
+    TimestampState.NOT_CHECKED: (Status.SKIP, Code.TIMESTAMP_NOT_CHECKED),
+}
+
+
+def _timestamp_check(signature: DigitalSignature, found: SignatureTimestamp) -> Check:
+    status, code = _TIMESTAMPS[found.state]
+    detail = f"timestamp of the {_name(signature)}: {found.reason}"
+    if found.time is not None:
+        detail = f"{_name(signature)} existed at {found.time:%Y-%m-%d %H:%M:%SZ}, says {found.tsa}"
+    return Check(ID, status, code, detail)
 
 
 def _name(signature: DigitalSignature) -> str:

@@ -4,14 +4,15 @@ import os
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
 
-from ledger import Algorithm, PrivateKeySigner, Signer
+from ledger import Algorithm, PrivateKeySigner, SecondSigner, Signer
 from ledger import UsageError as LedgerUsageError
 from provenance.errors import KeyUnavailableError, UsageError
 from provenance.passphrases import PASSPHRASE_FILE, key_passphrase
 
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
+StoredKey = PrivateKey | mldsa.MLDSA65PrivateKey  # the last is a second key (second_keys.py)
 _ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
@@ -29,6 +30,27 @@ def load_key(path: Path) -> PrivateKey:
 
     UsageError says what is wrong with the file, KeyUnavailableError what is with the passphrase.
     """
+    key = load_stored_key(path)
+    if not isinstance(key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey):
+        raise UsageError(f"{path} holds neither an Ed25519 nor a P-256 key")
+    return key
+
+
+def load_second_key(path: Path) -> mldsa.MLDSA65PrivateKey:
+    """The same for the key of second signatures."""
+    key = load_stored_key(path)
+    if not isinstance(key, mldsa.MLDSA65PrivateKey):
+        raise UsageError(f"{path} holds no ML-DSA-65 key")
+    return key
+
+
+def load_second_signer(path: Path) -> SecondSigner:
+    """Read a key file as a signer of second signatures."""
+    return SecondSigner.from_private_key(load_second_key(path))
+
+
+def load_stored_key(path: Path) -> StoredKey:
+    """Read a key file of any of our kinds."""
     pem = _read(path)
     password = key_passphrase(path) if _ENCRYPTED in pem else None
     try:
@@ -42,8 +64,8 @@ def load_key(path: Path) -> PrivateKey:
             f"the passphrase does not open the key in {path}",
             do=f"give the right one, at a terminal or in the file that {PASSPHRASE_FILE} names",
         ) from error
-    if not isinstance(key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey):
-        raise UsageError(f"{path} holds neither an Ed25519 nor a P-256 key")
+    if not isinstance(key, StoredKey):
+        raise UsageError(f"{path} holds neither an Ed25519, a P-256 nor an ML-DSA-65 key")
     return key
 
 
@@ -72,20 +94,20 @@ def is_encrypted(path: Path) -> bool:
     return _ENCRYPTED in _read(path)
 
 
-def save_key(key: PrivateKey, path: Path) -> None:
+def save_key(key: StoredKey, path: Path) -> None:
     """Write ``key`` as plain PKCS#8 PEM, readable by its owner alone; never over another file."""
     write_secret(path, key_pem(key))
 
 
 def encrypt_key(path: Path, passphrase: bytes) -> None:
     """Put an encrypted key file in the place of a plain one, which is there until it is."""
-    key = load_key(path)
+    key = load_stored_key(path)
     encrypted = key_pem(key, passphrase)
     serialization.load_pem_private_key(encrypted, password=passphrase)  # it can be read again
     put_secret(path, encrypted)
 
 
-def key_pem(key: PrivateKey, passphrase: bytes | None = None) -> bytes:
+def key_pem(key: StoredKey, passphrase: bytes | None = None) -> bytes:
     """Return PKCS#8 PEM; with ``passphrase`` encrypted: PBES2, PBKDF2, AES-256 (RFC 8018)."""
     kind: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase is not None:

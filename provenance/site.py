@@ -10,6 +10,7 @@ SITE/keys/log.keys          of the log; log.next.keys beside it while they chang
 SITE/keys/mark.key          of the marks made now; mark-until-TIME.key of those made before
 SITE/keys/outbox.key        of a device that has an outbox: under it annexes wait in there
 SITE/keys/reidentify.key    of who de-identifies: under it lies what leads back to the originals
+SITE/keys/ROLE.second.key.pem  second key of an actor, if it has one (second_keys.py)
 SITE/certificates/*.pem     one certificate for each role
 SITE/ledger.sqlite          the log, unless site.json names a database on a server
 """
@@ -68,6 +69,7 @@ from provenance.key_places import key_file, present_key
 from provenance.log_key_files import LogKeyFiles
 from provenance.mark_keys import mark_key_id
 from provenance.records import Records
+from provenance.second_keys import make_second, second_identity
 from provenance.signers import generate_key, save_key, write_secret
 from provenance.trust import TrustStore, load_logs, read_policy
 from provenance.writable_log import WritableLog
@@ -98,16 +100,19 @@ class Site:
         name: str | None = None,
         algorithm: Algorithm = Algorithm.ED25519,
         ledger: str | None = None,
+        hybrid: bool = False,
     ) -> Self:
         """Make a new site in ``folder``, with fresh keys; UsageError if something is there.
 
-        The log lies in the folder, or in the PostgreSQL database of the URL ``ledger``.
+        The log lies in the folder, or in the PostgreSQL database of the URL ``ledger``. The device
+        of a ``hybrid`` site has a second key, of ML-DSA, and those who verify demand it.
         """
         return cls.init_at_time(
             folder,
             name=name or folder.resolve().name,
             algorithm=algorithm,
             ledger=ledger,
+            hybrid=hybrid,
             at=datetime.now(UTC),
         )
 
@@ -120,6 +125,7 @@ class Site:
         algorithm: Algorithm,
         at: datetime,
         ledger: str | None = None,
+        hybrid: bool = False,
     ) -> Self:
         """The same, at the moment ``at``."""
         if folder.exists() and any(folder.iterdir()):
@@ -133,6 +139,8 @@ class Site:
                 (folder / part).mkdir(parents=True, exist_ok=True)
             (folder / "keys").mkdir(mode=0o700)
             site._make_keys(algorithm, at)
+            if hybrid:
+                make_second(folder, Role.DEVICE, site.certificate(Role.DEVICE), at=at)
             log = site._make_log(at)
         except (LedgerError, OSError):
             for part in ("keys", "trust", "certificates"):
@@ -287,7 +295,8 @@ class Site:
         """Write to the site's ledger where ``radseal log serve`` serves it.
 
         Needs, of the site's folder, site.json, the trust folder, the certificate and the key of
-        the actor, and the keys ``lookup`` and ``mark``: neither ledger nor keys of the log.
+        the actor (the second ones, too), and the keys ``lookup`` and ``mark``: neither ledger nor
+        keys of the log.
         """
         return self._device(role, lambda: self.log_client(url))
 
@@ -356,6 +365,7 @@ class Site:
                 f"its key in {self.folder / 'keys'}: what it seals would verify nowhere "
                 f"(if a renewal was cut off, radseal key renew {role} ends it)"
             )
+        second = second_identity(self.folder, role, certificate)
         lookup_key, mark_key = self._secret("lookup"), self.mark_key
         return Device(
             signer=signer,
@@ -363,6 +373,7 @@ class Site:
             log=open_there(),
             lookup_key=lookup_key,
             mark_key=mark_key,
+            second=second,
         )
 
     def certificate(self, role: Role) -> x509.Certificate:

@@ -18,10 +18,12 @@ from ledger import (
     parse_policy,
     read_key_lines,
 )
-from provenance.certificates import NO_EXPIRY, find_path
+from provenance.certificates import NO_EXPIRY, find_lasting_path, find_path
 from provenance.crl import MAX_CRL, parse_crl
 from provenance.errors import MalformedError, UsageError
 from provenance.revocation import Notice, Revocations, require_standing
+from provenance.second_demand import FILE as SECOND_FILE
+from provenance.second_demand import SecondDemand
 
 MAX_TRUST_FILE = 1 << 20
 MAX_LISTS = 4_096
@@ -58,6 +60,7 @@ class TrustStore:
     logs: TrustedLogs
     timestamping: TimestampAnchors = field(default_factory=TimestampAnchors)
     revocations: Revocations = field(default_factory=Revocations)
+    second: SecondDemand = field(default_factory=SecondDemand)
     judged_at: datetime | None = None
 
     @classmethod
@@ -67,6 +70,7 @@ class TrustStore:
         ``tsa/*.pem`` are authorities of timestamps; ``tsa/policies``, if it is there, names the
         only policies of theirs that count, one a line. ``crls/*.crl`` are revocation lists, DER or
         PEM: once that folder is there, every certificate below a root needs one.
+        ``second-signatures``, if it is there, says whose seals must bear two (second_demand.py).
         With a policy (C2SP tlog-policy), receipts count only with the cosignatures of its quorum.
         UsageError when the folder holds neither: an empty store would judge everything untrusted
         without saying why.
@@ -76,7 +80,13 @@ class TrustStore:
             raise UsageError(
                 f"{folder} holds no trust: expected roots/*.pem and logs/*.vkeys (radseal init)"
             )
-        return cls(roots, logs, _timestamping(folder / "tsa"), _revocations(folder / "crls"))
+        return cls(
+            roots,
+            logs,
+            _timestamping(folder / "tsa"),
+            _revocations(folder / "crls"),
+            SecondDemand.load(folder / SECOND_FILE),
+        )
 
     def as_of(self, at: datetime) -> "TrustStore":
         """Return the same trust, to judge at the aware moment ``at``."""
@@ -116,6 +126,27 @@ class TrustStore:
             at=self.judged_at,
         )
         return Standing(path, notices)
+
+    def vouch_lasting(
+        self,
+        chain: Sequence[x509.Certificate],
+        *,
+        role: Role,
+        at: datetime,
+        existence: Existence | None = None,
+    ) -> str:
+        """The same for a second key: by ML-DSA keys alone, up to the root.
+
+        A list that names one of them counts; none is required, since the first key's have theirs.
+        """
+        path = find_lasting_path(chain, roots=self.roots, role=role, at=at)
+        require_standing(
+            path,
+            existence=existence or Existence(),
+            revocations=replace(self.revocations, required=False),
+            at=self.judged_at,
+        )
+        return path[-1].subject.rfc4514_string()
 
     def asks_for_time(self, chain: Sequence[x509.Certificate]) -> bool:
         """Whether it matters by when something existed that ``chain[0]`` signed."""

@@ -15,7 +15,7 @@ from provenance.deidentification.declared import Declared
 from provenance.depth import Depth
 from provenance.dicom.attributes import Change
 from provenance.errors import NotProvenError
-from provenance.evidence import Descent
+from provenance.evidence import Descent, SecondSigner
 from provenance.findings import Code
 from provenance.image_tree import Region
 from provenance.ps315.examine import DigitalSignature
@@ -123,6 +123,7 @@ class Verdict:
     descent: Descent | None = None
     birth: Event | None = None
     declared: Declared | None = None
+    second: SecondSigner | None = None
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a verdict is not a yes or no: compare .word, or call require()")

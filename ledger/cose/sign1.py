@@ -24,8 +24,11 @@ class Sign1:
     signature: bytes
 
 
-def encode_sign1(protected: bytes, payload: bytes, signature: bytes) -> bytes:
-    """Return a tagged COSE_Sign1 with an empty unprotected header (RFC 9943, section 6)."""
+def encode_sign1(protected: bytes, payload: bytes | None, signature: bytes) -> bytes:
+    """Return a tagged COSE_Sign1 with an empty unprotected header (RFC 9943, section 6).
+
+    Without a payload it is detached: what is signed stands elsewhere.
+    """
     return _TAG_18 + encode_cbor([protected, {}, payload, signature])
 
 

@@ -17,7 +17,13 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509 import verification
 
 from ledger.checkpoints.note import MAX_NOTE
-from ledger.errors import LedgerError, MalformedError, ProofError, UsageError
+from ledger.errors import (
+    LedgerError,
+    MalformedError,
+    ProofError,
+    UnknownTsaError,
+    UsageError,
+)
 from ledger.timestamps.timestamp_request import HASH_OF_OID, StampHash, parse_policy_oid
 from ledger.timestamps.timestamp_token import MAX_TOKEN, granted, in_order
 
@@ -141,30 +147,34 @@ def verify_timestamp(
 ) -> Timestamp:
     """Return what a token proves of ``message``, judged at the aware moment ``at``.
 
-    MalformedError for bytes that are no token; ProofError for another message, nonce or policy, a
-    signature that does not hold, or a TSA no authority vouches for at that moment.
+    MalformedError for bytes that are no token; ProofError for another message or nonce, or a
+    signature that does not hold; UnknownTsaError for a TSA no authority vouches for at that moment,
+    another policy, or a hash that is not trusted.
     """
     if at.tzinfo is None:
         raise UsageError("the moment of judging needs a time zone")
     if not anchors.authorities:
-        raise ProofError("no authority of timestamps is trusted")
+        raise UnknownTsaError("no authority of timestamps is trusted")
     answer = _parse(token)
     try:
         info = answer.tst_info
         name = HASH_OF_OID.get(info.message_imprint.hash_algorithm.dotted_string)
         digests = {each.dotted_string for each in answer.signed_data.digest_algorithms}
         policy, time, accuracy = info.policy.dotted_string, info.gen_time, _accuracy(answer)
+        imprint = info.message_imprint.message
     except (*_BROKEN, OverflowError) as error:
         raise MalformedError("a timestamp whose fields cannot be read") from error
     if name is None or not digests <= HASH_OF_OID.keys():
-        raise ProofError("a timestamp with a hash other than SHA-256, SHA-384 or SHA-512")
+        raise UnknownTsaError("a timestamp with a hash other than SHA-256, SHA-384 or SHA-512")
+    if imprint != name.digest(message):
+        raise ProofError("the timestamp does not hold: it is over something else")
     if anchors.policies and policy not in anchors.policies:
-        raise ProofError(f"a timestamp under the policy {policy}, which is not a trusted one")
-    _verify_signature(answer, name.digest(message), anchors, nonce)
+        raise UnknownTsaError(f"a timestamp under the policy {policy}, which is not a trusted one")
     if time > at + AHEAD:
         raise ProofError(f"a timestamp of {time:%Y-%m-%d %H:%M:%SZ}, later than it is judged")
     leaf, others = _certificates(answer)
     path = _path(leaf, others, anchors, max(at, time))
+    _verify_signature(answer, name.digest(message), anchors, nonce)
     return Timestamp(
         time,
         accuracy,
@@ -174,6 +184,14 @@ def verify_timestamp(
         leaf.subject.rfc4514_string(),
         min(each.not_valid_after_utc for each in path),
     )
+
+
+def stamped_time(token: bytes) -> datetime:
+    """Return the time that a token claims, unjudged; MalformedError for bytes that are none."""
+    try:
+        return _parse(token).tst_info.gen_time
+    except (*_BROKEN, OverflowError) as error:
+        raise MalformedError("a timestamp whose fields cannot be read") from error
 
 
 def _parse(token: bytes) -> TimeStampResponse:
@@ -208,12 +226,15 @@ def _verify_signature(
 def _certificates(
     answer: TimeStampResponse,
 ) -> tuple[x509.Certificate, list[x509.Certificate]]:
-    """Return the certificate of the signer, which the verifier has looked at, and the others."""
-    (signer,) = answer.signed_data.signer_infos
-    loaded = [x509.load_der_x509_certificate(each) for each in answer.signed_data.certificates]
-    for leaf in loaded:
-        if (leaf.issuer, leaf.serial_number) == (signer.issuer, signer.serial_number):
-            return leaf, [each for each in loaded if each is not leaf]
+    """Return the certificate that the signer names as its own, and the others."""
+    try:
+        (signer,) = answer.signed_data.signer_infos
+        loaded = [x509.load_der_x509_certificate(each) for each in answer.signed_data.certificates]
+        for leaf in loaded:
+            if (leaf.issuer, leaf.serial_number) == (signer.issuer, signer.serial_number):
+                return leaf, [each for each in loaded if each is not leaf]
+    except (*_BROKEN, OverflowError) as error:
+        raise MalformedError("a timestamp whose certificates cannot be read") from error
     raise ProofError("the timestamp lacks the certificate of its signer")
 
 
@@ -236,7 +257,7 @@ def _path(
         return policy.build_client_verifier().verify(leaf, others).chain
     except verification.VerificationError as error:
         words = f"no trusted authority vouches for the TSA at {at:%Y-%m-%d %H:%M:%SZ}: {error}"
-        raise ProofError(words) from error
+        raise UnknownTsaError(words) from error
     except _BROKEN as error:
         raise MalformedError("a timestamp whose certificates cannot be read") from error
 

@@ -30,9 +30,21 @@ _ALGORITHMS = ("ed25519", "esp256")
     metavar="URL",
     help="Keep the log in this PostgreSQL database, not in SITE. No password in the URL.",
 )
+@click.option(
+    "--hybrid",
+    is_flag=True,
+    help="Give the device a second key, of ML-DSA-65, against forgers with quantum computers.",
+)
 @common
 @click.pass_obj
-def init(session: Session, site: Path, name: str | None, algorithm: str, ledger: str | None) -> int:
+def init(
+    session: Session,
+    site: Path,
+    name: str | None,
+    algorithm: str,
+    ledger: str | None,
+    hybrid: bool,
+) -> int:
     """Make a site in the empty folder SITE: a CA, keys for each role, a log.
 
     The private keys lie in SITE/keys, readable by their owner alone. SITE/trust is for those who
@@ -42,9 +54,13 @@ def init(session: Session, site: Path, name: str | None, algorithm: str, ledger:
     the URL is kept in site.json, and its password is looked for where libpq does: PGPASSWORD,
     ~/.pgpass. It needs radseal[postgres].
 
+    With --hybrid each seal of the device bears a second signature and is some 9 KB longer;
+    SITE/trust then demands it of that device.
+
     \b
     Examples
       radseal init /srv/radseal --name radiology
+      radseal init /srv/radseal --hybrid
       radseal init /srv/radseal --ledger postgresql+psycopg://radseal@db.example/radseal
     """
     from ledger import Algorithm
@@ -55,6 +71,7 @@ def init(session: Session, site: Path, name: str | None, algorithm: str, ledger:
         name=name or site.resolve().name,
         algorithm=Algorithm[algorithm.upper()],
         ledger=ledger,
+        hybrid=hybrid,
         at=session.now(),
     )
     trust = made.folder / "trust"
@@ -64,6 +81,7 @@ def init(session: Session, site: Path, name: str | None, algorithm: str, ledger:
             "name": made.name,
             "origin": made.origin,
             "algorithm": algorithm,
+            "hybrid": hybrid,
             "ledger": made.ledger,
             "trust": path_text(trust),
         }

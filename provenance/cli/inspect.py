@@ -98,6 +98,7 @@ def _print_statement(statement: "UnverifiedStatement", body: "BirthBody | None")
     if body is not None:
         mark = body.mark
         pairs.append(("object commitment", body.commitment.hex()))
+        pairs.append(("second key id", body.second.hex() if body.second else "none"))
         if body.origin is not None:
             pairs += _origin(body.origin)
         pairs.append(
@@ -169,6 +170,8 @@ def _annex_facts(annex: "Annex") -> dict[str, object]:
     facts_["thumbnail"] = "64x64" if annex.descriptor else "none"
     if annex.lineage is not None:
         facts_["shown_of_parents"] = size_text(len(annex.lineage))
+    second = annex.second
+    facts_["second_signature"] = f"{len(second.signature)} bytes" if second else "none"
     return facts_
 
 
@@ -237,6 +240,7 @@ def _statement_answer(
         "signer_number": statement.actor_link.seq,
         "head_seen": {"size": head.size, "root": head.root.hex()} if head else None,
         "object_commitment": body.commitment.hex() if body else None,
+        "second_key_id": body.second.hex() if body and body.second else None,
         "mark": {
             "scheme": mark.scheme,
             "profile": mark.profile,

@@ -97,10 +97,18 @@ def add(
 @key.command(short_help="Make a new key for an actor of the site.")
 @click.argument("role", type=click.Choice(RENEWED))
 @key_option
+@click.option(
+    "--hybrid/--classical",
+    "hybrid",
+    default=None,
+    help="With or without a second key, of ML-DSA, for the device. Default: as before.",
+)
 @site_option
 @common
 @click.pass_obj
-def renew(session: Session, role: str, named: str | None, site: Path | None) -> int:
+def renew(
+    session: Session, role: str, named: str | None, hybrid: bool | None, site: Path | None
+) -> int:
     """Make a new key and certificate for the site's actor in ROLE, log it, and use it from now on.
 
     The old key stays in force until radseal key revoke, so what it has signed and what still waits
@@ -112,27 +120,43 @@ def renew(session: Session, role: str, named: str | None, site: Path | None) -> 
     With --key the new key is the one that lies there, on a token or in a file elsewhere. The PIN of
     a token comes from the file that the URI names as pin-source, or is asked for at a terminal.
 
+    With --hybrid a new second key, of ML-DSA-65, is made beside it in a file of the site: seals
+    bear both signatures from now on, and the trust folder demands both of the new key, so give it
+    to those who verify once more.
+
     \b
     Examples
       radseal key renew device --site /srv/radseal
+      radseal key renew device --hybrid --site /srv/radseal
       radseal key renew device --site /srv/radseal \\
         --key 'pkcs11:token=ct-3;object=seal?module-path=/usr/lib/softhsm/libsofthsm2.so'
       radseal key revoke fdc9106e --reason renewed --yes --site /srv/radseal
     """
     from ledger import Role
     from provenance.actor_keys import renew_key
+    from provenance.second_keys import SecondKeyWish
 
-    renewed = renew_key(open_site(site), Role(role), at=session.now(), place=parse_place(named))
+    wish = {
+        None: SecondKeyWish.AS_BEFORE,
+        True: SecondKeyWish.WITH,
+        False: SecondKeyWish.WITHOUT,
+    }[hybrid]
+    renewed = renew_key(
+        open_site(site), Role(role), at=session.now(), place=parse_place(named), second=wish
+    )
     return tell_key(session, renewed, "key-renew", f"is the key of the {role} from now on")
 
 
 @key.command(short_help="Encrypt the key file of an actor of the site.")
-@click.argument("role", type=click.Choice((*RENEWED, "ca")))
+@click.argument("role", type=click.Choice((*RENEWED, "ca", "device.second", "ca.second")))
 @site_option
 @common
 @click.pass_obj
 def encrypt(session: Session, role: str, site: Path | None) -> int:
     """Encrypt the file of the key of the site's actor in ROLE, or of its authority (ca).
+
+    A second key, of ML-DSA, lies in a file of its own (device.second), and so does the key of the
+    authority that vouches for it (ca.second).
 
     The passphrase is read from the file that RADSEAL_KEY_PASSPHRASE_FILE names, or asked for at a
     terminal; so it is whenever the key signs. The key stays the same, and copies of the plain file

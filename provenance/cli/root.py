@@ -23,6 +23,7 @@ VERBS: Mapping[str, str] = {
     "attest": "attest",
     "trace": "trace",
     "correct": "correct",
+    "timestamp": "timestamp",
     "study": "study",
     "derive": "derive",
     "restore": "restore",

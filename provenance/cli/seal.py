@@ -85,6 +85,11 @@ NO_RECEIPT_DO = "radseal log receipts, once the log and its witnesses can be rea
     metavar="PEM",
     help="The certificate of that key.",
 )
+@click.option(
+    "--tsa",
+    metavar="URL",
+    help="Have the PS3.15 signature timestamped by the TSA at this address (RFC 3161).",
+)
 @click.option("--resume", is_flag=True, help="Skip outputs that are there and carry a seal.")
 @force_option
 @common
@@ -100,6 +105,7 @@ def seal(
     ps315: str | None,
     ps315_key: Path | None,
     ps315_certificate: Path | None,
+    tsa: str | None,
     resume: bool,
     force: bool,
 ) -> int:
@@ -107,7 +113,8 @@ def seal(
 
     The input is never changed. An output that exists already is a refusal, before any work is
     done, unless --resume or --force is given. One bad file does not stop the others; a log
-    that fails stops the run.
+    that fails stops the run. With --tsa, the TSA's authority must be in the site's trust/tsa; it
+    needs radseal[tsa].
 
     \b
     Examples
@@ -125,6 +132,8 @@ def seal(
 
     signer = _signer(ps315, ps315_key, ps315_certificate)
     opened = open_site(site)
+    if tsa is not None:
+        signer = _timestamped(signer, tsa, opened)
     _check_profile(profile)
     found = walk(paths)
     require_files(paths, found.missing)
@@ -184,6 +193,16 @@ def _signer(
     from provenance.ps315.sign import DicomSigner
 
     return DicomSigner.load(key, certificate, Profile(profile))
+
+
+def _timestamped(signer: "DicomSigner | None", tsa: str, site: "Site") -> "DicomSigner":
+    from dataclasses import replace
+
+    from provenance.time_stamper import TimeStamper
+
+    if signer is None:
+        raise click.UsageError("--tsa stamps a PS3.15 signature: give --ps315 as well")
+    return replace(signer, stamp=TimeStamper(tsa, site.trust.timestamping))
 
 
 def _check_profile(profile: str | None) -> None:

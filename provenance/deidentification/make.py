@@ -148,7 +148,7 @@ def deidentify_at_time(
         raise UsageError("give the de-identified copy, or the profile that makes it")
     data = _read(original)
     sealed = read_instance(data)
-    evidence = gather(sealed, Verifier(trust, records))
+    evidence = gather(sealed, Verifier(trust.as_of(at), records))
     claim = _require_whole(evidence)
     restored = _without_mark(data, claim, actor, former_mark_keys)
     found = apply_profile(restored, profile) if profile else read_instance(_read(copy or b""))

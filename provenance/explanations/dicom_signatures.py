@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from provenance.explanations.explanation import Explanation
+from provenance.explanations.explanation import NOTHING, Explanation
 from provenance.findings import Code
 
 DICOM_SIGNATURES: Mapping[str, Explanation] = {
@@ -29,8 +29,8 @@ DICOM_SIGNATURES: Mapping[str, Explanation] = {
     ),
     Code.SIGNATURE_WEAK: Explanation(
         "A digital signature proves less than it seems to.",
-        "Its hash or key is weak, its certificate was not valid when it claims to have been made, "
-        "or its certified timestamp was not checked.",
+        "Its hash or key is weak, its certificate was not valid when it claims to have been made "
+        "or was timestamped, or it claims a time after its timestamp.",
         "Do not rest a decision on this signature alone.",
         "It does not mean that the object was changed.",
     ),
@@ -46,5 +46,32 @@ DICOM_SIGNATURES: Mapping[str, Explanation] = {
         "The parameters of its MAC are still there (4FFE,0001); tools that anonymise forget them.",
         "Ask the sender for the object as it was signed.",
         "It does not say by whom or why, or that anything else was changed.",
+    ),
+    Code.TIMESTAMP_VERIFIED: Explanation(
+        "A time-stamping authority that is trusted here saw this signature at that time.",
+        "The token is over the signature, and leads to an authority in trust/tsa.",
+        NOTHING,
+        "It does not mean that the signature fits what stands here, nor that it was made at that "
+        "time: not later. Whether the authority was revoked since is not looked up.",
+    ),
+    Code.TIMESTAMP_BROKEN: Explanation(
+        "The certified timestamp of a signature does not hold.",
+        "It is over another signature, it was damaged, or it is no token at all.",
+        "Take the time of the signature as unknown; ask the sender for the object as it was.",
+        "It does not mean that the signature or the object was changed.",
+    ),
+    Code.TIMESTAMP_UNTRUSTED: Explanation(
+        "A signature has a certified timestamp by nobody who is trusted here.",
+        "No certificate in trust/tsa vouches for its authority, its policy is not among those of "
+        "trust/tsa/policies, or its hash is not of SHA-2.",
+        "If you trust that authority, put the certificate of its root into trust/tsa as NAME.pem.",
+        "It does not mean that the timestamp is false.",
+    ),
+    Code.TIMESTAMP_NOT_CHECKED: Explanation(
+        "The certified timestamp of a signature could not be checked.",
+        "The package rfc3161-client is not installed, or the timestamp is of a kind that is not "
+        "known.",
+        "Install radseal[tsa].",
+        "It means neither that the timestamp is good nor that it is bad.",
     ),
 }

@@ -95,4 +95,37 @@ SIGNER: Mapping[str, Explanation] = {
         "See radseal log timestamps; put the authority in trust/tsa if you trust it.",
         "",
     ),
+    Code.SECOND_VERIFIES: Explanation(
+        "A second, post-quantum signature by the same device is on the seal, and trusted.",
+        "",
+        NOTHING,
+        "It does not mean that this verifier would miss it: trust/second-signatures says for which "
+        "devices it does.",
+    ),
+    Code.SECOND_MISSING: Explanation(
+        "The seal names a second key, and its signature is not there.",
+        "Somebody took it off the file.",
+        "Ask for the file as it was sealed, or ask the ledger that holds a copy.",
+        "It does not mean that the image was changed.",
+    ),
+    Code.SECOND_BROKEN: Explanation(
+        "The second signature does not hold.",
+        "It is damaged, over other bytes, or by another key than the seal names.",
+        "Ask for the file as it was sealed; until then treat its signer as unknown.",
+        "It does not mean that the image was changed.",
+    ),
+    Code.SECOND_UNTRUSTED: Explanation(
+        "No trusted authority vouches for the second key.",
+        "Its certificates lead to no trusted ML-DSA root, were not valid when it signed, are for "
+        "another role, or name another device than those of the first key.",
+        "Ask the site that sealed the image for its trust folder over a channel you trust.",
+        "It does not mean that the image was changed.",
+    ),
+    Code.SECOND_DEMANDED: Explanation(
+        "The verifier demands a second signature of this device, and the seal names no second key.",
+        "The seal was made without one: by a device that was not set up for it, or by somebody who "
+        "can forge the first signature.",
+        "Ask who runs the device; take its key out of trust/second-signatures if it never had one.",
+        "It does not mean that the image was changed.",
+    ),
 }

@@ -106,12 +106,20 @@ def _verify_rsa(
 ) -> None:
     if key.key_size > MAX_RSA_BITS:
         raise EvidenceMissingError(f"an RSA key of {key.key_size} bits is not checked")
+    value = signature_value(signature, key)
+    found = key.recover_data_from_signature(value, padding.PKCS1v15(), None)
+    if found != _DIGEST_INFO[algorithm] + mac:
+        raise InvalidSignature
+
+
+def signature_value(signature: bytes, key: object) -> bytes:
+    """Cut the pad byte of an OB value off a signature: by its DER, or by the size of an RSA key."""
+    if not isinstance(key, rsa.RSAPublicKey):
+        return der_value(signature)
     size = (key.key_size + 7) // 8
     if len(signature) - size not in (0, 1) or any(signature[size:]):
         raise EvidenceError("the signature is not of the length of the key")
-    found = key.recover_data_from_signature(signature[:size], padding.PKCS1v15(), None)
-    if found != _DIGEST_INFO[algorithm] + mac:
-        raise InvalidSignature
+    return signature[:size]
 
 
 def key_words(key: object) -> str:

@@ -1,7 +1,7 @@
 """Look at every digital signature of an object. Whatever is wrong becomes a value, never an error.
 
 Says what each signature proves and what it leaves open; who may sign is nobody's business here:
-certificates are not traced to an authority.
+certificates of signers are not traced to an authority, those of timestamps are.
 """
 
 import re
@@ -13,6 +13,7 @@ from enum import StrEnum
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from ledger import TimestampAnchors
 from provenance.certificates import certificate_name, load_certificate
 from provenance.dicom.attribute_table import Group, attribute_table
 from provenance.dicom.instance import Instance
@@ -37,10 +38,16 @@ from provenance.ps315.elements import PIXEL_DATA, Dataset, read_dataset, reading
 from provenance.ps315.mac_stream import mac_stream, may_be_signed
 from provenance.ps315.profiles import Profile, required_tags
 from provenance.ps315.signature_items import X509, MacParameters, Place, SignatureItem, places
+from provenance.ps315.timestamps import (
+    NOBODY,
+    SignatureTimestamp,
+    examine_timestamp,
+)
 
 MAX_SIGNATURES = 16  # each hashes the object once; more are counted, and not looked at
 _DATE_TIME = re.compile(r"(\d{14})(?:\.(\d{1,6}))?([+-]\d{4})?")
 PIXELS, ENCODING = "pixels", "encoding"
+CLOCKS = timedelta(minutes=5)  # by which the signer's and the TSA's may differ
 
 
 class State(StrEnum):
@@ -79,6 +86,7 @@ class DigitalSignature:
     lacking: tuple[str, ...] = ()
     weaknesses: tuple[str, ...] = ()
     unsigned: tuple[Unsigned, ...] = ()
+    timestamp: SignatureTimestamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +102,19 @@ class DigitalSignatures:
     problem: str | None = None
 
 
-def examine_signatures(instance: Instance) -> DigitalSignatures:
-    """Verify every signature of the object, at its top level and in its sequences."""
+def examine_signatures(instance: Instance, anchors: TimestampAnchors = NOBODY) -> DigitalSignatures:
+    """Verify every signature of the object, at its top level and in its sequences.
+
+    Timestamps count if one of ``anchors`` vouches for their TSA.
+    """
     try:
         dataset = read_dataset(instance)
         found: list[DigitalSignature] = []
         stripped: list[str] = []
         unexamined = 0
         for place in places(dataset):
-            here, lost, more = _examine_place(place, dataset, MAX_SIGNATURES - len(found))
+            room = MAX_SIGNATURES - len(found)
+            here, lost, more = _examine_place(place, dataset, room, anchors)
             found += here
             unexamined += more
             if lost and len(stripped) < MAX_SIGNATURES:
@@ -113,7 +125,7 @@ def examine_signatures(instance: Instance) -> DigitalSignatures:
 
 
 def _examine_place(
-    place: Place, dataset: Dataset, room: int
+    place: Place, dataset: Dataset, room: int, anchors: TimestampAnchors
 ) -> tuple[list[DigitalSignature], bool, int]:
     """Return the signatures of one place, whether parameters are left over, and how many more."""
     try:
@@ -133,7 +145,8 @@ def _examine_place(
             continue
         used.add(signature.mac_id)
         why = broken or "its MAC parameters are missing"
-        found.append(_examine(place, signature, known.get(signature.mac_id), dataset, why))
+        one = _examine(place, signature, known.get(signature.mac_id), dataset, why)
+        found.append(_with_timestamp(one, signature, anchors))
     more = len(items) - max(min(room, len(items)), 0)
     left_over = bool(parameters) and not items
     if not more and all(each.uid is not None for each in found):
@@ -288,8 +301,29 @@ def _weaknesses(
             <= certificate.not_valid_after_utc
         ):
             yield "its certificate was not valid at the time it claims"
-    if signature.timestamped:
-        yield "its certified timestamp was not checked"
+
+
+def _with_timestamp(
+    report: DigitalSignature, signature: SignatureItem, anchors: TimestampAnchors
+) -> DigitalSignature:
+    """Add what the timestamp shows, and where the signature does not fit it."""
+    try:
+        certificate = load_certificate(der_value(signature.certificate))
+    except (EvidenceError, MalformedError):
+        certificate = None
+    key = None if certificate is None else certificate.public_key()
+    found = examine_timestamp(signature, key, anchors)
+    if found is None or found.time is None or certificate is None:
+        return replace(report, timestamp=found)
+    weaknesses = list(report.weaknesses)
+    latest = found.time + found.accuracy
+    if report.signed_at is not None and report.signed_at > latest + CLOCKS:
+        weaknesses.append("it claims to have been made after its timestamp")
+    if not certificate.not_valid_before_utc <= latest or (
+        found.time > certificate.not_valid_after_utc
+    ):
+        weaknesses.append("its certificate was not valid when it was timestamped")
+    return replace(report, timestamp=found, weaknesses=tuple(weaknesses))
 
 
 def _moment(signature: SignatureItem) -> datetime | None:

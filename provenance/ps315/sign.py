@@ -5,7 +5,7 @@ Signs as it stands: whatever changes a signed element afterwards breaks the sign
 
 import struct
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +14,10 @@ from typing import Self
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from pydicom.dataelem import RawDataElement
-from pydicom.tag import BaseTag
-from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
 from provenance.certificates import certificate_der, certificate_name, load_certificate
 from provenance.dicom.instance import Instance
-from provenance.dicom.items import Encoded, Encoding, Item
+from provenance.dicom.items import Encoded, Item
 from provenance.dicom.syntax import EXPLICIT_LITTLE
 from provenance.errors import EvidenceError, MalformedError, SealError, UsageError
 from provenance.ps315.algorithms import (
@@ -32,7 +29,7 @@ from provenance.ps315.algorithms import (
     mac_of,
     sign_mac,
 )
-from provenance.ps315.elements import Dataset, items_of, read_dataset, value_of
+from provenance.ps315.elements import Dataset, read_dataset, value_of
 from provenance.ps315.mac_stream import (
     CERTIFICATE,
     MAC_PARAMETERS,
@@ -43,6 +40,14 @@ from provenance.ps315.mac_stream import (
     may_be_signed,
 )
 from provenance.ps315.profiles import Profile, required_tags, tags_to_sign
+from provenance.ps315.sequences import (
+    CANNOT_SIGN,
+    LITTLE,
+    append_item,
+    bulk_element,
+    items_in,
+    text_element,
+)
 from provenance.ps315.signature_items import (
     CERTIFICATE_TYPE,
     ELEMENTS_SIGNED,
@@ -54,10 +59,8 @@ from provenance.ps315.signature_items import (
     SIGNED_AT,
     X509,
 )
+from provenance.ps315.stamp import timestamp_elements
 
-CANNOT_SIGN = "SE301"
-_ITEM = 0xFFFEE000
-_HERE = Encoding(implicit=False, little=True)
 _CURVES = ("secp256r1", "secp384r1")
 # CID 7007 Signature Purpose, of the scheme ASTM-sigpurpose
 _PURPOSES = {
@@ -66,14 +69,22 @@ _PURPOSES = {
 }
 
 
+Stamp = Callable[[bytes, datetime], bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class DicomSigner:
-    """A key with its certificate, and the profile to sign under."""
+    """A key with its certificate, and the profile to sign under.
+
+    ``stamp`` is asked for a certified timestamp: given a signature and the time, it returns a token
+    that holds, or raises SealError.
+    """
 
     key: PrivateKey
     certificate: x509.Certificate
     profile: Profile
     algorithm: MacAlgorithm = MacAlgorithm.SHA256
+    stamp: Stamp | None = None
 
     def __post_init__(self) -> None:
         key = self.key
@@ -149,7 +160,8 @@ def sign_object(instance: Instance, signer: DicomSigner, *, uid: str, at: dateti
     UsageError
         The certificate is not valid at that time.
     SealError
-        What the profile wants signed cannot be, or there is no room for a signature.
+        What the profile wants signed cannot be, there is no room for a signature, or no timestamp
+        was to be had.
     """
     signer.check(instance, at=at)
     dataset = read_dataset(instance)
@@ -158,18 +170,21 @@ def sign_object(instance: Instance, signer: DicomSigner, *, uid: str, at: dateti
     syntax = dataset.transfer_syntax if dataset.encapsulated else EXPLICIT_LITTLE
     item = _signature_item(signer, mac_id, uid, at)
     mac = mac_of(_stream(dataset, tags, item), signer.algorithm)
+    signature = sign_mac(mac, signer.algorithm, signer.key)
     item += [
-        _bulk(CERTIFICATE, certificate_der(signer.certificate)),
-        _bulk(SIGNATURE, sign_mac(mac, signer.algorithm, signer.key)),
+        bulk_element(CERTIFICATE, certificate_der(signer.certificate)),
+        bulk_element(SIGNATURE, signature),
     ]
+    if signer.stamp is not None:
+        item += timestamp_elements(signer.stamp(signature, at))
     parameters = [
-        Encoded(MAC_ID, "US", struct.pack("<H", mac_id), _HERE),
-        _text(MAC_SYNTAX, "UI", syntax),
-        _text(MAC_ALGORITHM, "CS", signer.algorithm),
-        Encoded(ELEMENTS_SIGNED, "AT", _at_values(tags), _HERE),
+        Encoded(MAC_ID, "US", struct.pack("<H", mac_id), LITTLE),
+        text_element(MAC_SYNTAX, "UI", syntax),
+        text_element(MAC_ALGORITHM, "CS", signer.algorithm),
+        Encoded(ELEMENTS_SIGNED, "AT", _at_values(tags), LITTLE),
     ]
     for tag, new in ((MAC_PARAMETERS, parameters), (SIGNATURES, item)):
-        _append(instance, tag, new)
+        append_item(instance, tag, new)
 
 
 def signature_uid(seal_id: bytes) -> str:
@@ -212,61 +227,32 @@ def _stream(dataset: Dataset, tags: tuple[int, ...], item: Item) -> Iterator[byt
 def _signature_item(signer: DicomSigner, mac_id: int, uid: str, at: datetime) -> list[Encoded]:
     """Return the item as far as the MAC covers it."""
     item = [
-        Encoded(MAC_ID, "US", struct.pack("<H", mac_id), _HERE),
-        _text(SIGNATURE_UID, "UI", uid),
-        _text(SIGNED_AT, "DT", f"{at.astimezone(UTC):%Y%m%d%H%M%S.%f}+0000"),
-        _text(CERTIFICATE_TYPE, "CS", X509),
+        Encoded(MAC_ID, "US", struct.pack("<H", mac_id), LITTLE),
+        text_element(SIGNATURE_UID, "UI", uid),
+        text_element(SIGNED_AT, "DT", f"{at.astimezone(UTC):%Y%m%d%H%M%S.%f}+0000"),
+        text_element(CERTIFICATE_TYPE, "CS", X509),
     ]
     purpose = _PURPOSES.get(signer.profile)
     if purpose is not None:
         code = [
-            _text(0x00080100, "SH", purpose[0]),
-            _text(0x00080102, "SH", "ASTM-sigpurpose"),
-            _text(0x00080104, "LO", purpose[1]),
+            text_element(0x00080100, "SH", purpose[0]),
+            text_element(0x00080102, "SH", "ASTM-sigpurpose"),
+            text_element(0x00080104, "LO", purpose[1]),
         ]
-        item.append(Encoded(PURPOSE, "SQ", (code,), _HERE))
+        item.append(Encoded(PURPOSE, "SQ", (code,), LITTLE))
     return item
-
-
-def _text(tag: int, vr: str, text: str) -> Encoded:
-    value = text.encode("ascii")
-    return Encoded(tag, vr, value + (b"\0" if vr == "UI" else b" ") * (len(value) % 2), _HERE)
-
-
-def _bulk(tag: int, value: bytes) -> Encoded:
-    return Encoded(tag, "OB", value + bytes(len(value) % 2), _HERE)
 
 
 def _at_values(tags: tuple[int, ...]) -> bytes:
     return b"".join(struct.pack("<HH", tag >> 16, tag & 0xFFFF) for tag in tags)
 
 
-def _existing(instance: Instance, tag: int) -> RawDataElement | None:
-    raw: object = instance.dataset.get_item(BaseTag(tag), keep_deferred=True)
-    if raw is None:
-        return None
-    implicit, little = instance.dataset.original_encoding
-    if (
-        not isinstance(raw, RawDataElement)
-        or raw.VR not in (None, "SQ")
-        or (raw.is_implicit_VR, raw.is_little_endian) != (implicit, little)
-    ):
-        raise SealError(
-            "the object carries digital signatures in an encoding of their own", code=CANNOT_SIGN
-        )
-    return raw
-
-
 def _free_mac_id(instance: Instance) -> int:
     """Return the smallest MAC ID Number that nothing uses."""
     used: set[int] = set()
     for tag in (MAC_PARAMETERS, SIGNATURES):
-        raw = _existing(instance, tag)
-        if raw is None:
-            continue
-        encoding = Encoding(raw.is_implicit_VR, raw.is_little_endian)
+        items = items_in(instance, tag)
         try:
-            items = items_of(Encoded(tag, "SQ", raw.value or b"", encoding))
             numbers = [value_of(e, "US") for item in items for e in item if e.tag == MAC_ID]
         except MalformedError as error:
             raise SealError(
@@ -278,41 +264,3 @@ def _free_mac_id(instance: Instance) -> int:
     if free is None:
         raise SealError("the object has no room for another signature", code=CANNOT_SIGN)
     return free
-
-
-def _append(instance: Instance, tag: int, item: list[Encoded]) -> None:
-    """Add an item to a sequence of the dataset, in the dataset's own encoding."""
-    dataset = instance.dataset
-    implicit, little = dataset.original_encoding
-    raw = _existing(instance, tag)
-    value = (raw.value or b"") if raw is not None else b""
-    value += _encode_item(item, Encoding(bool(implicit), bool(little)))
-    # a RawDataElement is written as it stands, and read by whoever asks for its value
-    dataset._dict[BaseTag(tag)] = RawDataElement(
-        BaseTag(tag), None if implicit else "SQ", len(value), value, 0, bool(implicit), bool(little)
-    )
-
-
-def _encode_item(item: list[Encoded], encoding: Encoding) -> bytes:
-    order = "<" if encoding.little else ">"
-    body = b"".join(
-        _encode(element, encoding, order) for element in sorted(item, key=lambda e: e.tag)
-    )
-    return struct.pack(order + "HHL", _ITEM >> 16, _ITEM & 0xFFFF, len(body)) + body
-
-
-def _encode(element: Encoded, encoding: Encoding, order: str) -> bytes:
-    assert element.vr is not None
-    if isinstance(element.value, tuple):
-        value = b"".join(_encode_item(item, encoding) for item in element.value)
-    else:
-        value = element.value
-        if element.vr in ("US", "AT") and not encoding.little:
-            value = b"".join(value[at : at + 2][::-1] for at in range(0, len(value), 2))
-    group, number = element.tag >> 16, element.tag & 0xFFFF
-    if encoding.implicit:
-        return struct.pack(order + "HHL", group, number, len(value)) + value
-    name = element.vr.encode("ascii")
-    if element.vr in EXPLICIT_VR_LENGTH_32:
-        return struct.pack(order + "HH2sHL", group, number, name, 0, len(value)) + value
-    return struct.pack(order + "HH2sH", group, number, name, len(value)) + value

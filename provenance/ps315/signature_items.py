@@ -80,7 +80,7 @@ class MacParameters:
 
 @dataclass(frozen=True, slots=True)
 class SignatureItem:
-    """What a signature says of itself."""
+    """What a signature says of itself; its timestamp as it stands, for what it is worth."""
 
     item: Item
     mac_id: int
@@ -89,7 +89,8 @@ class SignatureItem:
     certificate_type: str
     certificate: bytes
     signature: bytes
-    timestamped: bool
+    timestamp_type: Encoded | None = None
+    timestamp: Encoded | None = None
 
     @classmethod
     def read(cls, item: Item) -> Self:
@@ -103,7 +104,8 @@ class SignatureItem:
             _text(values, CERTIFICATE_TYPE, "CS"),
             _value(values, CERTIFICATE, "OB"),
             _value(values, SIGNATURE, "OB"),
-            TIMESTAMP in values or TIMESTAMP_TYPE in values,
+            values.get(TIMESTAMP_TYPE),
+            values.get(TIMESTAMP),
         )
 
 

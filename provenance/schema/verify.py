@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 from ledger import ExistenceProof
 from provenance.deidentification.declared import Declared
 from provenance.dicom.attributes import Change
-from provenance.evidence import Descent, ParentSeen
+from provenance.evidence import Descent, ParentSeen, SecondSigner
 from provenance.explanations import EXPLANATIONS, Explanation
+from provenance.findings import Code
 from provenance.image_tree import Region
 from provenance.policy.decide import Decision
 from provenance.policy.terms import ACTION_EXIT_CODES, Action
 from provenance.ps315.examine import DigitalSignature
+from provenance.ps315.timestamps import SignatureTimestamp
 from provenance.schema.policy import decision_fields
 from provenance.verdict import NOTHING_MATCHED, Check, Verdict, Word, gravest
 
@@ -130,6 +132,7 @@ def object_answer(judged: Judged) -> dict[str, object]:
         "does_not_mean": words.not_meant,
         "seal_id": verdict.seal_id.hex() if verdict.seal_id else None,
         "signer": verdict.signer,
+        "second_signature": _second(verdict.second) if verdict.second else None,
         "sealed_at": _moment(verdict.sealed_at) if verdict.sealed_at else None,
         "log_index": verdict.log_index,
         "checks": [_check(c) for c in verdict.checks],
@@ -161,6 +164,25 @@ def object_answer(judged: Judged) -> dict[str, object]:
     if judged.overlay is not None:
         answer["overlay"] = judged.overlay
     return answer
+
+
+_SECOND_STATES = {
+    Code.SECOND_MISSING: "missing",
+    Code.SECOND_BROKEN: "broken",
+    Code.SECOND_UNTRUSTED: "untrusted",
+    Code.SECOND_DEMANDED: "absent",
+}
+
+
+def _second(second: SecondSigner) -> dict[str, object]:
+    return {
+        "state": _SECOND_STATES[second.problem.code] if second.problem else "trusted",
+        "demanded": second.demanded,
+        "algorithm": "ML-DSA-65" if second.kid else None,
+        "key": second.kid.hex() if second.kid else None,
+        "signer": second.signer,
+        "authority": second.authority,
+    }
 
 
 def _check(check: Check) -> dict[str, object]:
@@ -265,6 +287,17 @@ def _signature(signature: DigitalSignature) -> dict[str, object]:
         "lacking": list(signature.lacking),
         "weaknesses": list(signature.weaknesses),
         "unsigned": [{"group": u.group, "keywords": list(u.keywords)} for u in signature.unsigned],
+        "timestamp": _timestamp(signature.timestamp) if signature.timestamp else None,
+    }
+
+
+def _timestamp(found: SignatureTimestamp) -> dict[str, object]:
+    return {
+        "state": found.state.value,
+        "reason": found.reason,
+        "time": _moment(found.time) if found.time else None,
+        "accuracy_seconds": found.accuracy.total_seconds(),
+        "tsa": found.tsa,
     }
 
 

@@ -1,15 +1,18 @@
 """Make tests/vectors/ps315: needs dcmsign, dcmconv and openssl. Run once; vectors stay as they are.
 
 python tests/provenance/make_ps315_vectors.py
+python tests/provenance/make_ps315_vectors.py timestamps   (those with a timestamp alone)
 """
 
 import json
 import subprocess
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -17,6 +20,7 @@ from provenance.dicom.read import read_instance
 from provenance.dicom.write import write_instance
 from provenance.ps315.profiles import Profile
 from provenance.ps315.sign import DicomSigner, sign_object
+from provenance.ps315.stamp import insert_timestamp
 
 FOLDER = Path(__file__).resolve().parents[1] / "vectors" / "ps315"
 DX = "1.2.840.10008.5.1.4.1.1.1.1"
@@ -86,5 +90,64 @@ def main() -> None:
     (FOLDER / "stream.json").write_text(json.dumps(stream, indent=1) + "\n", encoding="ascii")
 
 
+CONFIGURATION = """[req]
+distinguished_name = dn
+[dn]
+[ca]
+basicConstraints = critical, CA:true
+keyUsage = critical, keyCertSign
+subjectKeyIdentifier = hash
+[leaf]
+basicConstraints = critical, CA:false
+keyUsage = critical, digitalSignature
+extendedKeyUsage = critical, timeStamping
+authorityKeyIdentifier = keyid
+[tsa]
+default_tsa = here
+[here]
+serial = serial
+signer_cert = tsa.crt
+signer_key = tsa.key
+signer_digest = sha256
+default_policy = 1.2.3.4
+digests = sha256
+accuracy = secs:1
+ess_cert_id_alg = sha256
+"""
+
+
+def timestamps() -> None:
+    """One signature by dcmsign with a timestamp by openssl, and one with that of another."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        plain, query, reply, uid = (folder / n for n in ("in.dcm", "query", "reply", "uid"))
+        image(plain)
+        ec = identity(folder, "ec")
+        (folder / "tsa.cnf").write_text(CONFIGURATION)
+        (folder / "serial").write_text("01\n")
+        new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-config")
+        root, key = folder / "root.crt", folder / "root.key"
+        run("openssl", "req", "-x509", *new, folder / "tsa.cnf", "-extensions", "ca", "-keyout",
+            key, "-out", root, "-subj", "/CN=vector root", "-days", 36500)  # fmt: skip
+        run("openssl", "req", *new, folder / "tsa.cnf", "-keyout", folder / "tsa.key", "-out",
+            folder / "tsa.csr", "-subj", "/CN=vector tsa")  # fmt: skip
+        run("openssl", "x509", "-req", "-in", folder / "tsa.csr", "-CA", root, "-CAkey", key,
+            "-extfile", folder / "tsa.cnf", "-extensions", "leaf", "-days", 3650, "-out",
+            folder / "tsa.crt", "-CAcreateserial")  # fmt: skip
+        signed = folder / "signed.dcm"
+        run("dcmsign", "+s", *ec, "-pw", "+m2", "+ts", query, uid, plain, signed)
+        words = ["openssl", "ts", "-reply", "-config", "tsa.cnf", "-queryfile", query]
+        subprocess.run([*words, "-out", reply], cwd=folder, check=True, capture_output=True)
+        target = FOLDER / "dcmsign-timestamp.dcm"
+        run("dcmsign", "+t", query, reply, uid, signed, target)
+        token = pydicom.dcmread(target).DigitalSignaturesSequence[0].CertifiedTimestamp
+        instance = read_instance(plain)
+        signer = DicomSigner.load(*ec, Profile.UNPROFILED)
+        sign_object(instance, signer, uid="2.25.17", at=datetime.now(UTC))
+        insert_timestamp(instance, bytes(token), uid="2.25.17")
+        write_instance(instance, FOLDER / "radseal-timestamp-of-another.dcm")
+        (FOLDER / "tsa-root.pem").write_bytes(root.read_bytes())
+
+
 if __name__ == "__main__":
-    main()
+    (timestamps if "timestamps" in sys.argv[1:] else main)()

@@ -89,7 +89,8 @@ def fits(value: Any, schema: Mapping[str, Any], at: str) -> bool:
 def is_kind(value: Any, kind: str) -> bool:
     if kind == "boolean":
         return isinstance(value, bool)
-    kinds = {"object": dict, "array": list, "string": str, "integer": int, "null": type(None)}
+    kinds: dict[str, Any] = {"object": dict, "array": list, "string": str, "integer": int}
+    kinds |= {"null": type(None), "number": int | float}
     return isinstance(value, kinds[kind]) and not isinstance(value, bool)
 
 
@@ -357,7 +358,44 @@ def test_document_names_every_field() -> None:
     one = SCHEMA["$defs"]["object"]["properties"]
     signature = SCHEMA["$defs"]["signature"]["properties"]
     policy = one["policy"]["properties"]
-    for name in (*SCHEMA["properties"], *one, *signature, *policy):
+    more = [SCHEMA["$defs"][name]["properties"] for name in ("second_signature", "timestamp")]
+    for name in (*SCHEMA["properties"], *one, *signature, *policy, *more[0], *more[1]):
         assert f"`{name}" in document, name
     example = json.loads(document.partition("```json")[2].partition("```")[0])
     check(example, SCHEMA)
+
+
+def test_a_second_signature(tmp_path: Path) -> None:
+    """It stands in a field of its own, and what is demanded in vain, too."""
+    folder, out = tmp_path / "site", tmp_path / "out"
+    assert run("init", folder, "--hybrid").exit_code == 0
+    assert run("seal", CT, "-o", out, "--site", folder).exit_code == 0
+    (one,) = answer("verify", out / CT.name, "--trust", folder / "trust")["objects"]
+    assert (one["verdict"], one["second_signature"]["state"]) == ("AUTHENTIC", "trusted")
+    assert run("key", "renew", "device", "--classical", "--site", folder).exit_code == 0
+    assert run("seal", CT, "-o", out, "--force", "--site", folder).exit_code == 0
+    (one,) = answer("verify", out / CT.name, "--trust", folder / "trust")["objects"]
+    assert (one["verdict"], one["second_signature"]) == ("AUTHENTIC", None)
+    (folder / "trust" / "second-signatures").write_text("*\n")
+    (one,) = answer("verify", out / CT.name, "--trust", folder / "trust")["objects"]
+    assert (one["verdict"], one["second_signature"]["state"]) == ("UNTRUSTED", "absent")
+
+
+def test_a_timestamp_of_a_signature(
+    site: Path,
+    tmp_path: Path,
+    make_identity: Callable[..., Any],
+    make_time_authority: Callable[..., Any],
+) -> None:
+    identity, tsa = make_identity(), make_time_authority()
+    (site / "trust" / "tsa").mkdir()
+    (site / "trust" / "tsa" / "tsa.pem").write_bytes((tsa.folder / "root.pem").read_bytes())
+    given = ("--ps315-key", identity.key, "--ps315-certificate", identity.certificate)
+    words = ("seal", CT, "-o", tmp_path, "--site", site, "--ps315", "creator", *given)
+    assert run(*words, "--tsa", tsa.url).exit_code == 0
+    states = []
+    for _ in range(2):
+        (one,) = answer("verify", tmp_path / CT.name, "--site", site)["objects"]
+        states.append(one["signatures"][0]["timestamp"]["state"])
+        (site / "trust" / "tsa" / "tsa.pem").unlink(missing_ok=True)
+    assert states == ["verified", "untrusted"]

@@ -13,7 +13,16 @@ from provenance.explanations import EXPLANATIONS
 from provenance.findings import Code
 from provenance.verdict import EXIT_CODES, Word
 
-SEAL_CODES = ("SE101", "SE102", "SE103", "SE104", CANNOT_WRITE, "SE301", "no-private-block")
+SEAL_CODES = (
+    "SE101",
+    "SE102",
+    "SE103",
+    "SE104",
+    CANNOT_WRITE,
+    "SE301",
+    "SE302",
+    "no-private-block",
+)
 
 
 @pytest.mark.parametrize("code", [*EXPLANATIONS, *Code, *Word, *Unreadable, *SEAL_CODES])

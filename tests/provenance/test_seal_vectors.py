@@ -46,6 +46,9 @@ def test_by_the_book(name: str) -> None:
         assert body[5] is None
     else:
         assert body[5] == sha(b"\0radseal-descriptor-1", annex[2], annex[7])
+    assert (6 in body) is (9 in annex) is (name == "signed-twice")
+    assert set(annex) - {9} == set(range(1, 8))
+    assert set(body) - {6} == set(range(1, 6))
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
@@ -85,7 +88,7 @@ VALUES = st.recursive(
 )
 
 
-@given(body=st.dictionaries(st.integers(0, 6), VALUES, max_size=6))
+@given(body=st.dictionaries(st.integers(0, 7), VALUES, max_size=7))
 def test_any_body(body: dict[int, object]) -> None:
     try:
         parsed = BirthBody.from_cbor(body)
@@ -94,11 +97,11 @@ def test_any_body(body: dict[int, object]) -> None:
     assert parsed.to_cbor() == body
 
 
-@pytest.mark.parametrize("field", range(1, 8))
+@pytest.mark.parametrize("field", range(1, 11))
 @pytest.mark.parametrize("value", [None, True, 2, b"", b"x" * 33, "t", [], {}, [b"", b""]])
 def test_any_field_of_the_annex(field: int, value: object) -> None:
     fields = cbor2.loads(case_bytes("marked", "annex"))
-    if fields[field] == value:
+    if field in fields and fields[field] == value:
         return
     fields[field] = value
     nullable = value is None and field in (3, 6, 7)
@@ -108,6 +111,16 @@ def test_any_field_of_the_annex(field: int, value: object) -> None:
     else:
         with pytest.raises(MalformedError):
             Annex.decode(changed)
+
+
+@pytest.mark.parametrize("value", [None, True, 2, b"", b"x" * 31, b"x" * 33, "t" * 32, [], {}])
+def test_the_second_key_is_a_hash_or_is_not_named(value: object) -> None:
+    body = cbor2.loads(case_bytes("signed-twice", "body"))
+    assert BirthBody.from_cbor(body).second == body[6]
+    with pytest.raises(MalformedError):
+        BirthBody.from_cbor(body | {6: value})
+    with pytest.raises(MalformedError):
+        BirthBody.from_cbor(body | {9: bytes(32)})
 
 
 def test_one_encoding_only() -> None:

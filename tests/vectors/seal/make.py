@@ -19,6 +19,7 @@ from provenance.seal_root import (
     commit_original,
     object_root,
 )
+from provenance.second_signature import SecondSignature
 
 
 def filled(text: str, size: int = 32) -> bytes:
@@ -33,10 +34,11 @@ def main() -> None:
     leaves = tuple((0x00100010 + n, group, filled(f"leaf {n}")) for n, group in enumerate(Group))
     header = HeaderTree(filled("seed"), leaves)
     cases = {}
-    for name, marked, with_pixels in (
-        ("marked", True, True),
-        ("unmarked", False, True),
-        ("no-pixels", False, False),
+    for name, marked, with_pixels, twice in (
+        ("marked", True, True, False),
+        ("unmarked", False, True, False),
+        ("no-pixels", False, False, False),
+        ("signed-twice", False, True, True),
     ):
         annex = Annex(
             salt=filled("salt"),
@@ -45,6 +47,9 @@ def main() -> None:
             certificates=(filled("certificate", 100),),
             original=Original(filled("salt_o"), filled("original root")) if marked else None,
             descriptor=filled("descriptor", 4096) if marked else None,
+            second=SecondSignature(filled("second", 3438), (filled("second certificate", 100),))
+            if twice
+            else None,
         )
         root = object_root(
             image_root=annex.image.root if annex.image else None, header_root=header.root
@@ -61,6 +66,7 @@ def main() -> None:
             descriptor=commit_descriptor(annex.salt, annex.descriptor)
             if annex.descriptor
             else None,
+            second=filled("second key") if twice else None,
         )
         cases[name] = {
             "image_root": annex.image.root.hex() if annex.image else None,
