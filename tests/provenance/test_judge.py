@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from ledger import Event, Role
 from provenance import NotProvenError, Outcome, Status, Word
+from provenance.birth import Origin
 from provenance.checks import checks_of
 from provenance.claim import Claim
 from provenance.correction import CorrectionBody, LeafChange, Reason
+from provenance.deidentification.declared import Declared
 from provenance.depth import Depth
 from provenance.descriptor import Resemblance
 from provenance.dicom.attributes import Change, Group, Kind, Severity
@@ -440,7 +442,12 @@ CLAIMS_MORE = replace(DESCENT, problem=BAD)
 
 def born(claim: Claim, event: Event) -> Claim:
     """The same claim, as if its object's life had begun otherwise."""
-    return replace(claim, statement=claim.statement._replace(event=event))
+    origin = Origin("conversion", commitment=bytes(32), declared=Declared())
+    return replace(
+        claim,
+        statement=claim.statement._replace(event=event),
+        body=replace(claim.body, origin=origin),
+    )
 
 
 @pytest.mark.parametrize(
