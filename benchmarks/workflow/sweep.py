@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pydicom.data
+from pydicom.pixels import apply_color_lut
 from pydicom.uid import JPEG2000Lossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless
 
 from benchmarks.workflow.bench import Bench
@@ -156,7 +157,7 @@ def _too_deep_for_openjpeg(path: Path) -> bool:
 
 
 def _changed(before: Path, after: Path) -> bool:
-    """Whether the tool changed samples, by pydicom's decoders, or what kind of object it is."""
+    """Whether the tool changed samples or palette, by pydicom, or what kind of object it is."""
     was, now = _read(before), _read(after)
     if was is None or now is None:
         return False
@@ -165,7 +166,25 @@ def _changed(before: Path, after: Path) -> bool:
     first, second = _samples(was), _samples(now)
     if second is None:
         second = _samples_by_toolkit(after, now)
-    return first is not None and second is not None and not np.array_equal(first, second)
+    if first is None or second is None:
+        return False
+    return not np.array_equal(first, second) or _recoloured(was, now)
+
+
+def _recoloured(was: pydicom.Dataset, now: pydicom.Dataset) -> bool:
+    """Whether some index stands for another colour in the palette that is there now.
+
+    GDCM expands segmented palettes otherwise than PS3.3 C.7.9.2.2 says: a linear segment repeats
+    the value before it, and never reaches its own.
+    """
+    if was.get("PhotometricInterpretation") != "PALETTE COLOR":
+        return False
+    indices = np.arange(1 << was.BitsStored, dtype=np.uint16)[None]
+    try:
+        shown = [apply_color_lut(indices, dataset) for dataset in (was, now)]
+    except _PYDICOM_FAILS:
+        return False
+    return not np.array_equal(*shown)
 
 
 def _read(path: Path) -> pydicom.Dataset | None:
