@@ -15,6 +15,7 @@ from benchmarks.mutations.oracle import (
     MAY_BE_ADDED,
     carried,
     carrier_block,
+    is_behind_padding,
 )
 
 UNEXPLAINED = "unexplained"
@@ -72,6 +73,8 @@ def _class_of(tag: int, old: Dataset, new: Dataset) -> str:
         return SIGNATURE
     if tag == 0xFFFCFFFC:
         return PADDING
+    if tag in new and is_behind_padding(new, tag):
+        return TRAILING
     if tag in INFORMATIONAL | MAY_BE_ADDED:
         return DESCRIBED
     if tag in _PIXELS or tag in ENCODING:

@@ -16,7 +16,12 @@ from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
 
 # How the object is written, not what it says: their effect shows in the pixels that are decoded.
 ENCODING = frozenset(
@@ -27,6 +32,7 @@ ENCODING = frozenset(
     }
 )
 PHOTOMETRIC_INTERPRETATION = 0x00280004
+PADDING = 0xFFFCFFFC
 INFORMATIONAL = frozenset({0x00082111, 0x00880200})
 MAY_BE_ADDED = frozenset({0x00282110, 0x00282112, 0x00282114})
 IGNORED_IN_ITEMS = frozenset({0x00080005, 0x4FFE0001, 0xFFFAFFFA, 0xFFFCFFFC})
@@ -90,11 +96,23 @@ def _attributes(dataset: Dataset) -> Iterable[tuple[int, Value]]:
         number = int(tag)
         if number >> 16 & 1 or not number & 0xFFFF or number >> 16 == 2 or number in ENCODING:
             continue
+        if is_behind_padding(dataset, number):
+            continue
         value = _value(dataset, number, sets)
         if number == PHOTOMETRIC_INTERPRETATION and isinstance(value, tuple):
             value = tuple(_colour(str(each)) for each in value)
         if value is not None:
             yield number, value
+
+
+def is_behind_padding(dataset: Dataset, tag: int) -> bool:
+    """Whether bytes behind (FFFC,FFFC), where a data set ends, are read as a tag nobody knows."""
+    if PADDING not in dataset:
+        return False
+    element, padding = dataset.get_item(tag), dataset.get_item(PADDING)
+    if not isinstance(element, RawDataElement) or not isinstance(padding, RawDataElement):
+        return False
+    return element.value_tell > padding.value_tell and _representation(tag) == "unknown"
 
 
 def _colour(label: str) -> str:
@@ -225,6 +243,10 @@ def _complete(dataset: Dataset) -> None:
         native = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
         dataset.file_meta.TransferSyntaxUID = native if little else ExplicitVRBigEndian
     dataset.PhotometricInterpretation = str(dataset.PhotometricInterpretation).strip(" \0")
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_encapsulated and syntax != RLELossless and dataset.BitsStored <= 16:
+        # the codestream says how wide it is; pydicom refuses another word here
+        dataset.BitsAllocated = 8 if dataset.BitsStored <= 8 else 16
 
 
 def carrier_block(dataset: Dataset) -> int | None:
