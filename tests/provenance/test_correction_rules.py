@@ -23,12 +23,19 @@ from provenance import TrustStore
 from provenance.certificates import certificate_der, issue_authority, issue_role
 from provenance.claim import Claim
 from provenance.correction import CorrectionBody, LeafChange, Reason
-from provenance.corrections import find_corrections, with_reverted
-from provenance.dicom.attribute_table import attribute_table
+from provenance.corrections import find_corrections, walk_back, with_reverted
+from provenance.dicom.attribute_table import PRIVATE_TAG, attribute_table
 from provenance.dicom.attributes import Attribute, Change, Group, Kind, Severity
+from provenance.dicom.original_attributes import ORIGINAL_ATTRIBUTES
 from provenance.evidence import Corrections
 from provenance.findings import Code
-from provenance.header_tree import changed_attribute, leaf_content, leaf_salt, signed_leaf
+from provenance.header_tree import (
+    changed_attribute,
+    hash_header,
+    leaf_content,
+    leaf_salt,
+    signed_leaf,
+)
 from provenance.kept_annex import KeptAnnex, OpenedLeaf
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -305,3 +312,47 @@ def test_what_was_turned_back_is_a_change() -> None:
     other = Change(0x00281050, "WindowCenter", Group.DISPLAY, Severity.LOW, Kind.CHANGED)
     assert with_reverted((other,), corrections) == (other,)
     assert with_reverted((), corrections) == ()
+
+
+MODIFIED = 0x04000550
+SIGNED = hash_header([attribute(NAME, "A^B"), attribute(PATIENT_ID, "1")], bytes(range(32)))
+RENAMED, RENUMBERED = changed_attribute(NAME), changed_attribute(PATIENT_ID)
+
+
+def record(*items: dict[int, tuple[object, ...]]) -> Attribute:
+    """An Original Attributes Sequence: what was there before each change, oldest first."""
+    written = tuple(((MODIFIED, (tuple(sorted(item.items())),)),) for item in items)
+    return attribute(ORIGINAL_ATTRIBUTES, *written)
+
+
+@pytest.mark.parametrize(
+    ("items", "changes", "led_back"),
+    [
+        ([{NAME: ("A^B",)}], [RENAMED], {NAME}),
+        ([{NAME: ("Never^Was",)}], [RENAMED], set()),
+        ([{NAME: ("A^B",)}], [], set()),  # what did not change needs no record
+        ([{NAME: ("A^B",)}], [RENUMBERED], set()),
+        ([{NAME: ("A^B",), PATIENT_ID: ("1",)}], [RENAMED, RENUMBERED], {NAME, PATIENT_ID}),
+        ([{NAME: ("A^B",), PATIENT_ID: ("2",)}], [RENAMED, RENUMBERED], {NAME}),
+        ([{NAME: ("A^B",)}, {NAME: ("C^D",)}], [RENAMED], {NAME}),
+        ([{NAME: ("A^B",)}, {PATIENT_ID: ("1",)}], [RENAMED, RENUMBERED], {NAME, PATIENT_ID}),
+        ([], [RENAMED], set()),
+    ],
+)
+def test_a_record_leads_back_to_what_was_signed(
+    items: list[dict[int, tuple[object, ...]]], changes: list[Change], led_back: set[int]
+) -> None:
+    found = [attribute(NAME, "E^F"), *([record(*items)] if items else [])]
+    assert walk_back(SIGNED, found, changes) == led_back
+
+
+def test_neither_the_record_itself_nor_private_ones_are_led_back() -> None:
+    before: dict[int, tuple[object, ...]] = {
+        ORIGINAL_ATTRIBUTES: (),
+        PRIVATE_TAG: (),
+        NAME: ("A^B",),
+    }
+    changes = [changed_attribute(ORIGINAL_ATTRIBUTES), changed_attribute(PRIVATE_TAG), RENAMED]
+    assert walk_back(SIGNED, [record(before)], changes) == {NAME}
+    absent: dict[int, None] = {ORIGINAL_ATTRIBUTES: None, PRIVATE_TAG: None}
+    assert walk_back(SIGNED, [record(absent)], changes) == frozenset()  # type: ignore[arg-type]
