@@ -16,6 +16,7 @@ from benchmarks.mutations.oracle import (
     carried,
     carrier_block,
     is_behind_padding,
+    named_sets,
 )
 
 UNEXPLAINED = "unexplained"
@@ -96,7 +97,7 @@ def _class_of_part(number: int, old: Dataset, new: Dataset) -> str:
 def _read(data: bytes) -> Dataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pydicom.dcmread(io.BytesIO(data), force=True)
+        return pydicom.dcmread(io.BytesIO(named_sets(data)), force=True)
 
 
 def _raw(dataset: Dataset) -> dict[int, tuple[str | None, object]]:

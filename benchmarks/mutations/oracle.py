@@ -4,9 +4,11 @@ Imports nothing of provenance. Where this and `verify` differ about a file, one 
 """
 
 import io
+import re
 import unicodedata
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -17,6 +19,7 @@ from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import (
+    UID,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -65,13 +68,39 @@ class Meaning:
 def read_meaning(data: bytes) -> Meaning:
     """Read a file; OracleError if it cannot be read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+        with _lenient():
+            dataset = pydicom.dcmread(io.BytesIO(named_sets(data)), force=True)
             shape, samples = _samples(dataset)
             return Meaning(dict(_attributes(dataset)), shape, samples, carried(dataset, 0x01))
     except Exception as error:
         raise OracleError(f"{type(error).__name__}: {error}") from error
+
+
+def named_sets(data: bytes) -> bytes:
+    """Put spaces for NULs within the name of a character set, at which pydicom stops reading."""
+    found = re.search(
+        rb"\x08\x00\x05\x00(?:CS(?P<explicit>..)|(?P<implicit>....))", data, re.DOTALL
+    )
+    if found is None:
+        return data
+    length = int.from_bytes(found["explicit"] or found["implicit"], "little")
+    name = data[found.end() : found.end() + length]
+    if not 0 < length <= 64 or b"\0" not in name.rstrip(b"\0"):
+        return data
+    return data[: found.end()] + name.replace(b"\0", b" ") + data[found.end() + length :]
+
+
+@contextmanager
+def _lenient() -> Iterator[None]:
+    """Let pydicom read what it can: a group length of two bytes is no reason to see nothing."""
+    before = pydicom.config.convert_wrong_length_to_UN
+    pydicom.config.convert_wrong_length_to_UN = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        pydicom.config.convert_wrong_length_to_UN = before
 
 
 def differences(was: Meaning, now: Meaning) -> list[str]:
@@ -243,7 +272,7 @@ def _complete(dataset: Dataset) -> None:
         native = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
         dataset.file_meta.TransferSyntaxUID = native if little else ExplicitVRBigEndian
     dataset.PhotometricInterpretation = str(dataset.PhotometricInterpretation).strip(" \0")
-    syntax = dataset.file_meta.TransferSyntaxUID
+    syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
     if syntax.is_encapsulated and syntax != RLELossless and dataset.BitsStored <= 16:
         # the codestream says how wide it is; pydicom refuses another word here
         dataset.BitsAllocated = 8 if dataset.BitsStored <= 8 else 16

@@ -56,6 +56,11 @@ def read_instance(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> I
     meta_elements, start = _walker(data, limits, implicit=False, little=True).elements(
         start, lambda group: group == 2
     )
+    if any(element.vr is None for element in meta_elements):
+        raise UnreadableError(
+            "file meta information without value representations (PS3.10 7.1): readers would differ",
+            code=Unreadable.MALFORMED,
+        )
     meta = _meta(_raw(data, meta_elements, implicit=False, little=True))
     stated = text(meta, 0x00020010)
     if stated == DEFLATED:

@@ -252,6 +252,15 @@ def test_an_empty_transfer_syntax_is_never_big_endian() -> None:
     assert read_instance(part10(little, syntax="")).dataset.Modality == "DX"
 
 
+@pytest.mark.parametrize("where", ["first", "last"])
+def test_file_meta_in_implicit_vr_are_refused(where: str) -> None:
+    """PS3.10 7.1: explicit. pydicom goes by another length then, and reads another object."""
+    stray = implicit(0x00020000 if where == "first" else 0x00020012, b"1.")
+    meta = element(0x00020010, "UI", EXPLICIT.encode())
+    together = stray + meta if where == "first" else meta + stray
+    assert code_of(bytes(128) + b"DICM" + together + SOP) is Unreadable.MALFORMED
+
+
 def test_an_undefined_unknown_is_an_implicit_sequence() -> None:
     nested = item(implicit(0x00100020, b"INNER "), undefined=True)
     data = SOP + element(0x00091001, "UN", nested, length=0xFFFFFFFF) + delimiter(0xE0DD)
