@@ -8,10 +8,11 @@ draws its own, and the objects of one process belong together.
 import os
 import secrets
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 
 from provenance.errors import UsageError
 
@@ -43,7 +44,18 @@ def _anonymizer(seed_file: str | None) -> Any:
         from dicognito.anonymizer import Anonymizer
     except ImportError as error:
         raise UsageError("dicognito is not installed: pip install 'radseal[deidentify]'") from error
-    return Anonymizer(seed=secrets.token_hex(32) if seed_file is None else _read_seed(seed_file))
+    seed = secrets.token_hex(32) if seed_file is None else _read_seed(seed_file)
+    made = (Anonymizer(seed=f"{seed}-{n}" if n else seed) for n in count())
+    return next(each for each in made if _moves_the_clock(each))
+
+
+def _moves_the_clock(anonymizer: Any) -> bool:
+    """Whether times of day change: dicognito shifts by whole hours, once in 24 by whole days."""
+    probe = Dataset()
+    probe.file_meta = FileMetaDataset()
+    probe.StudyDate, probe.StudyTime = "20200102", "120000"
+    anonymizer.anonymize(probe)
+    return bool(probe.StudyTime != "120000")
 
 
 def _read_seed(path: str) -> str:

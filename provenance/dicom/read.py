@@ -58,7 +58,7 @@ def read_instance(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> I
     )
     if any(element.vr is None for element in meta_elements):
         raise UnreadableError(
-            "file meta information without value representations (PS3.10 7.1): readers would differ",
+            "file meta information without VRs (PS3.10 7.1): readers would differ",
             code=Unreadable.MALFORMED,
         )
     meta = _meta(_raw(data, meta_elements, implicit=False, little=True))

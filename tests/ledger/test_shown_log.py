@@ -100,8 +100,12 @@ def test_what_an_operator_may_not_log_is_named(lived: Any, judged: Any) -> None:
     before, after = entries[:middle], entries[middle + 1 :]
     end = len(entries)
     new = [
-        site.statement(Event.SEALED, signer, site.new_object())
-        for signer in (stranger, site.gateway, site.late)
+        site.statement(event, signer, site.new_object())
+        for event, signer in (
+            (Event.SEALED, stranger),
+            (Event.ATTESTED, site.gateway),
+            (Event.SEALED, site.late),
+        )
     ]
     forged = [
         ([*before, one_bit, *after], middle, "signature"),
@@ -109,7 +113,7 @@ def test_what_an_operator_may_not_log_is_named(lived: Any, judged: Any) -> None:
         ([*before, after[0], entries[middle], *after[1:]], middle, "chain"),
         ([*before, entries[middle], *after[:2], entries[middle], *after[2:]], middle + 3, "same"),
         ([*entries, new[0]], end, "not added"),
-        ([*entries, new[1]], end, "role|gateway"),
+        ([*entries, new[1]], end, "role gateway may not sign attested"),
         ([*entries, new[2]], end, "revoked|stood"),
         ([*entries[:-1], b"no statement"], end - 1, ""),
         ([*entries[:-1], b""], end - 1, ""),

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset, FileMetaDataset
 
 from ledger import Role
 from provenance import Site, Word, seal, verify
@@ -32,6 +33,7 @@ from provenance.deidentification.check import Allowed, IdentityRemainsError
 from provenance.deidentification.make import Deidentified, MarkChoice, deidentify
 from provenance.deidentification.profiles import BUILT_IN, GROUP, profile_names
 from provenance.deidentification.with_dicognito import SEED_FILE
+from provenance.deidentification.with_dicognito import deidentify as with_dicognito
 from provenance.errors import SealError, UsageError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -163,6 +165,24 @@ def gdcmanon(path: Path) -> Path:
     words = ["gdcmanon", "-e", "-c", str(pem), "-i", str(path), "-o", str(out)]
     subprocess.run(words, check=True, capture_output=True)
     return out
+
+
+def test_the_profile_moves_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """dicognito itself leaves times of day as they are, by one seed in 24."""
+    anonymizer = pytest.importorskip("dicognito.anonymizer", reason="dicognito is not installed")
+    left = 0
+    for number in range(60):
+        seed = tmp_path / f"seed {number}"
+        seed.write_bytes(f"{number:016}".encode())
+        monkeypatch.setenv(SEED_FILE, str(seed))
+        alone, profiled = Dataset(), Dataset()
+        for dataset in (alone, profiled):
+            dataset.file_meta = FileMetaDataset()
+            dataset.StudyDate, dataset.StudyTime = "20200102", "120000"
+        anonymizer.Anonymizer(seed=seed.read_bytes().hex()).anonymize(alone)
+        left += alone.StudyTime == "120000"
+        assert with_dicognito(profiled).StudyTime != "120000"
+    assert left > 0
 
 
 def dicognito(path: Path) -> Path:
@@ -481,6 +501,7 @@ def test_the_commands_of_the_page(
         if "-o research.dcm" in block:
             (tmp_path / "research.dcm").unlink(missing_ok=True)
         commands = block.replace("127.0.0.1:8042", f"127.0.0.1:{server.port}")
+        commands = commands.replace("-m dicognito", "-m dicognito --seed test")
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", commands],
             cwd=tmp_path,

@@ -282,7 +282,7 @@ def test_a_rival_seal_is_told_and_does_not_count(offline: Offline) -> None:
     verdict = offline.judge(path, ledger=True)
     assert verdict.word is Word.AUTHENTIC, "the first one counts"
     assert [c.status.value for c in verdict.checks if c.code.value == "LG113"] == ["warn"]
-    assert "another device's seal came first" in offline.run("trace", path).output
+    assert "another birth of it came first" in offline.run("trace", path).output
     answer = json.loads(offline.run("log", "alarms", "--json", code=10).stdout)
     (rival,) = answer["alarms"]
     assert (rival["kind"], rival["key"]) == ("rival", spare.kid.hex())

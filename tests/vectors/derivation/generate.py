@@ -5,6 +5,7 @@ fixed values for what is random, so that the bytes never change. Each case has o
 """
 
 import copy
+import csv
 import hashlib
 import hmac
 import json
@@ -137,23 +138,44 @@ UID, NAME, PATIENT_ID, STUDY = 0x00080018, 0x00100010, 0x00100020, 0x0020000D
 PATIENT = {NAME: "Test^Phantom", PATIENT_ID: "P-1", STUDY: "1.2.3"}
 
 
+GROUPS = ("instance", "identity", "geometry", "display", "acquisition", "rest", "private")
+
+
+def _table() -> dict[int, str]:
+    """The group of each attribute that is always signed, and of the private leaf, tag 0."""
+    path = FOLDER.parents[2] / "provenance" / "dicom" / "attributes.csv"
+    with path.open(encoding="ascii", newline="") as file:
+        rows = [(row["tag"], row["group"]) for row in csv.DictReader(file)]
+    signed = {int(tag, 16): group for tag, group in rows if group in GROUPS and "x" not in tag}
+    return signed | {0: "private"}
+
+
+TABLE = _table()
+
+
 class Header:
-    """A header tree (docs/spec/header-tree.md) of one UID, one patient and one study."""
+    """A header tree (docs/spec/header-tree.md) of one UID, one patient and one study.
+
+    All other attributes of the table are signed as absent.
+    """
 
     def __init__(self, name: str) -> None:
         self.uid = f"1.2.826.0.1.{sum(name.encode())}"
         self.seed = filled(f"seed of {name}")
-        groups: dict[str, dict[int, str]] = {"instance": {UID: self.uid}, "identity": PATIENT}
-        for group in ("geometry", "display", "acquisition", "rest", "private"):
-            groups[group] = {}
+        there = {UID: self.uid, **PATIENT}
         self.groups = []
         self.hashes = []
-        for group, values in groups.items():
+        for group in GROUPS:
+            tags = sorted(tag for tag, own in TABLE.items() if own == group)
             hashes = [
-                leaf(b"radseal-attribute-1", self.salt(tag), dumps([group, tag, [value]]))
-                for tag, value in values.items()
+                leaf(
+                    b"radseal-attribute-1",
+                    self.salt(tag),
+                    dumps([group, tag, [there[tag]] if tag in there else None]),
+                )
+                for tag in tags
             ]
-            self.groups.append([list(values), b"".join(hashes)])
+            self.groups.append([tags, b"".join(hashes)])
             inner = root(hashes) if hashes else hashlib.sha256().digest()
             self.hashes.append(leaf(b"radseal-group-1", group.encode(), inner))
         self.root = root(self.hashes)
