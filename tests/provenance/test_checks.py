@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from ledger import Bracket, Role
+from ledger import Bracket, Existence, ExistenceProof, Role, TimeSource
 from provenance import Status
+from provenance.charset_swap import CharsetSwap
 from provenance.checks import LATER, checks_of
 from provenance.claim import Claim
 from provenance.correction import CorrectionBody, Reason
@@ -26,11 +27,13 @@ from provenance.evidence import (
     MarkReading,
     PixelComparison,
     Problem,
+    SecondSigner,
     Source,
 )
 from provenance.findings import Code
 from provenance.image_tree import Region, Witness
 from provenance.ps315.examine import DigitalSignatures
+from provenance.revocation import Notice
 from provenance.verdict import Check
 from provenance.viewpoint import Viewpoint
 from watermark import Presence
@@ -611,3 +614,71 @@ def test_signatures_of_the_standard_are_told_last(good: Evidence) -> None:
     signatures = DigitalSignatures(problem="too many")
     last = rows(replace(good, signatures=signatures))[-1]
     assert last == ("ps315", Status.SKIP, Code.SIGNATURE_NOT_CHECKED, "too many")
+
+
+def test_what_is_said_of_the_file(good: Evidence) -> None:
+    assert rows(replace(good, trailing=True), "file") == [
+        ("file", Status.WARN, Code.TRAILING_BYTES, "bytes follow the last element")
+    ]
+    written = replace(good, rewritten="written by X")
+    assert rows(written, "file") == [("file", Status.PASS, Code.REWRITTEN, "written by X")]
+    assert rows(replace(written, claim=None), "file") == []
+    assert rows(good, "file") == []
+
+
+def test_a_swapped_character_set(good: Evidence) -> None:
+    swap = CharsetSwap(("PatientName",), "ISO_IR 100", "ISO_IR 144")
+    found = replace(good, changes=(NAME,), charset=swap)
+    assert ("header", Status.WARN, Code.CHARSET_SWAPPED, swap.words()) in rows(found, "header")
+
+
+def test_notices_about_certificates(good: Evidence) -> None:
+    notices = (
+        Notice(Code.NOT_REVOKED, "list 3"),
+        Notice(Code.LIST_REFUSED, "list 4"),
+        Notice(Code.REVOKED_LATER, "list 5"),
+    )
+    assert rows(replace(good, notices=notices), "certificate") == [
+        ("certificate", Status.PASS, Code.NOT_REVOKED, "list 3"),
+        ("certificate", Status.WARN, Code.LIST_REFUSED, "list 4"),
+        ("certificate", Status.WARN, Code.REVOKED_LATER, "list 5"),
+    ]
+    assert rows(replace(good, claim=None, notices=notices), "certificate") == []
+
+
+def test_the_second_signer(good: Evidence) -> None:
+    signer = SecondSigner(demanded=False, kid=bytes(32), signer="device 7", authority="CN=CA 2")
+    detail = "device 7 by ML-DSA-65, vouched for by CN=CA 2"
+    assert rows(replace(good, second=signer), "second signer") == [
+        ("second signer", Status.PASS, Code.SECOND_VERIFIES, detail)
+    ]
+    missing = SecondSigner(demanded=True, problem=Problem(Code.SECOND_DEMANDED, "there is none"))
+    assert rows(replace(good, second=missing), "second signer") == [
+        ("second signer", Status.FAIL, Code.SECOND_DEMANDED, "there is none")
+    ]
+    assert rows(good, "second signer") == []
+
+
+def test_who_else_had_seen_it(good: Evidence) -> None:
+    proofs = (
+        ExistenceProof(NOON, TimeSource.LOG, 6, "log"),
+        ExistenceProof(NOON, TimeSource.WITNESSES, 7, "w1 and w2"),
+        ExistenceProof(NOON, TimeSource.TIMESTAMP, 8, "CN=TSA"),
+    )
+    seen = replace(good.custody, existence=Existence(proofs, ("a token of nobody",)))
+    at = "it existed at 2026-03-01 12:00:00Z"
+    assert rows(replace(good, custody=seen), "time") == [
+        (
+            "time",
+            Status.PASS,
+            Code.TIME_PROVEN,
+            f"{at}: cosigned by w1 and w2, checkpoint of 7 entries",
+        ),
+        (
+            "time",
+            Status.PASS,
+            Code.TIME_PROVEN,
+            f"{at}: timestamp of CN=TSA, checkpoint of 8 entries",
+        ),
+        ("time", Status.WARN, Code.TIME_NOT_PROVEN, "a token of nobody"),
+    ]

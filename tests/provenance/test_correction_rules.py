@@ -356,3 +356,18 @@ def test_neither_the_record_itself_nor_private_ones_are_led_back() -> None:
     assert walk_back(SIGNED, [record(before)], changes) == {NAME}
     absent: dict[int, None] = {ORIGINAL_ATTRIBUTES: None, PRIVATE_TAG: None}
     assert walk_back(SIGNED, [record(absent)], changes) == frozenset()  # type: ignore[arg-type]
+
+
+def test_the_leaf_of_what_was_not_signed_is_that_of_null() -> None:
+    absent = hash_header([attribute(NAME, "A^B"), attribute(0x00104000)], SIGNED.seed)
+    assert signed_leaf(SIGNED, 0x00104000) == signed_leaf(absent, 0x00104000)
+    assert dict((tag, leaf) for tag, _, leaf in absent.leaves)[0x00104000] == signed_leaf(
+        SIGNED, 0x00104000
+    )
+    assert signed_leaf(SIGNED, NAME) == signed_leaf(absent, NAME)
+
+
+def test_what_a_correction_turned_back_is_a_change_of_its_row() -> None:
+    found = changed_attribute(NAME)
+    assert (found.tag, found.keyword, found.kind) == (NAME, "PatientName", Kind.CHANGED)
+    assert (found.group, found.severity) == (Group.IDENTITY, Severity.ADMINISTRATIVE)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import Event, Role
+from ledger import Bracket, Event, Existence, ExistenceProof, Role, TimeSource
 from provenance import NotProvenError, Outcome, Status, Word
 from provenance.birth import Origin
 from provenance.checks import checks_of
 from provenance.claim import Claim
-from provenance.correction import CorrectionBody, LeafChange, Reason
+from provenance.correction import CorrectionBody, LeafChange, Reason, Subject
 from provenance.deidentification.declared import Declared
 from provenance.depth import Depth
 from provenance.descriptor import Resemblance
@@ -30,6 +30,7 @@ from provenance.evidence import (
     ParentSeen,
     PixelComparison,
     Problem,
+    SecondSigner,
     Source,
 )
 from provenance.findings import Code
@@ -44,6 +45,7 @@ from provenance.rules import (
     is_copy,
     is_derived,
     is_unclear_copy,
+    seen_by,
 )
 from provenance.signed_by import SignedBy
 from provenance.verdict import EXIT_CODES, GRAVEST_FIRST, NOTHING_MATCHED, gravest
@@ -709,3 +711,66 @@ def test_what_its_policy_says_must_be_sealed_is_stripped_but_no_picture() -> Non
     assert judge(replace(unsealed, unreachable=BAD)).word is Word.STRIPPED
     assert judge(replace(unsealed, picture="PNG")).word is Word.UNSEALED
     assert judge(replace(unsealed, demands=Demands())).word is Word.UNSEALED
+
+
+SECOND = SecondSigner(demanded=True, kid=bytes(32), signer="device", authority="CA 2")
+
+
+def test_a_second_signature_that_does_not_count_refutes_trust(good: Evidence) -> None:
+    assert judge(replace(good, second=SECOND)).word is Word.AUTHENTIC
+    assert judge(replace(good, second=SECOND)).second is SECOND
+    missing = SECOND.with_problem(Problem(Code.SECOND_MISSING, "it is gone"))
+    found = judge(replace(good, second=missing))
+    assert (found.word, found.trust) == (Word.UNTRUSTED, Outcome.REFUTED)
+    assert found.second is missing
+
+
+def test_the_verdict_carries_times_and_declarations(good: Evidence, claim: Claim) -> None:
+    proof = ExistenceProof(claim.statement.claimed_at, TimeSource.LOG, 6, "log")
+    seen = replace(good.custody, existence=Existence((proof,)))
+    assert judge(replace(good, custody=seen)).times == (proof,)
+    assert judge(good).declared is None
+    copy = born(claim, Event.DEIDENTIFIED)
+    assert judge(replace(good, claim=copy)).declared == Declared()
+
+
+def test_by_when_it_was_seen(good: Evidence, claim: Claim) -> None:
+    noon = claim.statement.claimed_at
+    hour = timedelta(hours=1)
+    covered = Bracket(5, noon, 4, True, noon, noon + hour, 6)
+    proof = ExistenceProof(noon + 2 * hour, TimeSource.LOG, 6, "log")
+    for custody, seen in (
+        (Custody(), None),
+        (Custody(logged_before=noon + 3 * hour), noon + 3 * hour),
+        (Custody(bracket=covered), noon + hour),
+        (Custody(bracket=replace(covered, not_after=None)), None),
+        (Custody(existence=Existence((proof,))), noon + 2 * hour),
+        (Custody(existence=Existence((proof,)), bracket=covered), noon + hour),
+        (Custody(existence=Existence((proof,)), logged_before=noon + 3 * hour), noon + 2 * hour),
+    ):
+        assert seen_by(replace(good, custody=custody)) == seen
+
+
+def test_of_each_attribute_the_newest_correction_says_in_which_role(good: Evidence) -> None:
+    def made(index: int, role: Role, *changes: Change) -> Amendment:
+        leaves = tuple(LeafChange(c.tag, bytes(32), bytes(32)) for c in changes)
+        return Amendment(index, "x", role, CorrectionBody(Reason.CORRECT, leaves))
+
+    record = change(0x04000561, Group.REST, Severity.ADMINISTRATIVE)
+    window = change(0x00281050, Group.DISPLAY, Severity.LOW)
+    changes = (NAME, SIDE, record, window)
+    corrections = Corrections(
+        amendments=(
+            made(7, Role.OPERATOR, NAME, SIDE, record),
+            made(8, Role.ARCHIVIST, NAME, record),
+            made(9, Role.ARCHIVIST, window),
+        ),
+        documented=frozenset(c.tag for c in changes),
+    )
+    found = judge(replace(good, changes=changes, corrections=corrections))
+    assert found.word is Word.CORRECTED
+    assert found.correctors == {
+        (Subject.IDENTITY, Role.ARCHIVIST),
+        (Subject.SIDE, Role.OPERATOR),
+        (Subject.OTHER, Role.ARCHIVIST),
+    }
