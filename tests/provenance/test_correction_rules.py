@@ -361,9 +361,8 @@ def test_neither_the_record_itself_nor_private_ones_are_led_back() -> None:
 def test_the_leaf_of_what_was_not_signed_is_that_of_null() -> None:
     absent = hash_header([attribute(NAME, "A^B"), attribute(0x00104000)], SIGNED.seed)
     assert signed_leaf(SIGNED, 0x00104000) == signed_leaf(absent, 0x00104000)
-    assert dict((tag, leaf) for tag, _, leaf in absent.leaves)[0x00104000] == signed_leaf(
-        SIGNED, 0x00104000
-    )
+    leaves = {tag: leaf for tag, _, leaf in absent.leaves}
+    assert leaves[0x00104000] == signed_leaf(SIGNED, 0x00104000)
     assert signed_leaf(SIGNED, NAME) == signed_leaf(absent, NAME)
 
 
