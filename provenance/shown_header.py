@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from provenance.dicom.attribute_table import Group
+from provenance.dicom.attribute_table import Group, attribute_table
 from provenance.dicom.canonical import CanonicalValue
 from provenance.errors import MalformedError, UsageError
 from provenance.header_tree import (
@@ -115,5 +115,13 @@ class ShownHeader:
         leaves = (*decode_group(_SHOWN[0], instance), *decode_group(_SHOWN[1], identity))
         if len({tag for tag, _, _ in leaves}) != len(leaves):
             raise MalformedError("a header holds each attribute once")
+        if {tag: group for tag, group, _ in leaves} != _labels():
+            raise MalformedError("the leaves of a parent's header are not those of the table")
         parts = tuple(others[at : at + _HASH] for at in range(0, len(others), _HASH))
         return cls(leaves, parts, uid, uid_salt, salts)
+
+
+def _labels() -> dict[int, Group]:
+    """Return every attribute of the groups that are shown; a header signs each, absent or not."""
+    rows = attribute_table().signed.values()
+    return {row.tag: row.group for row in rows if row.group in _SHOWN}
