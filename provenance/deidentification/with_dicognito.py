@@ -6,6 +6,7 @@ draws its own, and the objects of one process belong together.
 """
 
 import os
+import re
 import secrets
 from functools import cache
 from itertools import count
@@ -18,6 +19,7 @@ from provenance.errors import UsageError
 
 SEED_FILE = "RADSEAL_DEIDENTIFY_SEED_FILE"
 LEAST_SEED = 16
+_LEAST_NAME = 3  # letters
 # dicognito 0.19 leaves these as they are; each is in table E.1-1 of PS3.15.
 _LEFT_BY_DICOGNITO = (
     "TimezoneOffsetFromUTC", "DeviceSerialNumber", "DeviceUID", "UDISequence", "DetectorID",
@@ -30,7 +32,9 @@ _LEFT_BY_DICOGNITO = (
 
 def deidentify(dataset: Dataset) -> Dataset:
     """Give the dataset another identity; UsageError when dicognito is not installed."""
-    _anonymizer(os.environ.get(SEED_FILE)).anonymize(dataset)
+    seed_file = os.environ.get(SEED_FILE)
+    drawn = (_anonymizer(seed_file, number) for number in count())
+    next(each for each in drawn if _hides(each, dataset)).anonymize(dataset)
     for keyword in _LEFT_BY_DICOGNITO:
         if keyword in dataset:
             delattr(dataset, keyword)
@@ -39,23 +43,41 @@ def deidentify(dataset: Dataset) -> Dataset:
 
 
 @cache
-def _anonymizer(seed_file: str | None) -> Any:
+def _seed(seed_file: str | None) -> str:
+    return secrets.token_hex(32) if seed_file is None else _read_seed(seed_file)
+
+
+@cache
+def _anonymizer(seed_file: str | None, number: int) -> Any:
     try:
         from dicognito.anonymizer import Anonymizer
     except ImportError as error:
         raise UsageError("dicognito is not installed: pip install 'radseal[deidentify]'") from error
-    seed = secrets.token_hex(32) if seed_file is None else _read_seed(seed_file)
-    made = (Anonymizer(seed=f"{seed}-{n}" if n else seed) for n in count())
-    return next(each for each in made if _moves_the_clock(each))
+    seed = _seed(seed_file)
+    return Anonymizer(seed=f"{seed}-{number}" if number else seed)
 
 
-def _moves_the_clock(anonymizer: Any) -> bool:
-    """Whether times of day change: dicognito shifts by whole hours, once in 24 by whole days."""
+def _hides(anonymizer: Any, dataset: Dataset) -> bool:
+    """Whether times of day change, and no name is drawn that holds one that was there.
+
+    dicognito shifts by whole hours, once in 24 by whole days, and draws from lists of usual names.
+    What is asked is the same for all objects of a study, so they stay together.
+    """
     probe = Dataset()
     probe.file_meta = FileMetaDataset()
     probe.StudyDate, probe.StudyTime = "20200102", "120000"
+    for keyword in ("PatientName", "PatientSex", "PatientID", "ReferringPhysicianName"):
+        if keyword in dataset:
+            setattr(probe, keyword, str(dataset[keyword].value))
+    before = [word for word in re.findall(r"\w+", _names(probe)) if len(word) >= _LEAST_NAME]
     anonymizer.anonymize(probe)
-    return bool(probe.StudyTime != "120000")
+    drawn = _names(probe)
+    return bool(probe.StudyTime != "120000") and not any(word in drawn for word in before)
+
+
+def _names(dataset: Dataset) -> str:
+    found = (dataset.get(each, "") for each in ("PatientName", "ReferringPhysicianName"))
+    return " ".join(str(each) for each in found).casefold()
 
 
 def _read_seed(path: str) -> str:

@@ -167,10 +167,12 @@ def gdcmanon(path: Path) -> Path:
     return out
 
 
-def test_the_profile_moves_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """dicognito itself leaves times of day as they are, by one seed in 24."""
-    anonymizer = pytest.importorskip("dicognito.anonymizer", reason="dicognito is not installed")
-    left = 0
+def test_the_profile_moves_the_clock_and_draws_no_name_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """dicognito leaves times of day by one seed in 24, and may draw the name that was there."""
+    module = pytest.importorskip("dicognito.anonymizer", reason="dicognito is not installed")
+    left = same = 0
     for number in range(60):
         seed = tmp_path / f"seed {number}"
         seed.write_bytes(f"{number:016}".encode())
@@ -179,10 +181,14 @@ def test_the_profile_moves_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyP
         for dataset in (alone, profiled):
             dataset.file_meta = FileMetaDataset()
             dataset.StudyDate, dataset.StudyTime = "20200102", "120000"
-        anonymizer.Anonymizer(seed=seed.read_bytes().hex()).anonymize(alone)
+            dataset.PatientName = "Ann^Ann"
+        module.Anonymizer(seed=seed.read_bytes().hex()).anonymize(alone)
         left += alone.StudyTime == "120000"
+        same += "Ann" in str(alone.PatientName).title()
         assert with_dicognito(profiled).StudyTime != "120000"
+        assert "ann" not in str(profiled.PatientName).casefold()
     assert left > 0
+    assert same > 0
 
 
 def dicognito(path: Path) -> Path:
