@@ -9,7 +9,6 @@ import os
 import re
 import secrets
 from functools import cache
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from provenance.errors import UsageError
 SEED_FILE = "RADSEAL_DEIDENTIFY_SEED_FILE"
 LEAST_SEED = 16
 _LEAST_NAME = 3  # letters
+_MOST_DRAWN = 64
 # dicognito 0.19 leaves these as they are; each is in table E.1-1 of PS3.15.
 _LEFT_BY_DICOGNITO = (
     "TimezoneOffsetFromUTC", "DeviceSerialNumber", "DeviceUID", "UDISequence", "DetectorID",
@@ -31,10 +31,13 @@ _LEFT_BY_DICOGNITO = (
 
 
 def deidentify(dataset: Dataset) -> Dataset:
-    """Give the dataset another identity; UsageError when dicognito is not installed."""
+    """Give the dataset another identity; UsageError when dicognito cannot, or is not installed."""
     seed_file = os.environ.get(SEED_FILE)
-    drawn = (_anonymizer(seed_file, number) for number in count())
-    next(each for each in drawn if _hides(each, dataset)).anonymize(dataset)
+    drawn = (_anonymizer(seed_file, number) for number in range(_MOST_DRAWN))
+    chosen = next((each for each in drawn if _hides(each, dataset)), None)
+    if chosen is None:
+        raise UsageError("dicognito draws the names that are there again and again: use a tool")
+    chosen.anonymize(dataset)
     for keyword in _LEFT_BY_DICOGNITO:
         if keyword in dataset:
             delattr(dataset, keyword)

@@ -191,6 +191,14 @@ def test_the_profile_moves_the_clock_and_draws_no_name_twice(
     assert same > 0
 
 
+def test_the_profile_does_not_draw_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = pytest.importorskip("dicognito.anonymizer", reason="dicognito is not installed")
+    monkeypatch.setattr(module.Anonymizer, "anonymize", lambda self, dataset: None)
+    monkeypatch.delenv(SEED_FILE, raising=False)
+    with pytest.raises(UsageError, match="again and again"):
+        with_dicognito(Dataset())
+
+
 def dicognito(path: Path) -> Path:
     pytest.importorskip("dicognito", reason="dicognito is not installed")
     from dicognito.anonymizer import Anonymizer
