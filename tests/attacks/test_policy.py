@@ -348,3 +348,21 @@ def test_an_old_date_beside_one_that_is_none_excuses_nobody(make_dicom: Make) ->
     for spoilt, day in ((b"2026.5.5", None), (b"        ", "2019-01-01")):  # blank is absent
         facts = read_facts(read_instance(data.replace(b"20260505", spoilt)).dataset, Arrival())
         assert facts.own_date == (day and date.fromisoformat(day))
+
+
+def test_the_original_from_before_the_mark_is_no_excuse(site: Site, make_dicom: Make) -> None:
+    """A device signed its samples as the original; it came without a seal all the same."""
+    raw = make_dicom(**FACTS)
+    with site.device() as device:
+        assert seal(raw, device=device, profile="radiograph").mark is not None
+    records = site.records()
+    with records.log:
+        alone = verify(raw, trust=site.trust, records=records)
+    assert (alone.word, Code.PIXELS_UNMARKED in {c.code for c in alone.checks}) == (
+        Word.UNSEALED,
+        True,
+    )
+    found = arrives(raw, site)
+    assert found.verdict.word is Word.STRIPPED
+    assert Code.MUST_BE_SEALED in {c.code for c in found.verdict.checks}
+    assert not found.decision.action.lets_in
