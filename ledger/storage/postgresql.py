@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import ClassVar, Literal
 
 from sqlalchemy import (
@@ -57,6 +57,15 @@ _OTHERS_SNAPSHOTS = text(
     " union all select age(backend_xid) from pg_stat_activity where pid <> pg_backend_pid()"
     " union all select age(transaction) from pg_prepared_xacts"
     " union all select age(xmin) from pg_replication_slots) as held"
+)
+# Who has stopped in the middle of a command, its locks held: no timeout of the server ends a COPY
+# that waits for its client, nor, before PostgreSQL 17, any other command. The state of other users'
+# sessions is hidden from us, and so are they left alone.
+_END_STALLED = text(
+    "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+    " where datname = current_database() and usename = current_user"
+    " and state = 'active' and wait_event = 'ClientRead'"
+    " and state_change < clock_timestamp() - make_interval(secs => :seconds)"
 )
 _SET = text("select set_config(:name, :value, false)")
 _NEXT_TRANSACTION = text("select pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
@@ -162,7 +171,10 @@ class PostgresqlDatabase:
         try:
             yield
         except DBAPIError as error:
-            raise self._meaning(error) from error
+            meaning = self._meaning(error)
+            if isinstance(meaning, BusyError):
+                self._end_stalled()
+            raise meaning from error
         except SQLAlchemyError as error:
             raise StoreError(f"the database failed: {error}") from error
 
@@ -178,6 +190,11 @@ class PostgresqlDatabase:
             lost = f"the connection to {self._place} was lost"
             return UnreachableError(f"{lost} ({words}); what was being written may be there")
         return StoreError(f"the database failed: {words}")
+
+    def _end_stalled(self) -> None:
+        """End who holds others up, having stopped in mid-command: nothing of it is committed."""
+        with suppress(DBAPIError), self._glancer.connect() as connection:
+            connection.execute(_END_STALLED, {"seconds": STALLED_SECONDS})
 
     def scrub(self, secrets: Sequence[bytes] | None) -> None:
         """Write the tables anew that hold what can be erased, once nobody sees the old rows.
@@ -331,7 +348,11 @@ def _read_only(connection: DBAPIConnection, _record: object) -> None:
 
 def _promise_nothing(connection: DBAPIConnection, _record: object) -> None:
     cursor = connection.cursor()
-    cursor.execute("select set_config('synchronous_commit', 'off', false)")
+    cursor.execute(
+        "select set_config('synchronous_commit', 'off', false),"
+        " set_config('lock_timeout', %s, false)",
+        (f"{round(STALLED_SECONDS * 1000)}ms",),
+    )
     connection.commit()
     cursor.close()
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,29 @@ def test_late_in_its_own_transaction_it_writes_nothing_either(
             late.append_received([arrival], at=site.now, beside=beside)
         assert site.append(seal)[0].index == 3
         assert late.append_received([arrival], at=site.now)[0].index == 3
+    assert site.log.audit().ok
+
+
+def test_who_stops_in_the_middle_of_a_copy_is_ended_by_whoever_waits(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No timeout of the server ends a COPY that waits for its client."""
+    monkeypatch.setattr("ledger.storage.postgresql.STALLED_SECONDS", 0.5)
+    (seal,) = site.seals(1)
+    arrival = receive([Submission(seal)], Keyring())[0]
+    with open_log(site.path, keys=site.keys, annex_key=None, checkpoint_every=None) as log:
+        assert log.inbox().try_lease(Lease(b"stopped", 0.01))
+        name = str(site.path).rpartition("/")[2]
+        with closing(psycopg.connect(site.server.conninfo(name))) as stopped:
+            stopped.execute("update radseal_lease set holder = holder")
+            time.sleep(0.05)  # the lease is over
+            copying = stopped.cursor().copy("copy radseal_lease from stdin")
+            with suppress(psycopg.OperationalError), copying:  # which ends the copy
+                with pytest.raises(ledger.BusyError):
+                    log.inbox().try_lease(Lease(b"next", 60.0))
+                assert log.inbox().try_lease(Lease(b"next", 60.0))
+            assert stopped.broken
+        assert log.append_received([arrival], at=site.now)[0].index == 3
     assert site.log.audit().ok
 
 
