@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from provenance.descriptor import describe, resemble
+from provenance.claims.descriptor import describe, resemble
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
-from provenance.marking import read_plane
+from provenance.marks.marking import read_plane
 
 CORPUS = Path(os.environ.get("RADSEAL_CORPUS", Path(__file__).resolve().parents[2] / "shared"))
 Picture = npt.NDArray[np.uint8]

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from provenance.cutout import FOUND, find_cutout
+from provenance.derivation.cutout import FOUND, find_cutout
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
 from provenance.errors import RadsealError

@@ -28,9 +28,9 @@ from benchmarks.pipeline import generated
 from benchmarks.softhsm import SoftHsm, softhsm_module
 from ledger import Algorithm, Role, Signer
 from provenance import Site, seal, verify
-from provenance.actor_keys import renew_key
-from provenance.key_places import KeyPlace
-from provenance.signers import encrypt_key
+from provenance.keys.key_places import KeyPlace
+from provenance.keys.signers import encrypt_key
+from provenance.site.actor_keys import renew_key
 
 SMALL = Path(pydicom.data.__file__).parent / "test_files" / "CT_small.dcm"
 MESSAGE = bytes(1000)

@@ -22,22 +22,22 @@ from benchmarks.workflow.row import Case
 from benchmarks.workflow.tools import ToolMissingError
 from ledger import Role
 from provenance import verify
-from provenance.compare import compare_pixels
-from provenance.custody import find_custody
 from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
-from provenance.gather import gather
 from provenance.header_tree import changed_attributes
-from provenance.judge import judge
-from provenance.likeness import compare_copy
-from provenance.mark_search import plane_of, read_mark
-from provenance.picture_file import is_picture, read_head
+from provenance.judging.judge import judge
+from provenance.marks.mark_search import plane_of, read_mark
+from provenance.pictures.likeness import compare_copy
+from provenance.pictures.picture_file import is_picture, read_head
+from provenance.pictures.viewpoint import Viewpoint
 from provenance.ps315.examine import examine_signatures
-from provenance.seal_search import from_carrier
-from provenance.verifier import Verifier
-from provenance.viewpoint import Viewpoint
+from provenance.verifying.compare import compare_pixels
+from provenance.verifying.custody import find_custody
+from provenance.verifying.gather import gather
+from provenance.verifying.seal_search import from_carrier
+from provenance.verifying.verifier import Verifier
 
 # One case of each kind; the image decides what is large.
 KINDS = (

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING
 from provenance._install import check_siblings
 
 if TYPE_CHECKING:
-    from provenance.admit import Admission, admit
-    from provenance.correct import Corrected, correct
-    from provenance.correction import Reason
-    from provenance.derive import Derived, derive
-    from provenance.device import Device
+    from provenance.correcting.correct import Corrected, correct
+    from provenance.correcting.correction import Reason
+    from provenance.derivation.derive import Derived, derive
     from provenance.errors import (
         EvidenceError,
         EvidenceMissingError,
@@ -31,21 +29,23 @@ if TYPE_CHECKING:
         UnreadableError,
         UsageError,
     )
+    from provenance.judging.verdict import Check, Outcome, Status, Verdict, Word
+    from provenance.marks.restore import Restored, restore
     from provenance.policy.decide import Decision
     from provenance.policy.facts import Arrival, Facts
     from provenance.policy.load import load_policy
     from provenance.policy.policy import AcceptancePolicy
     from provenance.policy.terms import Action
     from provenance.records import Records
-    from provenance.restore import Restored, restore
-    from provenance.seal import Sealed, seal
-    from provenance.site import Site
+    from provenance.sealing.seal import Sealed, seal
+    from provenance.site.device import Device
+    from provenance.site.site import Site
     from provenance.study.close import ClosedStudy, close_study
     from provenance.study.verdict import StudyVerdict, StudyWord
     from provenance.study.verify import Studies, verify_study
-    from provenance.trust import TrustStore
-    from provenance.verdict import Check, Outcome, Status, Verdict, Word
-    from provenance.verify import verify
+    from provenance.trust.store import TrustStore
+    from provenance.verifying.admit import Admission, admit
+    from provenance.verifying.verify import verify
 
 __radseal__ = "radseal/1"
 __version__ = "0.1.0"
@@ -98,11 +98,11 @@ __all__ = [
 ]
 
 _HOMES: Mapping[str, tuple[str, ...]] = {
-    "provenance.admit": ("Admission", "admit"),
-    "provenance.correct": ("Corrected", "correct"),
-    "provenance.correction": ("Reason",),
-    "provenance.derive": ("Derived", "derive"),
-    "provenance.device": ("Device",),
+    "provenance.verifying.admit": ("Admission", "admit"),
+    "provenance.correcting.correct": ("Corrected", "correct"),
+    "provenance.correcting.correction": ("Reason",),
+    "provenance.derivation.derive": ("Derived", "derive"),
+    "provenance.site.device": ("Device",),
     "provenance.errors": (
         "EvidenceError",
         "EvidenceMissingError",
@@ -122,15 +122,15 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
     "provenance.policy.policy": ("AcceptancePolicy",),
     "provenance.policy.terms": ("Action",),
     "provenance.records": ("Records",),
-    "provenance.restore": ("Restored", "restore"),
-    "provenance.seal": ("Sealed", "seal"),
-    "provenance.site": ("Site",),
+    "provenance.marks.restore": ("Restored", "restore"),
+    "provenance.sealing.seal": ("Sealed", "seal"),
+    "provenance.site.site": ("Site",),
     "provenance.study.close": ("ClosedStudy", "close_study"),
     "provenance.study.verdict": ("StudyVerdict", "StudyWord"),
     "provenance.study.verify": ("Studies", "verify_study"),
-    "provenance.trust": ("TrustStore",),
-    "provenance.verdict": ("Check", "Outcome", "Status", "Verdict", "Word"),
-    "provenance.verify": ("verify",),
+    "provenance.trust.store": ("TrustStore",),
+    "provenance.judging.verdict": ("Check", "Outcome", "Status", "Verdict", "Word"),
+    "provenance.verifying.verify": ("verify",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 # Functions that bear the name of their module.

@@ -16,13 +16,13 @@ from ledger import (
     parse_receipt,
     parse_statement,
 )
-from provenance.annex import Annex
-from provenance.birth import BirthBody
-from provenance.certificates import ROLE_OIDS, certificate_name, load_certificate
+from provenance.claims.annex import Annex
+from provenance.claims.birth import BirthBody
 from provenance.dicom.carrier import Carrier, read_carrier
 from provenance.dicom.read import read_instance
 from provenance.errors import MalformedError
 from provenance.records import Lookup, uid_of
+from provenance.trust.certificates import ROLE_OIDS, certificate_name, load_certificate
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ from ledger import (
     UnverifiedStatement,
     parse_statement,
 )
-from provenance.birth import BirthBody, Origin
-from provenance.certificates import certificate_name, load_certificate
+from provenance.claims.birth import BirthBody, Origin
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
 from provenance.errors import EvidenceMissingError, MalformedError
-from provenance.mark_search import read_mark, search_mark
-from provenance.picture_file import is_picture, read_head, read_picture_file
+from provenance.marks.mark_search import read_mark, search_mark
+from provenance.pictures.picture_file import is_picture, read_head, read_picture_file
 from provenance.records import Lookup, ReadableLog, Records, uid_of
+from provenance.trust.certificates import certificate_name, load_certificate
 
 SEAL_ID_HEX = 24
 

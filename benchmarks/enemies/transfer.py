@@ -9,7 +9,7 @@ from benchmarks.enemies.estimate import ESTIMATES
 from benchmarks.enemies.subjects import KEY, clipped, identities, marked, psnr, whole_subjects
 from benchmarks.enemies.table import RIGHT, decibels, read, share, show
 from benchmarks.watermark.picture import Pixels
-from provenance.descriptor import describe, resemble
+from provenance.claims.descriptor import describe, resemble
 
 PAIRS = 6
 

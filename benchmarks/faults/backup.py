@@ -9,7 +9,7 @@ from benchmarks.faults.processes import LOG, Process, witnesses
 from benchmarks.faults.writer import Writer
 from ledger import RolledBackError
 from provenance import Site
-from provenance.witness_folder import WitnessFolder
+from provenance.servers.witness_folder import WitnessFolder
 
 SECONDS = 1.0  # it must have refused by then
 

@@ -24,7 +24,7 @@ from ledger import (
     sign_statement,
 )
 from provenance import Site
-from provenance.erasure import erase_objects, plan_erasure
+from provenance.site.erasure import erase_objects, plan_erasure
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BATCH = 256

@@ -15,7 +15,7 @@ from benchmarks.faults.processes import LOG, SECONDS, Failed, Process
 from benchmarks.faults.writer import Writer
 from ledger import Answer, Witness
 from provenance import Site
-from provenance.witness_folder import WitnessFolder
+from provenance.servers.witness_folder import WitnessFolder
 
 BATCHES = (1, 8, 40, 256)
 LONGEST = 0.5  # seconds of writing before a kill

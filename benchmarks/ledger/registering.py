@@ -13,8 +13,8 @@ from benchmarks.ledger.rows import Row
 from benchmarks.ledger.sealing import Sealer
 from benchmarks.ledger.servers import processor_seconds, server
 from ledger import Role, encode_submissions
-from provenance.signers import load_signer
-from provenance.site import Site
+from provenance.keys.signers import load_signer
+from provenance.site.site import Site
 
 _SIZE, _OF_A_TURN = 64, 16
 

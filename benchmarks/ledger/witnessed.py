@@ -27,7 +27,7 @@ from ledger import (
     open_receipt,
     parse_policy,
 )
-from provenance.witness_folder import WitnessFolder
+from provenance.servers.witness_folder import WitnessFolder
 
 COUNT, QUORUM = 3, 2
 PUBLISH_SECONDS = 1.0

@@ -8,7 +8,7 @@ from typing import Any
 import cbor2
 
 from benchmarks.mutations.attributes import NotPossibleError
-from provenance.annex import Annex
+from provenance.claims.annex import Annex
 from provenance.dicom.carrier import Carrier, read_carrier, remove_carrier, write_carrier
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes

@@ -32,13 +32,13 @@ from pydicom.uid import (
 
 from ledger import Role
 from provenance import Reason, Site, correct, seal
-from provenance.attest import attest
-from provenance.attestation import Purpose
 from provenance.ps315.profiles import Profile
 from provenance.ps315.sign import DicomSigner
-from provenance.seal import Chance, seal_at_time
-from provenance.verifier import Verifier
-from provenance.witness_folder import WitnessFolder
+from provenance.sealing.attest import attest
+from provenance.sealing.attestation import Purpose
+from provenance.sealing.seal import Chance, seal_at_time
+from provenance.servers.witness_folder import WitnessFolder
+from provenance.verifying.verifier import Verifier
 
 DIGITAL_XRAY, CT, MULTIFRAME, REPORT = (
     "1.2.840.10008.5.1.4.1.1.1.1",

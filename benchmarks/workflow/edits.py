@@ -11,7 +11,7 @@ from benchmarks.workflow.row import Act
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes, set_pixels
-from provenance.tamper import tamper
+from provenance.forgeries.tamper import tamper
 
 if TYPE_CHECKING:
     from benchmarks.workflow.bench import Bench

@@ -10,7 +10,7 @@ from benchmarks.workflow import (
     rows_transport,
 )
 from benchmarks.workflow.row import Case, Row, is_there
-from provenance.verdict import Word
+from provenance.judging.verdict import Word
 
 A, H, X, PLUS = Word.AUTHENTIC, Word.HEADER_CHANGED, Word.ALTERED, Word.CORRECTED
 D, S, N, U = Word.DERIVED, Word.STRIPPED, Word.UNSEALED, Word.UNTRUSTED
@@ -48,22 +48,22 @@ ROWS = (
         needs="provenance.study"),
     Row(23, "padding, shutter or collimation written into the pixels", (X, D),
         pending="DERIVED if the derivation is declared",
-        needs="provenance.derive"),
+        needs="provenance.derivation.derive"),
     Row(24, "text or overlay burned in, black box", (X, D),
         pending="DERIVED if the derivation is declared",
-        needs="provenance.derive"),
+        needs="provenance.derivation.derive"),
     Row(25, "overlay (60xx) added or removed", (H,)),
     Row(26, "lossy: JPEG, JPEG 2000 10:1, near-lossless JPEG-LS", (D,),
         pending="copies of unmarked images, if declared",
-        needs="provenance.derive"),
+        needs="provenance.derivation.derive"),
     Row(27, "lossy, UID kept, flags absent", (X,)),
     Row(28, "resized, cut, turned, windowed to 8 bits, PNG, JPEG, Secondary Capture", (D, N),
         "DERIVED by the mark; of an unmarked image nothing is left to find: UNSEALED.",
         pending="copies of unmarked images, if declared",
-        needs="provenance.derive"),
+        needs="provenance.derivation.derive"),
     Row(29, "classic to enhanced multi-frame, multi-frame split", (D,),
         pending="a declared derivation, whose frames' roots are equal",
-        needs="provenance.derive"),
+        needs="provenance.derivation.derive"),
     Row(30, "private elements stripped", (A,)),
     Row(31, "de-identified by PS3.15 Annex E", (D,),
         pending="the declared de-identifier that seals anew",
@@ -75,17 +75,17 @@ ROWS = (
     Row(34, "a stolen key, later revoked", (U, A)),
     Row(35, "clock wrong, sealed before notBefore", (U,),
         pending="a clock ahead of the log, of a seal without receipt",
-        needs="provenance.existence"),
+        needs="provenance.trust.existence"),
     Row(36, "a program in the preamble, bytes after (FFFC,FFFC)", (A,)),
 )  # fmt: skip
 
 # Cases that need a part of radseal which may not be there.
 WAITING = {
-    "provenance.derive": rows_declared.DERIVATIONS,
+    "provenance.derivation.derive": rows_declared.DERIVATIONS,
     "provenance.study": rows_declared.STUDIES,
     "provenance.deidentification": rows_declared.DEIDENTIFIED,
     "provenance.policy": rows_declared.POLICY,
-    "provenance.existence": [rows_seals.AHEAD],
+    "provenance.trust.existence": [rows_seals.AHEAD],
 }
 CASES: tuple[Case, ...] = tuple(
     sorted(

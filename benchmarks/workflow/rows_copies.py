@@ -11,7 +11,7 @@ from benchmarks.workflow.edits import after, edit, on_samples
 from benchmarks.workflow.row import Act, Case
 from benchmarks.workflow.tools import run, through
 from provenance.findings import Code
-from provenance.verdict import Word
+from provenance.judging.verdict import Word
 
 if TYPE_CHECKING:
     from benchmarks.workflow.bench import Bench

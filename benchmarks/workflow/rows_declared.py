@@ -18,7 +18,7 @@ from benchmarks.workflow.rows_seals import anonymized, generated_image, radseal
 from benchmarks.workflow.subjects import generated, levels
 from benchmarks.workflow.tools import ToolFailedError, ToolMissingError, convert, run, through
 from provenance.cli.root import cli
-from provenance.verdict import Word
+from provenance.judging.verdict import Word
 
 if TYPE_CHECKING:
     from benchmarks.workflow.bench import Bench

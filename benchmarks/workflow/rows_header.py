@@ -20,8 +20,8 @@ from provenance.dicom.carrier import read_carrier, write_carrier
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
 from provenance.findings import Code
-from provenance.tamper import tamper
-from provenance.verdict import Word
+from provenance.forgeries.tamper import tamper
+from provenance.judging.verdict import Word
 
 if TYPE_CHECKING:
     from benchmarks.workflow.bench import Bench

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.workflow.edits import Samples, forge, on_samples
 from benchmarks.workflow.row import Act, Case
 from provenance.findings import Code
-from provenance.verdict import Word
+from provenance.judging.verdict import Word
 
 if TYPE_CHECKING:
     from benchmarks.workflow.bench import Bench

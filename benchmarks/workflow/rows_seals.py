@@ -17,8 +17,8 @@ from ledger import Event, RefusedError, Role, key_revoked_body
 from provenance import Site, seal
 from provenance.cli.root import cli
 from provenance.findings import Code
-from provenance.seal import Chance, seal_at_time
-from provenance.verdict import Word
+from provenance.judging.verdict import Word
+from provenance.sealing.seal import Chance, seal_at_time
 
 if TYPE_CHECKING:
     from benchmarks.workflow.bench import Bench

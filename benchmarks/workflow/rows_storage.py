@@ -12,7 +12,7 @@ from benchmarks.workflow.edits import edit, setting
 from benchmarks.workflow.row import Case
 from benchmarks.workflow.tools import dcmodify, through
 from provenance.findings import Code
-from provenance.verdict import Word
+from provenance.judging.verdict import Word
 
 A, H = Word.AUTHENTIC, Word.HEADER_CHANGED
 

@@ -27,7 +27,7 @@ from benchmarks.workflow.orthanc import free_port
 from benchmarks.workflow.row import Act, Case
 from benchmarks.workflow.tools import ToolFailedError, ToolMissingError, run, through
 from provenance.findings import Code
-from provenance.verdict import Word
+from provenance.judging.verdict import Word
 
 if TYPE_CHECKING:
     from benchmarks.workflow.bench import Bench

@@ -24,7 +24,7 @@ from provenance import SealError, UnreadableError
 from provenance.dicom.pixels import pixel_geometry
 from provenance.dicom.read import read_instance
 from provenance.dicom.values import text
-from provenance.verdict import Word
+from provenance.judging.verdict import Word
 
 UIDS = (0x00080018, 0x0020000D, 0x0020000E)
 # Rows 1, 2, 8 and 30: the pixels stay as they are encoded.

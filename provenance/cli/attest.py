@@ -16,10 +16,10 @@ from provenance.progress import stderr_progress
 from provenance.walk import Found, walk
 
 if TYPE_CHECKING:
-    from provenance.attest import Attested
-    from provenance.attestation import Purpose
-    from provenance.device import Device
-    from provenance.verifier import Verifier
+    from provenance.sealing.attest import Attested
+    from provenance.sealing.attestation import Purpose
+    from provenance.site.device import Device
+    from provenance.verifying.verifier import Verifier
 
 PURPOSES = ("author", "verification", "review", "source")
 
@@ -66,8 +66,8 @@ def attest(
       radseal attest /sealed/today --purpose source --log https://log.hospital.example
     """
     from ledger import Role
-    from provenance.attestation import Purpose
-    from provenance.verifier import Verifier
+    from provenance.sealing.attestation import Purpose
+    from provenance.verifying.verifier import Verifier
 
     opened = open_site(site)
     found = walk(paths)
@@ -106,8 +106,8 @@ def _attest(
     file: Found, operator: "Device", verifier: "Verifier", purpose: "Purpose", session: Session
 ) -> _Line:
     from ledger import LedgerError
-    from provenance.attest import attest as vouch
     from provenance.errors import NotProvenError, RadsealError
+    from provenance.sealing.attest import attest as vouch
 
     if file.problem is not None:
         error = OSError(None, file.problem, str(file.path))

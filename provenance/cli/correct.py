@@ -23,8 +23,8 @@ from provenance.progress import stderr_progress
 from provenance.walk import Found, Walk, mirror, refuse_inside, walk
 
 if TYPE_CHECKING:
-    from provenance.correct_file import Correcting
-    from provenance.new_values import NewValue
+    from provenance.correcting.correct_file import Correcting
+    from provenance.correcting.new_values import NewValue
 
 REASONS = ("CORRECT", "COERCE")
 ROLES = ("archivist", "operator")
@@ -103,9 +103,9 @@ def correct(
       radseal correct in/ -o out --where PatientID=81 --set PatientID=17 --reason COERCE
     """
     from ledger import Role
-    from provenance.correct_file import Correcting, Done, Order, correct_file
-    from provenance.correction import Reason
-    from provenance.new_values import new_values, sought_values
+    from provenance.correcting.correct_file import Correcting, Done, Order, correct_file
+    from provenance.correcting.correction import Reason
+    from provenance.correcting.new_values import new_values, sought_values
 
     values = new_values([_pair(each, "--set") for each in given], Reason(reason))
     where = sought_values([_pair(each, "--where") for each in sought])
@@ -186,7 +186,7 @@ def _present(
     force: bool,
 ) -> frozenset[Path]:
     """Return the outputs that need no work; refuse, before any work, what would be overwritten."""
-    from provenance.correct_file import is_corrected_from
+    from provenance.correcting.correct_file import is_corrected_from
 
     def finished(file: Found, target: Path) -> bool:
         return resume and is_corrected_from(file.path, target, values)
@@ -212,7 +212,7 @@ def _present(
 
 def _exit_code(lines: list["Correcting"]) -> int:
     """What is gravest: the log failed, an input cannot be read, another error, nothing meant."""
-    from provenance.correct_file import Done
+    from provenance.correcting.correct_file import Done
 
     done = {line.done for line in lines}
     if Done.UNLOGGED in done:

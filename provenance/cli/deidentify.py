@@ -89,11 +89,11 @@ def deidentify(
       radseal deidentify a.dcm b.dcm -o c.dcm --keep PatientSex --keep 0018,1000
     """
     from ledger import Role
+    from provenance.correcting.new_values import tag_of
     from provenance.deidentification.check import Allowed
     from provenance.deidentification.make import MarkChoice
     from provenance.deidentification.make import deidentify as deidentify_object
     from provenance.errors import UsageError
-    from provenance.new_values import tag_of
 
     if (deidentified is None) == (profile is None):
         raise click.UsageError("give DEIDENTIFIED, or --profile to make it, and not both")

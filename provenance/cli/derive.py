@@ -13,7 +13,7 @@ from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
-    from provenance.derive import Derived
+    from provenance.derivation.derive import Derived
 
 # Named here so that --help starts without an image library.
 ROLES = ("operator", "device", "gateway", "archivist")
@@ -75,10 +75,10 @@ def derive(
       radseal derive ct/*.dcm enhanced.dcm --kind multiframe -o out.dcm --role device
     """
     from ledger import Role
-    from provenance.derive import derive_at_time
+    from provenance.derivation.derive import derive_at_time
     from provenance.errors import NotProvenError, UsageError
-    from provenance.seal import Chance
-    from provenance.verifier import Verifier
+    from provenance.sealing.seal import Chance
+    from provenance.verifying.verifier import Verifier
 
     *parents, copy = paths
     if not parents:

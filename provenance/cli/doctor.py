@@ -12,7 +12,7 @@ from provenance.cli.session import Session
 from provenance.cli.terminal import coloured, plain
 
 if TYPE_CHECKING:
-    from provenance.doctor import Finding
+    from provenance.site.doctor import Finding
 
 
 @click.command(short_help="Examine the installation and the site.")
@@ -29,7 +29,7 @@ def doctor(session: Session, site: Path | None) -> int:
       radseal doctor
       radseal doctor --site /srv/radseal
     """
-    from provenance.doctor import Health, examine_installation, examine_site
+    from provenance.site.doctor import Health, examine_installation, examine_site
 
     findings = list(examine_installation())
     if site is not None:
@@ -56,7 +56,7 @@ def doctor(session: Session, site: Path | None) -> int:
 
 
 def _print(finding: "Finding", width: int) -> None:
-    from provenance.doctor import Health
+    from provenance.site.doctor import Health
 
     status = "FAIL" if finding.health is Health.FAIL else finding.health.value
     say(f"{coloured(status)}  {finding.id.ljust(width)}  {plain(finding.detail)}")

@@ -9,7 +9,7 @@ from provenance.errors import UsageError
 from provenance.walk import Found, mirror, refuse_inside
 
 if TYPE_CHECKING:
-    from provenance.examination import Examination
+    from provenance.verifying.examination import Examination
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Drawings:
 
     def draw(self, file: Found, examination: "Examination") -> Path | None:
         """Write the picture of one object and say where; None when it has no regions."""
-        from provenance.overlay import draw_overlay
-        from provenance.png import png_bytes
+        from provenance.pictures.overlay import draw_overlay
+        from provenance.pictures.png import png_bytes
         from provenance.whole_file import write_whole
 
         picture = draw_overlay(file.path, examination)

@@ -27,8 +27,8 @@ def explain(session: Session, code: tuple[str, ...]) -> int:
       radseal explain "NOT CHECKED"
       radseal explain exit-codes
     """
-    from provenance.explain import UnknownCodeError
-    from provenance.explain import explain as look_up
+    from provenance.explanations.explain import UnknownCodeError
+    from provenance.explanations.explain import explain as look_up
 
     wanted = " ".join(code)
     if wanted.casefold() == _TABLE:

@@ -64,7 +64,7 @@ def init(
       radseal init /srv/radseal --ledger postgresql+psycopg://radseal@db.example/radseal
     """
     from ledger import Algorithm
-    from provenance.site import Site
+    from provenance.site.site import Site
 
     made = Site.init_at_time(
         site,

@@ -21,8 +21,8 @@ from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
     from ledger import Link, UnverifiedStatement
-    from provenance.annex import Annex
-    from provenance.birth import BirthBody, Origin
+    from provenance.claims.annex import Annex
+    from provenance.claims.birth import BirthBody, Origin
     from provenance.inspect import CertificateView, Inspection, ReceiptView
 
 

@@ -79,7 +79,7 @@ def add(
     from cryptography import x509
 
     from ledger import Role
-    from provenance.actor_keys import add_key
+    from provenance.site.actor_keys import add_key
 
     try:
         chain = x509.load_pem_x509_certificates(certificate.read_bytes())
@@ -133,8 +133,8 @@ def renew(
       radseal key revoke fdc9106e --reason renewed --yes --site /srv/radseal
     """
     from ledger import Role
-    from provenance.actor_keys import renew_key
-    from provenance.second_keys import SecondKeyWish
+    from provenance.site.actor_keys import renew_key
+    from provenance.site.second_keys import SecondKeyWish
 
     wish = {
         None: SecondKeyWish.AS_BEFORE,
@@ -166,7 +166,7 @@ def encrypt(session: Session, role: str, site: Path | None) -> int:
     Example
       radseal key encrypt device --site /srv/radseal
     """
-    from provenance.key_places import encrypt_site_key
+    from provenance.keys.key_places import encrypt_site_key
 
     path = encrypt_site_key(open_site(site).folder, role)
     if session.as_json:
@@ -216,7 +216,7 @@ def revoke(
       radseal key revoke fdc9106e --reason stolen --since 2026-05-01 --yes --site /srv/radseal
       radseal key revoke fdc9106e --reason renewed --unlisted --yes --site /srv/radseal
     """
-    from provenance.revoking import revoke_logged
+    from provenance.site.revoking import revoke_logged
 
     opened = open_site(site)
     with opened.public_log() as log:

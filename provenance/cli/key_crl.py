@@ -12,7 +12,7 @@ from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
-    from provenance.site_crl import SiteList
+    from provenance.site.site_crl import SiteList
 
 DAYS = 366
 TIMES = click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"))
@@ -65,7 +65,7 @@ def crl(
     """
     from cryptography import x509
 
-    from provenance.site_crl import Revoked, issue_list
+    from provenance.site.site_crl import Revoked, issue_list
 
     if since is not None and not revoked:
         raise click.UsageError("--since says when a certificate became invalid: name it (--revoke)")

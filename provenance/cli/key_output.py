@@ -11,7 +11,7 @@ from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
     from ledger import LoggedKey
-    from provenance.key_places import KeyPlace
+    from provenance.keys.key_places import KeyPlace
 
 ROLES = ("archivist", "device", "operator", "gateway", "deidentifier", "auditor")
 key_option = click.option(
@@ -24,7 +24,7 @@ key_option = click.option(
 
 def parse_place(named: str | None) -> "KeyPlace | None":
     """Return the place that --key names."""
-    from provenance.key_places import KeyPlace
+    from provenance.keys.key_places import KeyPlace
 
     return None if named is None else KeyPlace.parse(named)
 

@@ -51,9 +51,9 @@ def request(
         --key 'pkcs11:token=ct-3;object=seal?module-path=/usr/lib/softhsm/libsofthsm2.so'
     """
     from ledger import Algorithm, Role, VerificationKey
-    from provenance.enrolment import place_for_request
-    from provenance.key_places import KeyPlace
-    from provenance.key_request import make_request, request_pem
+    from provenance.keys.key_places import KeyPlace
+    from provenance.site.enrolment import place_for_request
+    from provenance.site.key_request import make_request, request_pem
     from provenance.whole_file import write_whole
 
     beside = KeyPlace(output.absolute().with_suffix(".key.pem"))
@@ -130,10 +130,10 @@ def sign_request(
     from cryptography.hazmat.primitives.serialization import Encoding
 
     from ledger import Role
-    from provenance.certificates import NO_EXPIRY
-    from provenance.enrolment import enrol, require_confirmed
     from provenance.errors import MalformedError
-    from provenance.key_request import MAX_REQUEST, read_request
+    from provenance.site.enrolment import enrol, require_confirmed
+    from provenance.site.key_request import MAX_REQUEST, read_request
+    from provenance.trust.certificates import NO_EXPIRY
     from provenance.whole_file import write_whole
 
     opened = open_site(site)

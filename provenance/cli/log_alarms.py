@@ -14,7 +14,7 @@ from provenance.cli.terminal import coloured, plain
 
 if TYPE_CHECKING:
     from ledger import Alarm, Expectation
-    from provenance.site import Site
+    from provenance.site.site import Site
 
 _DO = {
     "gap": "ask the device for these numbers: radseal outbox sync there; keep what it sends",

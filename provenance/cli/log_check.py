@@ -48,7 +48,7 @@ def check(session: Session, source: str, trust: Path, jobs: int) -> int:
       radseal log check https://log.hospital.example --trust north-trust --jobs 2
     """
     from ledger import Verifiers, judge_log
-    from provenance.trust import TrustStore
+    from provenance.trust.store import TrustStore
 
     logs = TrustStore.load(trust).logs
     with (

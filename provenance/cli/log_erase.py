@@ -55,7 +55,7 @@ def erase(
       radseal log erase --from expired.txt --reason retention --yes --site /srv/radseal
     """
     from ledger import Role
-    from provenance.erasure import erase_objects, plan_erasure, read_seal_id
+    from provenance.site.erasure import erase_objects, plan_erasure, read_seal_id
 
     opened = open_site(site)
     wanted = [read_seal_id(word) for word in objects]
@@ -85,7 +85,7 @@ def erase(
 
 
 def _read_list(path: Path) -> list[bytes]:
-    from provenance.erasure import MAX_LIST, read_list
+    from provenance.site.erasure import MAX_LIST, read_list
 
     with click.open_file(str(path), "rb") as file:
         data = file.read(MAX_LIST + 1)

@@ -12,7 +12,7 @@ from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
     from ledger import LogKeys
-    from provenance.site import Site
+    from provenance.site.site import Site
 
 
 @click.command("add-keys", short_help="Let new keys of the log sign beside the old.")
@@ -30,7 +30,7 @@ def add_keys(session: Session, site: Path | None) -> int:
     Example
       radseal log add-keys --site /srv/radseal
     """
-    from provenance.log_key_change import add_log_keys
+    from provenance.site.log_key_change import add_log_keys
 
     opened = open_site(site)
     keys = add_log_keys(opened, at=session.now())
@@ -52,7 +52,7 @@ def retire_keys(session: Session, site: Path | None) -> int:
     Example
       radseal log retire-keys --site /srv/radseal
     """
-    from provenance.log_key_change import retire_log_keys
+    from provenance.site.log_key_change import retire_log_keys
 
     opened = open_site(site)
     keys = retire_log_keys(opened, at=session.now())

@@ -47,7 +47,7 @@ def monitor(session: Session, source: str, copy: Path, trust: Path) -> int:
       radseal log monitor /srv/radseal --copy north --trust north-trust --json
     """
     from ledger import Monitor, TileServer
-    from provenance.trust import TrustStore
+    from provenance.trust.store import TrustStore
 
     logs = TrustStore.load(trust).logs
     monitor = Monitor(copy, logs=logs)

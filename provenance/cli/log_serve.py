@@ -47,9 +47,9 @@ def serve(session: Session, listen: str, jobs: int, site: Path | None) -> int:
       radseal log serve --site /srv/radseal --listen 127.0.0.1:8098
     """
     try:
-        from provenance.http_server import serve as serve_app
-        from provenance.log_lines import log_lines
-        from provenance.log_server import make_app
+        from provenance.servers.http_server import serve as serve_app
+        from provenance.servers.log_lines import log_lines
+        from provenance.servers.log_server import make_app
     except ModuleNotFoundError as error:
         raise server_missing(error) from error
     from ledger import Verifiers, open_sequencer

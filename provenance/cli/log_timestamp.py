@@ -158,7 +158,7 @@ def timestamps(session: Session, source: Path | None, trust: Path | None, site: 
       radseal log timestamps north --trust north-trust --json
     """
     from ledger import LedgerError, judge_timestamps, open_checkpoint
-    from provenance.trust import TrustStore
+    from provenance.trust.store import TrustStore
 
     if source is not None and trust is None:
         raise click.UsageError("SOURCE is somebody else's word: give --trust DIR")

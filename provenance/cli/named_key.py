@@ -32,7 +32,7 @@ def named_key(words: str, keys: Sequence["LoggedKey"]) -> bytes:
 
 def key_name(key: "LoggedKey") -> str:
     """Return what a person calls a key."""
-    from provenance.certificates import certificate_name, load_certificate
+    from provenance.trust.certificates import certificate_name, load_certificate
 
     if key.certificate is None:
         return key.kid.hex()[:16]

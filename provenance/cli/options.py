@@ -10,7 +10,7 @@ from provenance.cli.failure import USAGE, CommandError, Failure
 from provenance.cli.session import Session
 
 if TYPE_CHECKING:
-    from provenance.site import Site
+    from provenance.site.site import Site
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,7 +61,7 @@ def output_file(words: str) -> Callable[[F], F]:
 
 def open_site(folder: Path | None) -> "Site":
     """Open the site; a usage error says how to name one."""
-    from provenance.site import Site
+    from provenance.site.site import Site
 
     if folder is None:
         raise CommandError(

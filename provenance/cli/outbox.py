@@ -18,7 +18,7 @@ from provenance.walk import walk
 if TYPE_CHECKING:
     from ledger import Log, LogClient, Outbox, OutboxState, Synced
     from provenance.receipts import Filed
-    from provenance.site import Site
+    from provenance.site.site import Site
 
 _file = click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
 _log_option = click.option(

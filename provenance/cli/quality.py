@@ -72,8 +72,8 @@ def _plane(path: Path) -> "tuple[Samples, int]":
     from provenance.dicom.pixels import frames, pixel_geometry
     from provenance.dicom.read import read_instance
     from provenance.errors import UsageError
-    from provenance.marking import cannot_carry, read_plane
-    from provenance.picture_file import is_picture, read_picture
+    from provenance.marks.marking import cannot_carry, read_plane
+    from provenance.pictures.picture_file import is_picture, read_picture
 
     with path.open("rb") as file:
         head = file.read(132)

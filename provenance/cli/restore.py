@@ -28,7 +28,7 @@ def restore(session: Session, path: Path, output: Path, site: Path | None, force
       radseal restore sealed/chest.dcm -o chest-original.dcm --site /srv/radseal
     """
     from provenance.errors import UsageError
-    from provenance.restore import restore as take_out
+    from provenance.marks.restore import restore as take_out
 
     opened = open_site(site)
     if output.exists() and not force:

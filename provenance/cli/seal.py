@@ -22,11 +22,11 @@ from provenance.progress import stderr_progress
 from provenance.walk import Skip, Walk, mirror, refuse_inside, walk
 
 if TYPE_CHECKING:
-    from provenance.batch import Sealing
-    from provenance.device import Device
     from provenance.ps315.sign import DicomSigner
-    from provenance.seal import Sealed
-    from provenance.site import Site
+    from provenance.sealing.batch import Sealing
+    from provenance.sealing.seal import Sealed
+    from provenance.site.device import Device
+    from provenance.site.site import Site
 
 WEAK_WHY = "the image is nearly too flat, too small or too saturated to carry a mark"
 WEAK_DO = (
@@ -125,7 +125,7 @@ def seal(
       radseal seal chest.dcm -o sealed --outbox /var/lib/radseal/outbox
       radseal seal a.dcm -o sealed --ps315 creator --ps315-key k.pem --ps315-certificate c.pem
     """
-    from provenance.batch import Done, Sealing, seal_file
+    from provenance.sealing.batch import Done, Sealing, seal_file
 
     if url is not None and outbox is not None:
         raise click.UsageError("give --log or --outbox, not both")
@@ -198,7 +198,7 @@ def _signer(
 def _timestamped(signer: "DicomSigner | None", tsa: str, site: "Site") -> "DicomSigner":
     from dataclasses import replace
 
-    from provenance.time_stamper import TimeStamper
+    from provenance.ps315.time_stamper import TimeStamper
 
     if signer is None:
         raise click.UsageError("--tsa stamps a PS3.15 signature: give --ps315 as well")
@@ -206,7 +206,7 @@ def _timestamped(signer: "DicomSigner | None", tsa: str, site: "Site") -> "Dicom
 
 
 def _check_profile(profile: str | None) -> None:
-    from provenance.marking import NONE
+    from provenance.marks.marking import NONE
     from watermark import PROFILES
 
     known = sorted({*PROFILES, NONE})
@@ -226,7 +226,7 @@ def _present(
     found: Walk, outputs: tuple[Path, ...], *, resume: bool, force: bool
 ) -> frozenset[Path]:
     """Return the outputs that need no work; refuse, before any work, what would be overwritten."""
-    from provenance.batch import finished_outputs
+    from provenance.sealing.batch import finished_outputs
 
     there = [
         (file, target)
@@ -257,7 +257,7 @@ def _failure(line: "Sealing") -> Failure | None:
 
 def _exit_code(lines: list["Sealing"]) -> int:
     """What is gravest: the log failed or gave no receipt, input unreadable, refused, no input."""
-    from provenance.batch import Done
+    from provenance.sealing.batch import Done
 
     done = {line.done for line in lines}
     without = any(line.sealed is not None and line.sealed.no_receipt for line in lines)
@@ -313,7 +313,7 @@ def _mark_words(sealed: "Sealed") -> str:
 
 
 def _print_summary(lines: list["Sealing"], found: Walk) -> None:
-    from provenance.batch import Done
+    from provenance.sealing.batch import Done
 
     counts = [(done, sum(line.done is done for line in lines)) for done in Done]
     parts = [f"{count} {done}" for done, count in counts if count]
@@ -325,7 +325,7 @@ def _print_summary(lines: list["Sealing"], found: Walk) -> None:
 
 
 def _answer(lines: list["Sealing"], found: Walk, *, exit_code: int) -> dict[str, object]:
-    from provenance.batch import Done
+    from provenance.sealing.batch import Done
 
     summary: dict[str, object] = {
         "objects": len(lines),

@@ -36,7 +36,7 @@ def log_at(source: str) -> "Iterator[Log | TileFolder | TileServer]":
 def log_in(source: Path) -> "Iterator[Log | TileFolder]":
     """Open a folder or a file to read."""
     from ledger import TileFolder, open_log
-    from provenance.site import Site
+    from provenance.site.site import Site
 
     if (source / "site.json").is_file():
         with Site.open(source).public_log() as log:

@@ -15,9 +15,9 @@ from provenance.progress import stderr_progress
 from provenance.walk import walk
 
 if TYPE_CHECKING:
-    from provenance.device import Device
     from provenance.ps315.sign import DicomSigner
     from provenance.records import ReadableLog, Records
+    from provenance.site.device import Device
     from provenance.study.close import ClosedStudy
     from provenance.study.survey import Survey
 
@@ -86,7 +86,7 @@ def close(
     from provenance.errors import UsageError
     from provenance.study.close import Chance, log_closing
     from provenance.study.survey import survey
-    from provenance.verifier import Verifier
+    from provenance.verifying.verifier import Verifier
 
     opened = open_site(site)
     found = walk(paths)
@@ -170,7 +170,7 @@ def _write_key_object(
     force: bool,
 ) -> None:
     from provenance.dicom.read import read_instance
-    from provenance.seal import Chance, seal_at_time
+    from provenance.sealing.seal import Chance, seal_at_time
     from provenance.study.key_object import KeyObjectNames, key_object
 
     macs = {each.instance_uid: each.mac for each in surveyed.present if each.mac is not None}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from provenance.records import ReadableLog, Records
     from provenance.study.present import Present
     from provenance.study.verdict import StudyVerdict
-    from provenance.verifier import Verifier
+    from provenance.verifying.verifier import Verifier
 
 SHOWN = 8
 
@@ -101,8 +101,8 @@ def _verifier(
     ctx: click.Context, site: Path | None, trust: Path | None, log_url: str | None, at: datetime
 ) -> Iterator["Verifier"]:
     """Whom to believe: a site, or a trust folder; a trust folder beats the environment."""
-    from provenance.trust import TrustStore
-    from provenance.verifier import Verifier
+    from provenance.trust.store import TrustStore
+    from provenance.verifying.verifier import Verifier
 
     given = ctx.get_parameter_source("site") is ParameterSource.COMMANDLINE
     if trust is not None and (given or log_url is not None):
@@ -133,8 +133,8 @@ def _verifier(
 
 def _print(verdict: "StudyVerdict") -> None:
     from provenance.explanations.studies import study_explanation
+    from provenance.judging.verdict import Status
     from provenance.study.verdict import State
-    from provenance.verdict import Status
 
     say(f"{coloured(verdict.word.value)}  study {plain(verdict.study_uid)}")
     for finding in verdict.findings:

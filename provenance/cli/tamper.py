@@ -59,7 +59,7 @@ def tamper(
       radseal verify forged.dcm --site /srv/radseal
     """
     from provenance.errors import UsageError
-    from provenance.tamper import tamper as forge
+    from provenance.forgeries.tamper import tamper as forge
 
     if output.exists() and not force:
         raise UsageError(f"{output} exists already: give --force to overwrite it")

@@ -90,7 +90,7 @@ def timestamp(
     from provenance.dicom.read import read_instance
     from provenance.dicom.write import write_instance
     from provenance.ps315.stamp import insert_timestamp, stampable
-    from provenance.time_stamper import accept, request_for
+    from provenance.ps315.time_stamper import accept, request_for
 
     if (url is None) == (query is None) or (reply is not None and query is None):
         raise click.UsageError("give --url, or --query FILE, or --query FILE and --reply FILE")
@@ -165,8 +165,8 @@ def _stamped(session: Session, path: Path, uid: str, output: Path, held: "Timest
 
 
 def _anchors(trust: Path | None, site: Path | None) -> "TimestampAnchors":
-    from provenance.time_stamper import require_anchors
-    from provenance.trust import TrustStore
+    from provenance.ps315.time_stamper import require_anchors
+    from provenance.trust.store import TrustStore
 
     store = open_site(site).trust if trust is None else TrustStore.load(trust)
     require_anchors(store.timestamping)

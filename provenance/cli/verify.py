@@ -23,12 +23,12 @@ from provenance.progress import stderr_progress
 from provenance.walk import Found, Skip, Walk, walk
 
 if TYPE_CHECKING:
+    from provenance.judging.verdict import Verdict
     from provenance.policy.decide import Decision
     from provenance.policy.facts import Arrival
     from provenance.records import ReadableLog, Records
     from provenance.schema.verify import Coverage, Judged
-    from provenance.verdict import Verdict
-    from provenance.verifier import Verifier
+    from provenance.verifying.verifier import Verifier
 
 WIDTH = len("HEADER CHANGED")
 
@@ -157,8 +157,8 @@ def _verifier(
     ctx: click.Context, site: Path | None, trust: Path | None, log_url: str | None, at: datetime
 ) -> Iterator["Verifier"]:
     """Whom to believe at a moment: a site, or a trust folder, which beats the environment."""
-    from provenance.trust import TrustStore
-    from provenance.verifier import Verifier
+    from provenance.trust.store import TrustStore
+    from provenance.verifying.verifier import Verifier
 
     given = ctx.get_parameter_source("site") is ParameterSource.COMMANDLINE
     if trust is not None and given:
@@ -191,8 +191,8 @@ def _verifier(
 def _judge(
     file: Found, verifier: "Verifier", arrival: "Arrival", drawings: Drawings | None
 ) -> "Judged":
-    from provenance.examination import examine, examine_nothing
     from provenance.schema.verify import Judged
+    from provenance.verifying.examination import examine, examine_nothing
 
     if file.problem is not None:
         result = examine_nothing(file.problem, verifier, arrival)
@@ -206,8 +206,8 @@ def _judge(
 
 
 def _print(judged: "Judged", *, detailed: bool) -> None:
+    from provenance.judging.verdict import Word
     from provenance.schema.verify import explanation
-    from provenance.verdict import Word
 
     verdict = judged.verdict
     say(f"{coloured(verdict.word.value, width=WIDTH)}  {plain(judged.path)}")
@@ -253,7 +253,7 @@ def _print_decision(decision: "Decision", *, detailed: bool) -> None:
 
 
 def _print_checks(verdict: "Verdict") -> None:
-    from provenance.verdict import Status
+    from provenance.judging.verdict import Status
 
     width = max((len(c.id) for c in verdict.checks), default=0)
     for check in verdict.checks:
@@ -263,7 +263,7 @@ def _print_checks(verdict: "Verdict") -> None:
 
 
 def _print_summary(judged: "list[Judged]", coverage: "Coverage", found: Walk) -> None:
-    from provenance.verdict import GRAVEST_FIRST
+    from provenance.judging.verdict import GRAVEST_FIRST
 
     for path in found.missing:
         say(f"{'MISSING'.ljust(WIDTH)}  {plain(path)}: no such file or folder")

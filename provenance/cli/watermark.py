@@ -14,10 +14,10 @@ from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
-    from provenance.evidence import MarkReading
-    from provenance.marking import Samples
+    from provenance.judging.evidence import MarkReading
+    from provenance.marks.marking import Samples
+    from provenance.pictures.viewpoint import Viewpoint
     from provenance.records import ReadableLog, Records
-    from provenance.viewpoint import Viewpoint
 
 
 SEAL_ID_SIZE = 12
@@ -75,7 +75,7 @@ def read(session: Session, path: Path, site: Path | None, ids: tuple[str, ...]) 
     opened = open_site(site)
     plane, reading = _look(path, opened.mark_keys)
     if asked and plane is not None and reading.reading is None:
-        from provenance.mark_search import recognise_mark
+        from provenance.marks.mark_search import recognise_mark
 
         reading = recognise_mark(plane, opened.mark_keys, asked)
     looked = Looked(reading)
@@ -130,8 +130,8 @@ def renew_key(session: Session, site: Path | None) -> int:
 
 def _look(path: Path, keys: tuple[bytes, ...]) -> "tuple[Samples | None, MarkReading]":
     from provenance.dicom.read import read_instance
-    from provenance.mark_search import plane_of, read_mark, search_mark
-    from provenance.picture_file import is_picture, read_head, read_picture_file
+    from provenance.marks.mark_search import plane_of, read_mark, search_mark
+    from provenance.pictures.picture_file import is_picture, read_head, read_picture_file
 
     if is_picture(read_head(path)):
         plane = read_picture_file(path).plane
@@ -143,8 +143,8 @@ def _look(path: Path, keys: tuple[bytes, ...]) -> "tuple[Samples | None, MarkRea
 
 def _look_up(reading: "MarkReading", records: "Records[ReadableLog]", plane: "Samples") -> Looked:
     """Ask the ledger; the size of the sealed image tells how much of it is shown."""
-    from provenance.seal_search import from_mark
-    from provenance.viewpoint import Viewpoint
+    from provenance.pictures.viewpoint import Viewpoint
+    from provenance.verifying.seal_search import from_mark
 
     assert reading.seal_id is not None
     assert reading.reading is not None

@@ -49,7 +49,7 @@ def init(session: Session, folder: Path, name: str, logs: tuple[str, ...]) -> in
       radseal witness init /srv/witness --name witness.hospital.example \\
         --log "$(cat /srv/radseal/trust/logs/site.vkeys)"
     """
-    from provenance.witness_folder import WitnessFolder
+    from provenance.servers.witness_folder import WitnessFolder
 
     vkeys = [line for text in logs for line in text.splitlines() if line.strip()]
     made = WitnessFolder.make(folder, name=name, logs=vkeys)
@@ -103,12 +103,12 @@ def serve(session: Session, folder: Path, listen: str) -> int:
     Example
       radseal witness serve --dir /srv/witness --listen 127.0.0.1:8099
     """
-    from provenance.witness_folder import WitnessFolder
+    from provenance.servers.witness_folder import WitnessFolder
 
     try:
-        from provenance.http_server import serve as serve_app
-        from provenance.log_lines import log_lines
-        from provenance.witness_server import make_app
+        from provenance.servers.http_server import serve as serve_app
+        from provenance.servers.log_lines import log_lines
+        from provenance.servers.witness_server import make_app
     except ModuleNotFoundError as error:
         raise server_missing(error) from error
     with log_lines(), listening(listen) as (listener, url):

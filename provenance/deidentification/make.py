@@ -13,34 +13,34 @@ from pathlib import Path
 from typing import Final, Self
 
 from ledger import Entry, Event
-from provenance.annex import VERSION_OF_A_COPY, Annex
-from provenance.birth import Origin
-from provenance.claim import Claim
+from provenance.claims.annex import VERSION_OF_A_COPY, Annex
+from provenance.claims.birth import Origin
+from provenance.claims.claim import Claim
+from provenance.claims.kept_annex import KeptAnnex
 from provenance.deidentification.check import Allowed, check_copy
 from provenance.deidentification.declared import SALT_SIZE, Declared
 from provenance.deidentification.opening import NONCE_SIZE, Opening
 from provenance.deidentification.pixels import clean_pixels
 from provenance.deidentification.profiles import apply_profile
 from provenance.deidentification.residue import say_removed, strip_residue
-from provenance.device import Device
 from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.carrier import Carrier, write_carrier
 from provenance.dicom.pixels import pixel_geometry
 from provenance.dicom.read import Instance, read_instance
 from provenance.dicom.write import instance_bytes, write_instance
 from provenance.errors import EvidenceError, EvidenceMissingError, SealError, UsageError
-from provenance.evidence import Evidence, Source
-from provenance.gather import gather
 from provenance.header_tree import hash_header
-from provenance.judge import judge
-from provenance.kept_annex import KeptAnnex
-from provenance.marking import NONE, weakness
+from provenance.judging.evidence import Evidence, Source
+from provenance.judging.judge import judge
+from provenance.judging.verdict import Word
+from provenance.marks.marking import NONE, weakness
+from provenance.marks.restore import restore
 from provenance.records import ReadableLog, Records, pseudonyms
-from provenance.restore import restore
-from provenance.seal import Chance, Marking, body_of, mark_instance, receipt_of
-from provenance.trust import TrustStore
-from provenance.verdict import Word
-from provenance.verifier import Verifier
+from provenance.sealing.seal import Chance, Marking, body_of, mark_instance, receipt_of
+from provenance.site.device import Device
+from provenance.trust.store import TrustStore
+from provenance.verifying.gather import gather
+from provenance.verifying.verifier import Verifier
 
 KIND: Final = "deidentified"
 CANNOT_MARK: Final = "SE506"

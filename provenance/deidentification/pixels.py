@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from provenance.compare import compare_pixels
 from provenance.deidentification.declared import MAX_REGIONS
 from provenance.deidentification.redaction import redact
 from provenance.dicom.instance import Instance
@@ -16,6 +15,7 @@ from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.replace import fresh_pixels
 from provenance.errors import EvidenceError, SealError
 from provenance.image_tree import ImageTree, PixelGeometry, Region, Samples
+from provenance.verifying.compare import compare_pixels
 
 NOT_REDACTED = "SE505"
 

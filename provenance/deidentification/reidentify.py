@@ -14,12 +14,12 @@ from ledger import (
     UnverifiedStatement,
     parse_statement,
 )
-from provenance.birth import OBJECT_ID_SIZE, BirthBody
+from provenance.claims.birth import OBJECT_ID_SIZE, BirthBody
+from provenance.claims.kept_annex import KeptAnnex
 from provenance.deidentification.opening import Opening
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
 from provenance.errors import EvidenceError, EvidenceMissingError, MalformedError, UsageError
-from provenance.kept_annex import KeptAnnex
 from provenance.records import ReadableLog
 
 

@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from ledger import Role
-from provenance.correct import correct
-from provenance.correction import Reason
+from provenance.correcting.correct import correct
+from provenance.correcting.correction import Reason
 from provenance.demo.pictures import cut_and_turned, pasted_mass, screenshot_png
 from provenance.demo.result import BIT_EXACT
 from provenance.demo.stage import NEVER_SEALED, Stage
 from provenance.demo.transcode import to_jpeg_ls
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
-from provenance.restore import restore
-from provenance.seal import seal
-from provenance.tamper import tamper
-from provenance.verdict import Word
+from provenance.forgeries.tamper import tamper
+from provenance.judging.verdict import Word
+from provenance.marks.restore import restore
+from provenance.sealing.seal import seal
 
 Maker = Callable[[Stage, str, Path], str]
 

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from provenance import heatmap
 from provenance.demo.result import Panel
 from provenance.dicom.pixels import pixel_geometry
 from provenance.dicom.read import Instance
-from provenance.examination import Examination
 from provenance.image_tree import Region
-from provenance.overlay import draw_overlay
-from provenance.picture import (
+from provenance.pictures import heatmap
+from provenance.pictures.overlay import draw_overlay
+from provenance.pictures.picture import (
     Samples,
     as_rgb,
     enlarge,
@@ -21,8 +20,9 @@ from provenance.picture import (
     shrink,
     take_look,
 )
-from provenance.picture_file import read_picture
-from provenance.png import Picture, png_bytes
+from provenance.pictures.picture_file import read_picture
+from provenance.pictures.png import Picture, png_bytes
+from provenance.verifying.examination import Examination
 
 SHOWN = 560  # the longer side of a picture in the report, in pixels
 _MARGIN, _LEAST = 0.7, 24  # around a difference: share of its extent, and least height in pixels

@@ -6,8 +6,8 @@ import numpy as np
 
 from provenance.errors import UsageError
 from provenance.forgeries.place import soft_place
-from provenance.png import Picture, png_bytes
-from provenance.tamper import tamper
+from provenance.forgeries.tamper import tamper
+from provenance.pictures.png import Picture, png_bytes
 
 _RADIUS = 0.06  # of the pasted mass, as a share of the shorter side
 _DENSITY, _GRAIN = 70, 3.0  # grey levels of 255

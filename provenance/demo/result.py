@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from provenance.judging.verdict import Verdict
 from provenance.trace import Trace
-from provenance.verdict import Verdict
 from watermark import Quality
 
 BIT_EXACT = "BIT-EXACT"  # what a restored original must be: not a verdict, so not a Word

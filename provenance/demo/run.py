@@ -19,11 +19,11 @@ from provenance.demo.result import (
 from provenance.demo.stage import Say, Stage
 from provenance.dicom.read import Instance, read_instance
 from provenance.errors import UnreadableError, UsageError
-from provenance.examination import Examination, examine
 from provenance.findings import Code
+from provenance.judging.verdict import Verdict
 from provenance.report import write_report
-from provenance.verdict import Verdict
-from provenance.verifier import Verifier
+from provenance.verifying.examination import Examination, examine
+from provenance.verifying.verifier import Verifier
 
 _MARKER = "radseal-demo.txt"
 _OURS = ("site", "stranger", "sealed", "cases", "pictures")

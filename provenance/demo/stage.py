@@ -11,9 +11,9 @@ from provenance.demo.images import IMAGES, DemoImage, find_images
 from provenance.demo.result import LogFacts, Panel, SealedImage
 from provenance.dicom.pixels import pixel_geometry
 from provenance.dicom.read import read_instance
-from provenance.picture import read_frame
-from provenance.seal import Sealed, seal
-from provenance.site import Site
+from provenance.pictures.picture import read_frame
+from provenance.sealing.seal import Sealed, seal
+from provenance.site.site import Site
 from provenance.trace import Trace, trace
 
 Say = Callable[[str], None]

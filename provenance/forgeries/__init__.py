@@ -1,1 +1,1 @@
-"""Forgeries of medical images, made to be found: provenance/tamper.py names and offers them."""
+"""Forgeries of medical images, made to be found: tamper.py names and offers them."""

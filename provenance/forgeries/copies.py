@@ -22,8 +22,8 @@ from provenance.errors import UsageError
 from provenance.forgeries.elements import decode_big_endian, drop, put, put_pixels
 from provenance.forgeries.uids import forged_uid
 from provenance.image_tree import PixelGeometry
-from provenance.picture import Samples, render, shrink
-from provenance.png import Picture
+from provenance.pictures.picture import Samples, render, shrink
+from provenance.pictures.png import Picture
 
 # Peak signal to noise over the grey levels in use: 8:1 for noisy radiographs, 20:1 for smooth ones.
 LOSSY_DB = 57.0

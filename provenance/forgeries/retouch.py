@@ -10,7 +10,7 @@ from provenance.errors import UsageError
 from provenance.forgeries.clone import copy_disc, fill_disc
 from provenance.forgeries.place import soft_place, spot
 from provenance.image_tree import PixelGeometry
-from provenance.picture import Look, Samples
+from provenance.pictures.picture import Look, Samples
 
 Reals = npt.NDArray[np.float64]
 

@@ -1,12 +1,12 @@
 """What a valid policy leaves open, for those who write it: warnings and notes, never errors."""
 
+from provenance.judging.verdict import Word
 from provenance.policy.facts import Fact
 from provenance.policy.flaw import Gravity, Place
 from provenance.policy.overlap import find_overlaps
 from provenance.policy.policy import AcceptancePolicy, Rule
 from provenance.policy.terms import Action
 from provenance.policy.values import Reading
-from provenance.verdict import Word
 
 MAX_OVERLAPS = 20
 _SENDERS_WORD = "the sender writes what the rule asks for"

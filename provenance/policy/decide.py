@@ -4,12 +4,12 @@ import logging
 from dataclasses import dataclass
 
 from provenance.findings import Code
+from provenance.judging.verdict import Status, Verdict, Word
 from provenance.policy.demands import must_seal, not_accepted, not_admitted
 from provenance.policy.facts import Facts
 from provenance.policy.match import Candidates, Signer, Unsigned, candidates
 from provenance.policy.policy import AcceptancePolicy, Rule
 from provenance.policy.terms import Action
-from provenance.verdict import Status, Verdict, Word
 
 _logger = logging.getLogger(__name__)
 

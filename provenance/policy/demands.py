@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ledger import Event, Role
-from provenance.correction import Subject
-from provenance.evidence import Demands, Problem
+from provenance.correcting.correction import Subject
 from provenance.findings import Code
+from provenance.judging.evidence import Demands, Problem
+from provenance.judging.signed_by import SignedBy
+from provenance.judging.verdict import Word
 from provenance.policy.facts import Facts
 from provenance.policy.match import Signer, candidates
 from provenance.policy.policy import AcceptancePolicy, Rule
-from provenance.signed_by import SignedBy
-from provenance.verdict import Word
 
 
 def must_seal(rule: Rule, facts: Facts) -> str | None:

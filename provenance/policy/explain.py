@@ -3,15 +3,15 @@
 from dataclasses import dataclass, replace
 
 from ledger import Role
-from provenance.depth import Depth
 from provenance.findings import Code
+from provenance.judging.depth import Depth
+from provenance.judging.signed_by import SignedBy
+from provenance.judging.verdict import GRAVEST_FIRST, Check, Outcome, Status, Verdict, Word
 from provenance.policy.decide import Decision, settle, weigh
 from provenance.policy.facts import Facts
 from provenance.policy.match import Candidates, Unsigned, candidates
 from provenance.policy.policy import AcceptancePolicy, Rule
 from provenance.policy.terms import CORRECTING_ROLES
-from provenance.signed_by import SignedBy
-from provenance.verdict import GRAVEST_FIRST, Check, Outcome, Status, Verdict, Word
 
 _SEALED = frozenset(
     {

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from provenance.judging.signed_by import SignedBy
 from provenance.policy.facts import Fact, Facts
 from provenance.policy.fold import fold
 from provenance.policy.policy import AcceptancePolicy, Condition, Rule, SignerTerm
-from provenance.signed_by import SignedBy
 
 
 class Fit(Enum):

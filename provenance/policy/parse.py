@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ledger import Role
-from provenance.correction import Subject
-from provenance.depth import Depth
+from provenance.correcting.correction import Subject
 from provenance.errors import PolicyError
+from provenance.judging.depth import Depth
+from provenance.judging.verdict import Word
 from provenance.policy.advice import advise
 from provenance.policy.depth_of_keys import MAX_PARTS, too_deep
 from provenance.policy.facts import Fact
@@ -18,7 +19,6 @@ from provenance.policy.overlap import find_unreachable
 from provenance.policy.policy import DEFAULTS, AcceptancePolicy, Condition, Rule, SignerTerm
 from provenance.policy.terms import CORRECTING_ROLES, FLOORS, SEALING_ROLES, WORD_KEYS, Action
 from provenance.policy.values import MAX_NAME, Reading
-from provenance.verdict import Word
 
 VERSION = 1
 MAX_FILE = 262_144

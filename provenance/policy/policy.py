@@ -6,12 +6,12 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from ledger import Role
-from provenance.correction import Subject
-from provenance.depth import Depth
+from provenance.correcting.correction import Subject
+from provenance.judging.depth import Depth
+from provenance.judging.signed_by import SignedBy
+from provenance.judging.verdict import Verdict, Word
 from provenance.policy.facts import Fact, Facts
 from provenance.policy.terms import CORRECTING_ROLES, FLOORS, Action
-from provenance.signed_by import SignedBy
-from provenance.verdict import Verdict, Word
 
 if TYPE_CHECKING:
     from provenance.policy.decide import Decision

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from ledger import MAY_SIGN, Event, Role
-from provenance.verdict import Word
+from provenance.judging.verdict import Word
 
 
 class Action(StrEnum):

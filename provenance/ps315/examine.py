@@ -14,7 +14,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ledger import TimestampAnchors
-from provenance.certificates import certificate_name, load_certificate
 from provenance.dicom.attribute_table import Group, attribute_table
 from provenance.dicom.instance import Instance
 from provenance.dicom.items import Item
@@ -43,6 +42,7 @@ from provenance.ps315.timestamps import (
     SignatureTimestamp,
     examine_timestamp,
 )
+from provenance.trust.certificates import certificate_name, load_certificate
 
 MAX_SIGNATURES = 16  # each hashes the object once; more are counted, and not looked at
 _DATE_TIME = re.compile(r"(\d{14})(?:\.(\d{1,6}))?([+-]\d{4})?")

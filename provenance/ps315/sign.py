@@ -15,7 +15,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from provenance.certificates import certificate_der, certificate_name, load_certificate
 from provenance.dicom.instance import Instance
 from provenance.dicom.items import Encoded, Item
 from provenance.dicom.syntax import EXPLICIT_LITTLE
@@ -60,6 +59,7 @@ from provenance.ps315.signature_items import (
     X509,
 )
 from provenance.ps315.stamp import timestamp_elements
+from provenance.trust.certificates import certificate_der, certificate_name, load_certificate
 
 _CURVES = ("secp256r1", "secp384r1")
 # CID 7007 Signature Purpose, of the scheme ASTM-sigpurpose

@@ -1,6 +1,5 @@
 """Put certified timestamps into signatures that stand in an object."""
 
-from provenance.certificates import load_certificate
 from provenance.dicom.instance import Instance
 from provenance.dicom.items import Encoded, Item
 from provenance.errors import EvidenceError, MalformedError, UsageError
@@ -10,6 +9,7 @@ from provenance.ps315.mac_stream import SIGNATURES, TIMESTAMP, TIMESTAMP_TYPE
 from provenance.ps315.sequences import bulk_element, items_in, replace_items, text_element
 from provenance.ps315.signature_items import SIGNATURE_UID, SignatureItem
 from provenance.ps315.timestamps import CMS_TSP
+from provenance.trust.certificates import load_certificate
 
 
 def stampable(instance: Instance, uid: str | None) -> tuple[str, bytes]:

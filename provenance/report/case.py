@@ -3,9 +3,9 @@
 from provenance.demo.result import BIT_EXACT, AttributeChange, CaseResult, Panel
 from provenance.explanations import EXPLANATIONS
 from provenance.findings import Code
+from provenance.judging.verdict import Check, Status, Verdict, Word
 from provenance.report.markup import Markup, element, joined
 from provenance.report.signs import outcome_sign, status_sign, tone, word_badge, word_sign
-from provenance.verdict import Check, Status, Verdict, Word
 
 _CHANGES_SHOWN = 6
 _EXACT = (

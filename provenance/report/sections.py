@@ -2,10 +2,10 @@
 
 from provenance.demo.result import DemoResult, SealedImage
 from provenance.explanations import EXPLANATIONS
+from provenance.judging.verdict import EXIT_CODES
 from provenance.report.case import case_card, figure
 from provenance.report.markup import Markup, element, joined
 from provenance.report.signs import word_badge
-from provenance.verdict import EXIT_CODES
 
 
 def hero_section(result: DemoResult) -> Markup:

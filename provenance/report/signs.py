@@ -1,7 +1,7 @@
 """Signs of the report: each verdict and each status has words, a shape and a colour."""
 
+from provenance.judging.verdict import Outcome, Status, Word
 from provenance.report.markup import Markup, element, joined
-from provenance.verdict import Outcome, Status, Word
 
 # A path in a box of 24 by 24, drawn as a line of the text's own colour.
 _RING = "M12 3a9 9 0 1 0 .01 0z"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ledger import Alarm, LoggedKey
-from provenance.certificates import certificate_name, load_certificate
+from provenance.trust.certificates import certificate_name, load_certificate
 
 SCHEMA = "radseal/log-alarms/1"
 

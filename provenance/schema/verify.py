@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 from ledger import ExistenceProof
 from provenance.deidentification.declared import Declared
 from provenance.dicom.attributes import Change
-from provenance.evidence import Descent, ParentSeen, SecondSigner
 from provenance.explanations import EXPLANATIONS, Explanation
 from provenance.findings import Code
 from provenance.image_tree import Region
+from provenance.judging.evidence import Descent, ParentSeen, SecondSigner
+from provenance.judging.verdict import NOTHING_MATCHED, Check, Verdict, Word, gravest
 from provenance.policy.decide import Decision
 from provenance.policy.terms import ACTION_EXIT_CODES, Action
 from provenance.ps315.examine import DigitalSignature
 from provenance.ps315.timestamps import SignatureTimestamp
 from provenance.schema.policy import decision_fields
-from provenance.verdict import NOTHING_MATCHED, Check, Verdict, Word, gravest
 
 SCHEMA = "radseal/verify/1"
 _SILENT = Explanation("", "", "", "")

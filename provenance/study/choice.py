@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from provenance.findings import Code
+from provenance.judging.verdict import Status
 from provenance.study.closings import Closings, untrusted
 from provenance.study.verdict import Finding
-from provenance.verdict import Status
 
 _NOT_HELD = "the ledger that was asked does not hold this closing"
 

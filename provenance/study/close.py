@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Self
 
 from ledger import Entry, Event, LedgerError, parse_statement
-from provenance.device import Device
 from provenance.errors import EvidenceMissingError, UsageError
 from provenance.records import Lookup, ReadableLog, Records, pseudonym
+from provenance.site.device import Device
 from provenance.study.closing import ClosingBody
 from provenance.study.listed import SEAL_ID_SIZE
 from provenance.study.manifest import SALT_SIZE, Manifest
 from provenance.study.survey import Survey, survey
-from provenance.trust import TrustStore
-from provenance.verifier import Verifier
+from provenance.trust.store import TrustStore
+from provenance.verifying.verifier import Verifier
 from provenance.walk import walk
 
 

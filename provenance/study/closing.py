@@ -19,10 +19,10 @@ from ledger import (
     VerificationKey,
     verify_statement,
 )
-from provenance.certificates import certificate_name, certificate_spki, load_certificate
 from provenance.errors import EvidenceError, MalformedError
 from provenance.study.listed import HASH_SIZE
 from provenance.study.manifest import MAX_INSTANCES, Manifest
+from provenance.trust.certificates import certificate_name, certificate_spki, load_certificate
 
 MAX_CLASS = (MAX_INSTANCES - 1).bit_length()
 

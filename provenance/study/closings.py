@@ -18,18 +18,18 @@ from ledger import (
     open_receipt,
     parse_statement,
 )
-from provenance.certificates import certificate_spki, load_certificate
-from provenance.custody import break_in
 from provenance.errors import EvidenceError, MalformedError, TrustError
-from provenance.existence import vouch_for_entry
 from provenance.findings import Code
+from provenance.judging.verdict import Status
 from provenance.records import Lookup, ReadableLog, Records
 from provenance.study.closing import Closing, open_closing
 from provenance.study.closing_block import ClosingBlock
 from provenance.study.manifest import Manifest
 from provenance.study.verdict import Finding
-from provenance.trust import TrustStore
-from provenance.verdict import Status
+from provenance.trust.certificates import certificate_spki, load_certificate
+from provenance.trust.existence import vouch_for_entry
+from provenance.trust.store import TrustStore
+from provenance.verifying.custody import break_in
 
 LEDGER = "the ledger"
 

@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from provenance.judging.verdict import Word
 from provenance.study.listed import Listed
 from provenance.study.manifest import Manifest
 from provenance.study.places import Places, taken_from
 from provenance.study.present import Present
 from provenance.study.sop_classes import may_come_later
 from provenance.study.verdict import InstanceReport, State
-from provenance.verdict import Word
 
 
 def compare(

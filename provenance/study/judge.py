@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from provenance.findings import Code
+from provenance.judging.verdict import Status, Word
 from provenance.study.closings import Closings
 from provenance.study.compare import compare, report
 from provenance.study.key_references import references_of
@@ -23,7 +24,6 @@ from provenance.study.verdict import (
     StudyWord,
     gravest_of,
 )
-from provenance.verdict import Status, Word
 
 FINE = (Word.AUTHENTIC, Word.CORRECTED)
 _MEDDLED = frozenset({Word.ALTERED, Word.STRIPPED})

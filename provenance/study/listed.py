@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from provenance.errors import MalformedError
-from provenance.verdict import Word
+from provenance.judging.verdict import Word
 
 HASH_SIZE, SEAL_ID_SIZE = 32, 12
 MAX_NUMBER = 1 << 31  # (0020,0013) Instance Number and frames: IS, of 32 bits

@@ -14,11 +14,11 @@ import cbor2
 
 from ledger import MalformedError as LedgerMalformedError
 from ledger import decode_cbor, encode_cbor
-from provenance.annex import MAX_ANNEX
-from provenance.certificates import MAX_CERTIFICATE, MAX_CERTIFICATES
+from provenance.claims.annex import MAX_ANNEX
 from provenance.errors import MalformedError
 from provenance.image_tree import tree_root
 from provenance.study.listed import Listed, is_uid
+from provenance.trust.certificates import MAX_CERTIFICATE, MAX_CERTIFICATES
 
 VERSION = 1
 MAX_INSTANCES = 100_000

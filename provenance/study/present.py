@@ -7,19 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger import hash_leaf
-from provenance import compare
 from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.instance import Instance
 from provenance.dicom.pixels import pixel_geometry
 from provenance.dicom.read import read_instance
 from provenance.dicom.values import text
 from provenance.errors import MalformedError, UnreadableError
-from provenance.evidence import Evidence, Source
-from provenance.examination import examine_source, unreadable
-from provenance.gather import gather
 from provenance.header_tree import hash_header
-from provenance.judge import judge
-from provenance.picture_file import is_picture, read_head
+from provenance.judging.evidence import Evidence, Source
+from provenance.judging.judge import judge
+from provenance.judging.verdict import Status, Verdict, Word
+from provenance.pictures.picture_file import is_picture, read_head
 from provenance.records import Lookup, uid_of
 from provenance.seal_root import object_root
 from provenance.study.closing_block import ClosingBlock, read_closing_block
@@ -29,8 +27,10 @@ from provenance.study.manifest import header_seed
 from provenance.study.moved import former_studies
 from provenance.study.reference_mac import ReferenceMac, reference_mac
 from provenance.study.sop_classes import KEY_OBJECT
-from provenance.verdict import Status, Verdict, Word
-from provenance.verifier import Verifier
+from provenance.verifying import compare
+from provenance.verifying.examination import examine_source, unreadable
+from provenance.verifying.gather import gather
+from provenance.verifying.verifier import Verifier
 from provenance.walk import Found
 
 _SOP_CLASS, _SERIES, _NUMBER, _POSITION = 0x00080016, 0x0020000E, 0x00200013, 0x00200032

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provenance.errors import NotProvenError
+from provenance.judging.verdict import Word
 from provenance.study.listed import WORDS, Listed, is_uid
 from provenance.study.manifest import MAX_INSTANCES
 from provenance.study.present import Present, listed_root, look
-from provenance.verdict import Word
-from provenance.verifier import Verifier
+from provenance.verifying.verifier import Verifier
 from provenance.walk import Found
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from provenance.findings import Code
-from provenance.verdict import EXIT_CODES, GRAVEST_FIRST, NOTHING_MATCHED, Status, Word
+from provenance.judging.verdict import EXIT_CODES, GRAVEST_FIRST, NOTHING_MATCHED, Status, Word
 
 
 class StudyWord(StrEnum):

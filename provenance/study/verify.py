@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ledger import LedgerError
+from provenance.judging.verdict import Word
 from provenance.records import ReadableLog, Records
 from provenance.study.choice import choose
 from provenance.study.closings import Closings, ask_ledger, read_key_object
 from provenance.study.judge import StudyEvidence, judge_study
 from provenance.study.present import Present, listed_root, look
 from provenance.study.verdict import StudyVerdict
-from provenance.trust import TrustStore
-from provenance.verdict import Word
-from provenance.verifier import Verifier
+from provenance.trust.store import TrustStore
+from provenance.verifying.verifier import Verifier
 from provenance.walk import Found, walk
 
 

@@ -7,7 +7,7 @@ import pydicom
 import pytest
 
 from provenance import Site, Word, seal, verify
-from provenance.annex import Annex
+from provenance.claims.annex import Annex
 from provenance.dicom.attribute_table import Group
 from provenance.dicom.carrier import Carrier, read_carrier, write_carrier
 from provenance.dicom.read import read_instance

@@ -40,20 +40,20 @@ from provenance import (
     seal,
     verify,
 )
-from provenance.annex import Annex
-from provenance.certificates import certificate_der
-from provenance.correct import correct_at_time
-from provenance.correction import CorrectionBody, LeafChange
-from provenance.device import APPEND_ATTEMPTS
+from provenance.claims.annex import Annex
+from provenance.claims.kept_annex import KeptAnnex, OpenedLeaf
+from provenance.correcting.correct import correct_at_time
+from provenance.correcting.correction import CorrectionBody, LeafChange
+from provenance.correcting.new_values import new_values
 from provenance.dicom.attribute_table import attribute_table
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
-from provenance.erasure import erase_objects, plan_erasure
 from provenance.findings import Code
 from provenance.header_tree import leaf_content
-from provenance.kept_annex import KeptAnnex, OpenedLeaf
-from provenance.new_values import new_values
 from provenance.policy.parse import parse_acceptance_policy
+from provenance.site.device import APPEND_ATTEMPTS
+from provenance.site.erasure import erase_objects, plan_erasure
+from provenance.trust.certificates import certificate_der
 
 Make = Callable[..., bytes]
 Edit = Callable[[bytes, Callable[[pydicom.Dataset], object]], bytes]

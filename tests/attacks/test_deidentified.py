@@ -18,10 +18,9 @@ from pydicom.uid import generate_uid
 
 from ledger import Event, RefusedError, Role, Submission, parse_statement
 from provenance import Reason, Site, Verdict, Word, correct, seal, verify
-from provenance.actor_keys import renew_key, revoke_key
-from provenance.annex import Annex
-from provenance.birth import BirthBody
-from provenance.compare import image_root
+from provenance.claims.annex import Annex
+from provenance.claims.birth import BirthBody
+from provenance.claims.kept_annex import KeptAnnex
 from provenance.deidentification.check import Allowed, IdentityRemainsError
 from provenance.deidentification.declared import commit_parent
 from provenance.deidentification.make import Deidentified, MarkChoice, deidentify
@@ -31,9 +30,10 @@ from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
 from provenance.errors import EvidenceError, SealError
 from provenance.findings import Code
-from provenance.kept_annex import KeptAnnex
-from provenance.mark_search import read_mark
+from provenance.marks.mark_search import read_mark
 from provenance.records import Lookup
+from provenance.site.actor_keys import renew_key, revoke_key
+from provenance.verifying.compare import image_root
 
 Make = Callable[..., bytes]
 Change = Callable[[pydicom.Dataset], object]

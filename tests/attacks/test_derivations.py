@@ -26,25 +26,25 @@ from ledger import (
     parse_statement,
 )
 from provenance import Outcome, Site, TrustStore, Verdict, Word, derive, seal, verify
-from provenance.annex import VERSION_OF_A_COPY, Annex
-from provenance.birth import Origin, ParentLink
-from provenance.claim import open_claim
-from provenance.device import Device
+from provenance.claims.annex import VERSION_OF_A_COPY, Annex
+from provenance.claims.birth import Origin, ParentLink
+from provenance.claims.claim import open_claim
+from provenance.derivation.kinship import Kinship
+from provenance.derivation.lineage import FrameRun, Lineage
+from provenance.derivation.sealed_parent import SealedParent, identity_of, lineage_of
 from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.carrier import Carrier, read_carrier, write_carrier
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
-from provenance.erasure import erase_objects, plan_erasure
 from provenance.findings import Code
 from provenance.header_tree import hash_header
 from provenance.image_tree import hash_image
-from provenance.kinship import Kinship
-from provenance.lineage import FrameRun, Lineage
 from provenance.records import pseudonyms
-from provenance.seal import Chance, body_of, seal_at_time
-from provenance.sealed_parent import SealedParent, identity_of, lineage_of
-from provenance.verifier import Verifier
+from provenance.sealing.seal import Chance, body_of, seal_at_time
+from provenance.site.device import Device
+from provenance.site.erasure import erase_objects, plan_erasure
+from provenance.verifying.verifier import Verifier
 
 Make = Callable[..., bytes]
 Change = Callable[[Lineage], Lineage]

@@ -42,11 +42,11 @@ from ledger import (
 from ledger.checkpoints.note import Note, parse_signature_lines
 from ledger.tree.tiles import TreeBuilder, consistency_path
 from provenance import Site, seal
-from provenance.custody import find_custody
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
-from provenance.seal_search import FoundSeal, from_carrier
-from provenance.signers import load_signer
+from provenance.keys.signers import load_signer
+from provenance.verifying.custody import find_custody
+from provenance.verifying.seal_search import FoundSeal, from_carrier
 
 Raw = sqlite3.Connection
 

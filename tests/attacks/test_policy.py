@@ -28,17 +28,17 @@ from provenance import (
     seal,
     verify,
 )
-from provenance.attest import attest
-from provenance.attestation import Purpose
-from provenance.depth import Depth
 from provenance.dicom.carrier import remove_carrier
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
 from provenance.findings import Code
+from provenance.judging.depth import Depth
 from provenance.policy.facts import Fact
 from provenance.policy.header import OWN_DATES, read_facts
 from provenance.policy.parse import parse_acceptance_policy
-from provenance.verifier import Verifier
+from provenance.sealing.attest import attest
+from provenance.sealing.attestation import Purpose
+from provenance.verifying.verifier import Verifier
 
 Make = Callable[..., bytes]
 Edit = Callable[[bytes, Callable[[pydicom.Dataset], object]], bytes]

@@ -27,13 +27,13 @@ from ledger import (
     token_of,
 )
 from provenance import Site, TrustError, TrustStore, Word, seal, verify
-from provenance.certificates import NO_EXPIRY
-from provenance.crl import parse_crl
-from provenance.enrolment import enrol
 from provenance.findings import Code
-from provenance.key_request import make_request, read_request
-from provenance.revocation import Revocations, require_standing
-from provenance.signers import generate_key
+from provenance.keys.signers import generate_key
+from provenance.site.enrolment import enrol
+from provenance.site.key_request import make_request, read_request
+from provenance.trust.certificates import NO_EXPIRY
+from provenance.trust.crl import parse_crl
+from provenance.trust.revocation import Revocations, require_standing
 
 CASES = {case["name"]: case for case in read_cases()}
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -217,8 +217,8 @@ def test_another_key_in_a_request(tmp_path: Path) -> None:
 
 
 def test_a_listed_certificate_is_let_into_no_log(tmp_path: Path) -> None:
-    from provenance.actor_keys import add_key
-    from provenance.signers import load_key
+    from provenance.keys.signers import load_key
+    from provenance.site.actor_keys import add_key
 
     site, at = Site.init(tmp_path / "s", name="s"), datetime.now(UTC)
     root = Authority(load_key(site.folder / "keys/ca.key.pem"), site.authority())  # type: ignore
@@ -241,8 +241,8 @@ def test_a_revoked_operator_vouches_for_nobody(
     tmp_path: Path, make_dicom: Callable[..., bytes]
 ) -> None:
     from ledger import Event
-    from provenance.attestation import Purpose, attestation_body
-    from provenance.site_crl import Revoked, issue_list
+    from provenance.sealing.attestation import Purpose, attestation_body
+    from provenance.site.site_crl import Revoked, issue_list
 
     site = Site.init(tmp_path / "s", name="s")
     with site.device() as device:

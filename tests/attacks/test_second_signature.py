@@ -18,17 +18,17 @@ from hypothesis import strategies as st
 
 from ledger import Role, SecondSigner
 from provenance import Site, Verdict, Word, seal, verify
-from provenance.annex import Annex
-from provenance.certificates import certificate_der, issue_role
-from provenance.device import Device, SecondIdentity
+from provenance.claims.annex import Annex
+from provenance.claims.second_signature import SecondSignature
 from provenance.dicom.carrier import read_carrier, remove_carrier, write_carrier
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
 from provenance.findings import Code
-from provenance.second_demand import SecondDemand
-from provenance.second_signature import SecondSignature
-from provenance.signers import load_key, load_second_key
-from provenance.trust import TrustStore
+from provenance.keys.signers import load_key, load_second_key
+from provenance.site.device import Device, SecondIdentity
+from provenance.trust.certificates import certificate_der, issue_role
+from provenance.trust.second_demand import SecondDemand
+from provenance.trust.store import TrustStore
 
 Make = Callable[..., bytes]
 
@@ -239,7 +239,7 @@ def test_a_root_of_the_same_name_with_another_key(
     sealed: bytes, hybrid: Site, other: Site, tmp_path: Path
 ) -> None:
     """Path building goes by names: the signature of the root must be looked at, too."""
-    from provenance.certificates import issue_authority
+    from provenance.trust.certificates import issue_authority
 
     (named,) = (r for r in hybrid.trust.roots if r.subject != hybrid.authority().subject)
     false = issue_authority(

@@ -21,16 +21,15 @@ from ledger import (
     key_revoked_body,
 )
 from provenance import Site, Word
-from provenance.certificates import certificate_der
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
-from provenance.erasure import erase_objects, plan_erasure
 from provenance.errors import NotProvenError
 from provenance.findings import Code
 from provenance.records import Lookup, pseudonym
-from provenance.seal import Chance as SealChance
-from provenance.seal import seal_at_time
-from provenance.site import ROLES
+from provenance.sealing.seal import Chance as SealChance
+from provenance.sealing.seal import seal_at_time
+from provenance.site.erasure import erase_objects, plan_erasure
+from provenance.site.site import ROLES
 from provenance.study.close import Chance, ClosedStudy, log_closing
 from provenance.study.closing import ClosingBody
 from provenance.study.closing_block import (
@@ -46,7 +45,8 @@ from provenance.study.present import look
 from provenance.study.survey import survey
 from provenance.study.verdict import State, StudyVerdict, StudyWord
 from provenance.study.verify import verify_study
-from provenance.verifier import Verifier
+from provenance.trust.certificates import certificate_der
+from provenance.verifying.verifier import Verifier
 from provenance.walk import walk
 
 Edit = Callable[[bytes, Callable[[pydicom.Dataset], object]], bytes]

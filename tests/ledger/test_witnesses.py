@@ -615,7 +615,7 @@ def test_arbitrary_answers_raise_only_our_error(body: bytes, status: int) -> Non
 def test_real_witnesses_of_which_one_is_killed(
     site: Any, tmp_path: Path, witness_server: Callable[..., Any]
 ) -> None:
-    from provenance.witness_folder import WitnessFolder
+    from provenance.servers.witness_folder import WitnessFolder
 
     lines, servers = [], []
     for n in range(3):

@@ -20,17 +20,17 @@ from cryptography.x509.oid import NameOID
 from benchmarks.softhsm import SoftHsm, softhsm_module
 from ledger import Algorithm, Event, Link, PrivateKeySigner, Role, parse_statement, sign_statement
 from provenance import Site, Verdict, seal, verify
-from provenance.annex import Annex
-from provenance.birth import BirthBody
-from provenance.certificates import certificate_der, issue_authority, issue_role
-from provenance.claim import Claim, open_claim
+from provenance.claims.annex import Annex
+from provenance.claims.birth import BirthBody
+from provenance.claims.claim import Claim, open_claim
 from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
 from provenance.header_tree import hash_header
 from provenance.image_tree import PixelGeometry, hash_image
+from provenance.keys.signers import generate_key
 from provenance.seal_root import commit_object
-from provenance.signers import generate_key
+from provenance.trust.certificates import certificate_der, issue_authority, issue_role
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 Encode = Callable[[np.ndarray], bytes]

@@ -21,8 +21,8 @@ if __name__ == "__main__":
 from revocation_world import DER, Authority, make_entry, make_list
 
 from ledger import PrivateKeySigner, Role
-from provenance.certificates import ROLE_OIDS
-from provenance.key_request import make_request
+from provenance.site.key_request import make_request
+from provenance.trust.certificates import ROLE_OIDS
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)

@@ -32,19 +32,19 @@ from ledger import (
 )
 from ledger.checkpoints.checkpoint import parse_checkpoint
 from provenance import Site, TrustStore, Verdict, seal, verify
-from provenance.certificates import (
+from provenance.dicom.carrier import read_carrier, write_carrier
+from provenance.dicom.read import read_instance
+from provenance.dicom.write import instance_bytes
+from provenance.keys.signers import generate_key
+from provenance.records import Records
+from provenance.sealing.seal import Chance, seal_at_time
+from provenance.trust.certificates import (
     NO_EXPIRY,
     ROLE_OIDS,
     certificate_der,
     certificate_spki,
 )
-from provenance.crl import EXPIRED_CERTS_ON_CRL
-from provenance.dicom.carrier import read_carrier, write_carrier
-from provenance.dicom.read import read_instance
-from provenance.dicom.write import instance_bytes
-from provenance.records import Records
-from provenance.seal import Chance, seal_at_time
-from provenance.signers import generate_key
+from provenance.trust.crl import EXPIRED_CERTS_ON_CRL
 
 CASES = Path(__file__).resolve().parents[1] / "vectors" / "revocation" / "cases.json"
 LONG_AGO = -400

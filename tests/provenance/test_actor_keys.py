@@ -12,13 +12,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ledger import Algorithm, RefusedError, Role
-from provenance import actor_keys
-from provenance.actor_keys import add_key, renew_key, revoke_key
-from provenance.certificates import issue_role
 from provenance.cli.root import cli
 from provenance.errors import TrustError, UsageError
-from provenance.signers import generate_key, load_key
-from provenance.site import Site
+from provenance.keys.signers import generate_key, load_key
+from provenance.site import actor_keys
+from provenance.site.actor_keys import add_key, renew_key, revoke_key
+from provenance.site.site import Site
+from provenance.trust.certificates import issue_role
 
 IMAGE = Path(pydicom.data.__file__).parent / "test_files" / "CT_small.dcm"
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from ledger import Event, RefusedError, Role, Signer, key_added_body
 from provenance import Site, Verdict, Word, seal, verify
-from provenance.attestation import Purpose, attestation_body, read_purpose
-from provenance.certificates import certificate_der
 from provenance.cli.root import cli
-from provenance.device import Device
 from provenance.errors import MalformedError
 from provenance.findings import Code
+from provenance.sealing.attestation import Purpose, attestation_body, read_purpose
+from provenance.site.device import Device
+from provenance.trust.certificates import certificate_der
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ledger import Algorithm, Role
 from provenance import MalformedError, TrustError
-from provenance.certificates import (
+from provenance.keys.signers import generate_key
+from provenance.trust.certificates import (
     certificate_der,
     certificate_name,
     issue_authority,
@@ -17,7 +18,6 @@ from provenance.certificates import (
     load_certificate,
     validate_path,
 )
-from provenance.signers import generate_key
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 YEAR = timedelta(days=365)

@@ -11,12 +11,12 @@ from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag
 
 from provenance import Site, Word, seal, verify
-from provenance.charset_swap import CHARSETS, find_charset_swap
 from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
 from provenance.findings import Code
 from provenance.header_tree import changed_attributes, hash_header
+from provenance.judging.charset_swap import CHARSETS, find_charset_swap
 
 Make = Callable[..., bytes]
 SEED = bytes(range(32))

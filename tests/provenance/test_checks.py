@@ -9,13 +9,15 @@ import pytest
 
 from ledger import Bracket, Existence, ExistenceProof, Role, TimeSource
 from provenance import Status
-from provenance.charset_swap import CharsetSwap
-from provenance.checks import LATER, checks_of
-from provenance.claim import Claim
-from provenance.correction import CorrectionBody, Reason
-from provenance.descriptor import Resemblance
+from provenance.claims.claim import Claim
+from provenance.claims.descriptor import Resemblance
+from provenance.correcting.correction import CorrectionBody, Reason
 from provenance.dicom.attributes import Change, Group, Kind, Severity
-from provenance.evidence import (
+from provenance.findings import Code
+from provenance.image_tree import Region, Witness
+from provenance.judging.charset_swap import CharsetSwap
+from provenance.judging.checks import LATER, checks_of
+from provenance.judging.evidence import (
     Amendment,
     Attestation,
     Carrier,
@@ -30,12 +32,10 @@ from provenance.evidence import (
     SecondSigner,
     Source,
 )
-from provenance.findings import Code
-from provenance.image_tree import Region, Witness
+from provenance.judging.verdict import Check
+from provenance.pictures.viewpoint import Viewpoint
 from provenance.ps315.examine import DigitalSignatures
-from provenance.revocation import Notice
-from provenance.verdict import Check
-from provenance.viewpoint import Viewpoint
+from provenance.trust.revocation import Notice
 from watermark import Presence
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from ledger import Event
 from provenance.cli.root import VERBS, cli
 from provenance.cli.terminal import plain
-from provenance.tamper import KINDS
+from provenance.forgeries.tamper import KINDS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 IMAGES = Path(pydicom.data.__file__).parent / "test_files"
@@ -153,8 +153,8 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_public_names_stay_functions() -> None:
     done = python(
-        "from provenance.seal import Sealed\n"
-        "import provenance.verify\n"
+        "from provenance.sealing.seal import Sealed\n"
+        "import provenance.verifying.verify\n"
         "import provenance\n"
         "from provenance import restore, seal, verify\n"
         "assert callable(seal) and callable(restore) and callable(provenance.verify)\n"
@@ -278,7 +278,7 @@ def test_interrupted(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("provenance.examination.read_instance", stop)
+    monkeypatch.setattr("provenance.verifying.examination.read_instance", stop)
     result = run("verify", CT, "--site", site)
     assert result.exit_code == 130
     assert "interrupted" in result.stderr
@@ -356,10 +356,10 @@ def test_site_from_the_environment(site: Path, sealed: Path) -> None:
 
 def test_exit_codes_are_those_of_the_verdicts() -> None:
     from provenance.cli.failure import EXIT_CODES
+    from provenance.judging.verdict import EXIT_CODES as VERDICTS
+    from provenance.judging.verdict import NOTHING_MATCHED
     from provenance.policy.terms import ACTION_EXIT_CODES
     from provenance.study.verdict import STUDY_EXIT_CODES
-    from provenance.verdict import EXIT_CODES as VERDICTS
-    from provenance.verdict import NOTHING_MATCHED
 
     document = (CHECKOUT / "docs/command.md").read_text(encoding="utf-8")
     for code in set(VERDICTS.values()):

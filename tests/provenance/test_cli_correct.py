@@ -19,7 +19,7 @@ from ledger import Role
 from provenance import Site, Word, seal, verify
 from provenance.cli.correct import REASONS, ROLES
 from provenance.cli.root import cli
-from provenance.correction import Reason
+from provenance.correcting.correction import Reason
 from provenance.findings import Code
 from provenance.records import Lookup
 
@@ -124,7 +124,7 @@ def test_killed_between_log_and_file(here: Site, sealed: Path, tmp_path: Path) -
     out = tmp_path / "b.dcm"
     program = (
         "import os, signal, sys\n"
-        "from provenance.correct import Corrected\n"
+        "from provenance.correcting.correct import Corrected\n"
         "Corrected.write = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
         "from provenance.cli.root import main\n"
         "sys.argv = ['radseal', *sys.argv[1:]]\n"

@@ -13,10 +13,10 @@ from pydicom.uid import generate_uid
 
 from ledger import Role
 from provenance import Site, seal
-from provenance.actor_keys import renew_key
 from provenance.cli.deidentify import MARKS
 from provenance.cli.root import cli
 from provenance.deidentification.make import MarkChoice
+from provenance.site.actor_keys import renew_key
 
 Make = Callable[..., bytes]
 

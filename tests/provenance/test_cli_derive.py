@@ -16,7 +16,7 @@ from pydicom.uid import generate_uid
 from provenance import Site, seal
 from provenance.cli.derive import KINDS, ROLES
 from provenance.cli.root import cli
-from provenance.derive import KINDS as OF_THE_PACKAGE
+from provenance.derivation.derive import KINDS as OF_THE_PACKAGE
 
 Make = Callable[..., bytes]
 

@@ -19,12 +19,12 @@ from revocation_world import Authority
 from ledger import Algorithm, PrivateKeySigner, Role
 from provenance import Site, TrustStore, UsageError, verify
 from provenance.cli.root import cli
-from provenance.crl import parse_crl
-from provenance.doctor import Health, examine_site
-from provenance.enrolment import enrol, require_confirmed
-from provenance.key_request import make_request, read_request, request_pem
-from provenance.signers import generate_key, load_key
-from provenance.site_crl import Revoked, issue_list, newest_list
+from provenance.keys.signers import generate_key, load_key
+from provenance.site.doctor import Health, examine_site
+from provenance.site.enrolment import enrol, require_confirmed
+from provenance.site.key_request import make_request, read_request, request_pem
+from provenance.site.site_crl import Revoked, issue_list, newest_list
+from provenance.trust.crl import parse_crl
 
 IMAGE = Path(pydicom.data.__file__).parent / "test_files" / "CT_small.dcm"
 PEM = serialization.Encoding.PEM

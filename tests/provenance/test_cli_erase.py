@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ledger import Log
 from provenance import Site, UsageError, seal
 from provenance.cli.root import cli
-from provenance.erasure import read_list
+from provenance.site.erasure import read_list
 
 
 def run(site: Site, *words: str, **more: Any) -> Result:
@@ -61,7 +61,7 @@ def test_a_list_that_was_interrupted_is_given_again(
     ids = sealed(here, make_dicom, 4)
     path = tmp_path / "expired"
     path.write_text("# expired\n" + "".join(f"{each.hex()}\n\n" for each in ids), "ascii")
-    monkeypatch.setattr("provenance.erasure.BATCH", 2)
+    monkeypatch.setattr("provenance.site.erasure.BATCH", 2)
     real, calls = Log._append, []
 
     def crash(self: Log, arrivals: Any, **named: Any) -> Any:

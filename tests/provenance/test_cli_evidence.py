@@ -27,7 +27,7 @@ from provenance.cli.root import cli
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
 from provenance.errors import Unreadable
-from provenance.picture_file import probe_picture, read_picture
+from provenance.pictures.picture_file import probe_picture, read_picture
 
 IMAGES = Path(pydicom.data.__file__).parent / "test_files"
 CT, OVERLAY = IMAGES / "CT_small.dcm", IMAGES / "examples_overlay.dcm"

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from ledger import BusyError
 from provenance.cli.root import cli
-from provenance.device import Device
+from provenance.site.device import Device
 
 IMAGES = Path(pydicom.data.__file__).parent / "test_files"
 CT, MR, OVERLAY = (IMAGES / n for n in ("CT_small.dcm", "MR_small.dcm", "examples_overlay.dcm"))

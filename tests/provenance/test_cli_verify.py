@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from provenance.cli.root import cli
+from provenance.judging.verdict import EXIT_CODES, Word
 from provenance.policy.terms import ACTION_EXIT_CODES, Action
 from provenance.schema import schema_text
-from provenance.verdict import EXIT_CODES, Word
 
 IMAGES = Path(pydicom.data.__file__).parent / "test_files"
 CT, OVERLAY, PLAN = IMAGES / "CT_small.dcm", IMAGES / "examples_overlay.dcm", IMAGES / "rtplan.dcm"

@@ -20,14 +20,13 @@ from ledger import (
     sign_statement,
 )
 from provenance import TrustStore
-from provenance.certificates import certificate_der, issue_authority, issue_role
-from provenance.claim import Claim
-from provenance.correction import CorrectionBody, LeafChange, Reason
-from provenance.corrections import find_corrections, walk_back, with_reverted
+from provenance.claims.claim import Claim
+from provenance.claims.kept_annex import KeptAnnex, OpenedLeaf
+from provenance.correcting.correction import CorrectionBody, LeafChange, Reason
+from provenance.correcting.corrections import find_corrections, walk_back, with_reverted
 from provenance.dicom.attribute_table import PRIVATE_TAG, attribute_table
 from provenance.dicom.attributes import Attribute, Change, Group, Kind, Severity
 from provenance.dicom.original_attributes import ORIGINAL_ATTRIBUTES
-from provenance.evidence import Corrections
 from provenance.findings import Code
 from provenance.header_tree import (
     changed_attribute,
@@ -36,7 +35,8 @@ from provenance.header_tree import (
     leaf_salt,
     signed_leaf,
 )
-from provenance.kept_annex import KeptAnnex, OpenedLeaf
+from provenance.judging.evidence import Corrections
+from provenance.trust.certificates import certificate_der, issue_authority, issue_role
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAME, PATIENT_ID, SPACING, CALIBRATION = 0x00100010, 0x00100020, 0x00280030, 0x00280A02
@@ -152,7 +152,7 @@ def desk(quick_claim: Claim) -> Desk:
 
 
 def generate(algorithm: Algorithm) -> object:
-    from provenance.signers import generate_key
+    from provenance.keys.signers import generate_key
 
     return generate_key(algorithm)
 

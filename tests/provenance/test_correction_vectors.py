@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from ledger import MalformedError as LedgerMalformedError
 from ledger import decode_cbor, encode_cbor
 from provenance import MalformedError
-from provenance.correction import CorrectionBody
-from provenance.kept_annex import KeptAnnex
+from provenance.claims.kept_annex import KeptAnnex
+from provenance.correcting.correction import CorrectionBody
 
 ROOT = Path(__file__).parents[2]
 CASES = {

@@ -33,12 +33,12 @@ from provenance import (
     seal,
     verify,
 )
-from provenance.correct import Corrected, correct_at_time
+from provenance.claims.kept_annex import KeptAnnex
+from provenance.correcting.correct import Corrected, correct_at_time
+from provenance.correcting.new_values import new_values
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
 from provenance.findings import Code
-from provenance.kept_annex import KeptAnnex
-from provenance.new_values import new_values
 from provenance.records import Lookup
 
 Make = Callable[..., bytes]

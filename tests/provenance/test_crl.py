@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from revocation_world import Authority, make_entry, make_list
 
-from provenance import MalformedError, Site, TrustStore, UsageError, crl
-from provenance.crl import parse_crl
+from provenance import MalformedError, Site, TrustStore, UsageError
+from provenance.trust import crl
+from provenance.trust.crl import parse_crl
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "revocation" / "lists.json"
@@ -117,7 +118,7 @@ def test_what_is_wrong_with_a_list_keeps_nobody_from_sealing(tmp_path: Path) -> 
 
 
 def test_too_much_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from provenance import trust
+    from provenance.trust import store
 
     (tmp_path / "roots").mkdir()
     pem = BY.certificate.public_bytes(serialization.Encoding.PEM)
@@ -125,14 +126,14 @@ def test_too_much_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "crls").mkdir()
     for name in "ab":
         (tmp_path / "crls" / f"{name}.crl").write_bytes(WHOLE)
-    monkeypatch.setattr(trust, "MAX_LISTED", 3)
+    monkeypatch.setattr(store, "MAX_LISTED", 3)
     with pytest.raises(UsageError, match="together"):
         TrustStore.load(tmp_path)
-    monkeypatch.setattr(trust, "MAX_LISTS", 1)
+    monkeypatch.setattr(store, "MAX_LISTS", 1)
     with pytest.raises(UsageError, match="2 lists"):
         TrustStore.load(tmp_path)
-    monkeypatch.setattr(trust, "MAX_CRL", 50)
-    monkeypatch.setattr(trust, "MAX_LISTS", 2)
+    monkeypatch.setattr(store, "MAX_CRL", 50)
+    monkeypatch.setattr(store, "MAX_LISTS", 2)
     with pytest.raises(UsageError, match="too large"):
         TrustStore.load(tmp_path)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from provenance.cutout import Cutout, find_cutout
+from provenance.derivation.cutout import Cutout, find_cutout
 
 
 def picture(seed: int) -> np.ndarray:

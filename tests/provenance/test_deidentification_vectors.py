@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import encode_cbor
+from provenance.claims.kept_annex import KeptAnnex, OpenedLeaf
 from provenance.deidentification.declared import Declared, commit_parent
 from provenance.deidentification.opening import Opening
 from provenance.errors import EvidenceError, MalformedError
-from provenance.kept_annex import KeptAnnex, OpenedLeaf
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / "tests" / "vectors" / "deidentification"

@@ -16,8 +16,7 @@ from pydicom.uid import RLELossless, generate_uid
 
 from ledger import Event, Role, parse_statement
 from provenance import Reason, Site, Verdict, Word, correct, restore, seal, verify
-from provenance.actor_keys import renew_key
-from provenance.annex import Annex
+from provenance.claims.annex import Annex
 from provenance.deidentification.check import Allowed, IdentityRemainsError
 from provenance.deidentification.make import Deidentified, MarkChoice, deidentify
 from provenance.deidentification.reidentify import copies_of, reidentify
@@ -25,7 +24,6 @@ from provenance.demo.transcode import to_jpeg_ls
 from provenance.dicom.carrier import read_carrier
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
-from provenance.erasure import erase_objects, plan_erasure
 from provenance.errors import (
     EvidenceError,
     EvidenceMissingError,
@@ -34,6 +32,8 @@ from provenance.errors import (
     UsageError,
 )
 from provenance.findings import Code
+from provenance.site.actor_keys import renew_key
+from provenance.site.erasure import erase_objects, plan_erasure
 
 Make = Callable[..., bytes]
 Change = Callable[[pydicom.Dataset], object]

@@ -28,13 +28,13 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 from ledger import Role
 from provenance import Site, Word, seal, verify
-from provenance.actor_keys import renew_key
 from provenance.deidentification.check import Allowed, IdentityRemainsError
 from provenance.deidentification.make import Deidentified, MarkChoice, deidentify
 from provenance.deidentification.profiles import BUILT_IN, GROUP, profile_names
 from provenance.deidentification.with_dicognito import SEED_FILE
 from provenance.deidentification.with_dicognito import deidentify as with_dicognito
 from provenance.errors import SealError, UsageError
+from provenance.site.actor_keys import renew_key
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = (CHECKOUT / "docs" / "deidentification.md").read_text(encoding="utf-8")
@@ -234,7 +234,7 @@ def left(clinic: Site, original: Path, copy: Path) -> set[str]:
 
 
 def keep(*keywords: str) -> Allowed:
-    from provenance.new_values import tag_of
+    from provenance.correcting.new_values import tag_of
 
     return Allowed(keep=frozenset(tag_of(each) for each in keywords))
 

@@ -12,8 +12,8 @@ from provenance.demo import DemoResult, run_demo
 from provenance.demo.cases import CASES
 from provenance.demo.images import IMAGES, find_images
 from provenance.demo.result import BIT_EXACT
-from provenance.picture_file import read_picture
-from provenance.tamper import KINDS
+from provenance.forgeries.tamper import KINDS
+from provenance.pictures.picture_file import read_picture
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from ledger import Event, decode_cbor, encode_cbor, parse_statement
 from provenance import EvidenceError, MalformedError
-from provenance.annex import Annex
-from provenance.birth import BirthBody
-from provenance.claim import Claim, open_claim
-from provenance.frame_match import MatchedFrames, match_frames
+from provenance.claims.annex import Annex
+from provenance.claims.birth import BirthBody
+from provenance.claims.claim import Claim, open_claim
+from provenance.derivation.frame_match import MatchedFrames, match_frames
+from provenance.derivation.lineage import Lineage
 from provenance.image_tree import Region
-from provenance.lineage import Lineage
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tests" / "vectors" / "derivation"

@@ -30,10 +30,10 @@ from provenance import (
     seal,
     verify,
 )
-from provenance.derive import KINDS
+from provenance.derivation.derive import KINDS
 from provenance.findings import Code
 from provenance.image_tree import Region
-from provenance.verdict import Status
+from provenance.judging.verdict import Status
 
 Make = Callable[..., bytes]
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.2"  # Legacy Converted Enhanced CT Image Storage

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.descriptor import (
+from provenance.claims.descriptor import (
     DESCRIPTOR_SIZE,
     SIDE,
     Thumbnail,

@@ -15,7 +15,13 @@ from click.testing import CliRunner
 
 from provenance import Site
 from provenance.cli.root import cli
-from provenance.doctor import Finding, Health, compare_record, examine_installation, examine_site
+from provenance.site.doctor import (
+    Finding,
+    Health,
+    compare_record,
+    examine_installation,
+    examine_site,
+)
 
 MADE_AT = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 LATER = MADE_AT + timedelta(days=400)

@@ -16,13 +16,13 @@ import pytest
 from click.testing import CliRunner
 
 from ledger import Algorithm, Role
-from provenance.actor_keys import renew_key
 from provenance.cli.root import cli
-from provenance.doctor import Health, examine_site
 from provenance.errors import KeyUnavailableError, UsageError
-from provenance.passphrases import MAX_SECRET, PASSPHRASE_FILE
-from provenance.signers import encrypt_key, generate_key, is_encrypted, load_signer, save_key
-from provenance.site import Site
+from provenance.keys.passphrases import MAX_SECRET, PASSPHRASE_FILE
+from provenance.keys.signers import encrypt_key, generate_key, is_encrypted, load_signer, save_key
+from provenance.site.actor_keys import renew_key
+from provenance.site.doctor import Health, examine_site
+from provenance.site.site import Site
 
 IMAGE = Path(pydicom.data.__file__).parent / "test_files" / "CT_small.dcm"
 PASSPHRASE = "a passphrase drawn by chance, äöü"
@@ -184,7 +184,7 @@ def test_killed_while_it_encrypts_no_key_is_lost(tmp_path: Path, passphrase: Pat
     for file in files:
         save_key(key, file)
     code = (
-        "import sys; from pathlib import Path; from provenance.signers import encrypt_key\n"
+        "import sys; from pathlib import Path; from provenance.keys.signers import encrypt_key\n"
         "for name in sys.argv[1:]:\n"
         f"    encrypt_key(Path(name), {PASSPHRASE!r}.encode()); print(flush=True)\n"
     )

@@ -8,10 +8,10 @@ from click.testing import CliRunner
 from provenance.cli.root import cli
 from provenance.dicom.replace import CANNOT_WRITE
 from provenance.errors import Unreadable
-from provenance.explain import UnknownCodeError, codes, explain
 from provenance.explanations import EXPLANATIONS
+from provenance.explanations.explain import UnknownCodeError, codes, explain
 from provenance.findings import Code
-from provenance.verdict import EXIT_CODES, Word
+from provenance.judging.verdict import EXIT_CODES, Word
 
 SEAL_CODES = (
     "SE101",

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from provenance.heatmap import bounds, difference, heat, locate
 from provenance.image_tree import Region
+from provenance.pictures.heatmap import bounds, difference, heat, locate
 
 GREY = np.full((100, 200), 120, np.uint8)
 

@@ -14,8 +14,9 @@ import uvicorn
 from starlette.responses import Response
 
 from ledger import LogKeys
-from provenance import Site, http_server
-from provenance.witness_folder import WitnessFolder
+from provenance import Site
+from provenance.servers import http_server
+from provenance.servers.witness_folder import WitnessFolder
 
 MUTATIONS = 150  # of good requests, by chance with a fixed seed
 HALF_OPEN = 40

@@ -9,15 +9,17 @@ from hypothesis import strategies as st
 
 from ledger import Bracket, Event, Existence, ExistenceProof, Role, TimeSource
 from provenance import NotProvenError, Outcome, Status, Word
-from provenance.birth import Origin
-from provenance.checks import checks_of
-from provenance.claim import Claim
-from provenance.correction import CorrectionBody, LeafChange, Reason, Subject
+from provenance.claims.birth import Origin
+from provenance.claims.claim import Claim
+from provenance.claims.descriptor import Resemblance
+from provenance.correcting.correction import CorrectionBody, LeafChange, Reason, Subject
 from provenance.deidentification.declared import Declared
-from provenance.depth import Depth
-from provenance.descriptor import Resemblance
 from provenance.dicom.attributes import Change, Group, Kind, Severity
-from provenance.evidence import (
+from provenance.findings import Code
+from provenance.image_tree import Region, Witness
+from provenance.judging.checks import checks_of
+from provenance.judging.depth import Depth
+from provenance.judging.evidence import (
     Amendment,
     Carrier,
     Corrections,
@@ -33,11 +35,8 @@ from provenance.evidence import (
     SecondSigner,
     Source,
 )
-from provenance.findings import Code
-from provenance.image_tree import Region, Witness
-from provenance.judge import judge
-from provenance.ps315.examine import DigitalSignature, DigitalSignatures, State
-from provenance.rules import (
+from provenance.judging.judge import judge
+from provenance.judging.rules import (
     clock_ahead,
     differing_regions,
     grave_changes,
@@ -47,9 +46,10 @@ from provenance.rules import (
     is_unclear_copy,
     seen_by,
 )
-from provenance.signed_by import SignedBy
-from provenance.verdict import EXIT_CODES, GRAVEST_FIRST, NOTHING_MATCHED, gravest
-from provenance.viewpoint import Viewpoint
+from provenance.judging.signed_by import SignedBy
+from provenance.judging.verdict import EXIT_CODES, GRAVEST_FIRST, NOTHING_MATCHED, gravest
+from provenance.pictures.viewpoint import Viewpoint
+from provenance.ps315.examine import DigitalSignature, DigitalSignatures, State
 
 REGION = Region(frame=0, x=64, y=0, w=64, h=64)
 BAD = Problem(Code.SIGNER_UNKNOWN, "nobody vouches")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from ledger import Algorithm, PrivateKeySigner, Role
 from provenance import MalformedError, UsageError
-from provenance.key_request import MAX_REQUEST, make_request, read_request, request_pem
-from provenance.signers import generate_key
+from provenance.keys.signers import generate_key
+from provenance.site.key_request import MAX_REQUEST, make_request, read_request, request_pem
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "key-request" / "cases.json"
 CASES: list[dict[str, Any]] = json.loads(VECTORS.read_text(encoding="utf-8"))

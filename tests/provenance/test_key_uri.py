@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from provenance.errors import UsageError
-from provenance.key_places import KeyPlace
-from provenance.key_uri import MAX_URI, KeyUri
+from provenance.keys.key_places import KeyPlace
+from provenance.keys.key_uri import MAX_URI, KeyUri
 
 MODULE = "module-path=/usr/lib/m.so"
 

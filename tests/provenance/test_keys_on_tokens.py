@@ -17,17 +17,17 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from benchmarks.softhsm import PIN, SoftHsm
 from ledger import Role
-from provenance import actor_keys
-from provenance.actor_keys import add_key, renew_key, revoke_key
-from provenance.batch import Done, seal_file
-from provenance.certificates import certificate_spki, issue_role
 from provenance.cli.root import cli
-from provenance.doctor import Health, examine_site
 from provenance.errors import KeyUnavailableError, UsageError
-from provenance.key_places import KeyPlace
-from provenance.signers import generate_key, load_key, public_key, save_key
-from provenance.site import Site
-from provenance.token_keys import TokenSigner
+from provenance.keys.key_places import KeyPlace
+from provenance.keys.signers import generate_key, load_key, public_key, save_key
+from provenance.keys.token_keys import TokenSigner
+from provenance.sealing.batch import Done, seal_file
+from provenance.site import actor_keys
+from provenance.site.actor_keys import add_key, renew_key, revoke_key
+from provenance.site.doctor import Health, examine_site
+from provenance.site.site import Site
+from provenance.trust.certificates import certificate_spki, issue_role
 from provenance.walk import walk
 
 IMAGE = Path(pydicom.data.__file__).parent / "test_files" / "CT_small.dcm"

@@ -15,8 +15,8 @@ from benchmarks.softhsm import SoftHsm
 from ledger import Algorithm
 from provenance import Site
 from provenance.cli.root import cli
-from provenance.key_request import read_request
-from provenance.signers import generate_key
+from provenance.keys.signers import generate_key
+from provenance.site.key_request import read_request
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "keys.md"
 # Of one that only shows, and of one that finds no timestamp.

@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from ledger import LogKeys
-from provenance import log_key_files
 from provenance.cli.root import cli
 from provenance.errors import UsageError
-from provenance.log_key_change import add_log_keys, retire_log_keys
-from provenance.signers import write_secret
-from provenance.site import Site
+from provenance.keys import log_key_files
+from provenance.keys.signers import write_secret
+from provenance.site.log_key_change import add_log_keys, retire_log_keys
+from provenance.site.site import Site
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

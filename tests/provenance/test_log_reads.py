@@ -26,7 +26,7 @@ from ledger import (
 )
 from ledger.remote.read_request import encode_authorization
 from provenance import Site
-from provenance.signers import load_signer
+from provenance.keys.signers import load_signer
 
 PSEUDONYM = bytes(range(32))
 MISSING = "f" * 24

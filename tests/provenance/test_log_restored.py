@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from provenance import Site, Word, seal, verify
 from provenance.cli.root import cli
-from provenance.witness_folder import WitnessFolder
+from provenance.servers.witness_folder import WitnessFolder
 
 
 def run(*words: object) -> Result:

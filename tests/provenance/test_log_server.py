@@ -39,8 +39,8 @@ from ledger import (
     sign_statement,
 )
 from provenance import Site
-from provenance.log_server import Waits, make_app
-from provenance.signers import load_signer
+from provenance.keys.signers import load_signer
+from provenance.servers.log_server import Waits, make_app
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -424,7 +424,7 @@ def test_erased_over_http_is_erased(here: Site, server: Any) -> None:
 def test_what_waits_counts_against_the_bound_until_it_is_logged(
     here: Site, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("provenance.log_server.MAX_ON_THE_WAY", 1000)
+    monkeypatch.setattr("provenance.servers.log_server.MAX_ON_THE_WAY", 1000)
     (made,) = seals(signer_of(here, Role.DEVICE), 1)
     aside = encode_submissions([Submission(made, annex=bytes(300))])
     with here.writing_log() as log, here.reading_log() as reader:
@@ -591,7 +591,7 @@ def test_back_pressure_is_429_or_503_and_the_share_comes_back(here: Site) -> Non
 
 
 def test_bodies_on_their_way_are_bounded_together(here: Site, monkeypatch: Any) -> None:
-    monkeypatch.setattr("provenance.log_server.MAX_ON_THE_WAY", 2000)
+    monkeypatch.setattr("provenance.servers.log_server.MAX_ON_THE_WAY", 2000)
     made = seals(signer_of(here, Role.DEVICE), 2)
     with here.writing_log() as log, here.reading_log() as reader:
         sequencer = Sequencer(log, lambda: NOON)
@@ -605,7 +605,7 @@ def test_bodies_on_their_way_are_bounded_together(here: Site, monkeypatch: Any) 
 
 
 def test_answers_on_their_way_are_bounded_together(here: Site, monkeypatch: Any) -> None:
-    monkeypatch.setattr("provenance.log_server.MAX_ON_THE_WAY_OUT", 200)
+    monkeypatch.setattr("provenance.servers.log_server.MAX_ON_THE_WAY_OUT", 200)
     with here.writing_log() as log, here.reading_log() as reader:
         sequencer = Sequencer(log, lambda: NOON)
         app = make_app(reader, sequencer)

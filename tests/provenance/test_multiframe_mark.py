@@ -15,7 +15,7 @@ from provenance import EvidenceError, Sealed, SealError, Site, Verdict, Word, re
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
 from provenance.image_tree import PixelGeometry
-from provenance.marking import MAX_FRAMES, MAX_SAMPLES, Unmarked, cannot_carry, choose_profile
+from provenance.marks.marking import MAX_FRAMES, MAX_SAMPLES, Unmarked, cannot_carry, choose_profile
 from watermark.volume_reading import detect_frame, detect_volume, frame_margins
 
 FRAMES = 10

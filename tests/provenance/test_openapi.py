@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from ledger import LogKeys
 from provenance import Site, __version__
-from provenance.witness_folder import WitnessFolder
+from provenance.servers.witness_folder import WitnessFolder
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -78,7 +78,7 @@ def test_the_description_is_that_of_the_routes(tmp_path: Path) -> None:
     from datetime import UTC, datetime
 
     from ledger import Sequencer
-    from provenance.log_server import make_app
+    from provenance.servers.log_server import make_app
 
     site = Site.init(tmp_path / "site", name="here")
     with site.writing_log() as log, site.reading_log() as reader:

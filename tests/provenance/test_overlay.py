@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from provenance.cli.root import cli
-from provenance.examination import examine
-from provenance.heatmap import hatch
+from provenance.forgeries.tamper import tamper
 from provenance.image_tree import Region, Witness
-from provenance.overlay import LONGEST, draw_overlay
-from provenance.picture_file import read_picture
-from provenance.tamper import tamper
-from provenance.verifier import Verifier
+from provenance.pictures.heatmap import hatch
+from provenance.pictures.overlay import LONGEST, draw_overlay
+from provenance.pictures.picture_file import read_picture
+from provenance.verifying.examination import examine
+from provenance.verifying.verifier import Verifier
 
 if TYPE_CHECKING:
     from conftest import Original

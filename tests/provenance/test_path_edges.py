@@ -10,7 +10,8 @@ from cryptography.x509.oid import NameOID
 
 from ledger import Algorithm, Role
 from provenance import MalformedError, TrustError
-from provenance.certificates import (
+from provenance.keys.signers import generate_key
+from provenance.trust.certificates import (
     MAX_CERTIFICATE,
     certificate_der,
     issue_authority,
@@ -18,7 +19,6 @@ from provenance.certificates import (
     load_certificate,
     validate_path,
 )
-from provenance.signers import generate_key
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 YEAR = timedelta(days=365)

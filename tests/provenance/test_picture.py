@@ -16,8 +16,8 @@ from pydicom.dataset import Dataset
 from provenance import UnreadableError, UsageError
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import Instance, read_instance
-from provenance.palette import Palette
-from provenance.picture import (
+from provenance.pictures.palette import Palette
+from provenance.pictures.picture import (
     Look,
     as_rgb,
     enlarge,
@@ -27,7 +27,7 @@ from provenance.picture import (
     shrink,
     take_look,
 )
-from provenance.png import png_bytes
+from provenance.pictures.png import png_bytes
 
 IMAGES = Path(pydicom.data.__file__).parent / "test_files"
 RAMP = np.arange(4096, dtype=np.uint16).reshape(64, 64)

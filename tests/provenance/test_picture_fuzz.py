@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provenance import Site, UnreadableError, Word, verify
-from provenance.picture_file import (
+from provenance.pictures.picture_file import (
     MAX_SAMPLES,
     is_picture,
     probe_picture,

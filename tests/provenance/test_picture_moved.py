@@ -20,7 +20,7 @@ Encode = Callable[..., bytes]
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the search all the time that a busy machine may need."""
-    monkeypatch.setattr("provenance.mark_search.SEARCH_SECONDS", 120.0)
+    monkeypatch.setattr("provenance.marks.mark_search.SEARCH_SECONDS", 120.0)
 
 
 Move = Callable[[Image.Image], Image.Image]

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from ledger import Event, Role
 from provenance import AcceptancePolicy, Action, Arrival, Facts, Outcome, Verdict, Word
-from provenance.correction import Subject
-from provenance.depth import Depth
+from provenance.correcting.correction import Subject
 from provenance.findings import Code
+from provenance.judging.depth import Depth
+from provenance.judging.signed_by import SignedBy
+from provenance.judging.verdict import Check, Status
 from provenance.policy.decide import decide
 from provenance.policy.demands import demands_of
 from provenance.policy.facts import Fact
@@ -20,8 +22,6 @@ from provenance.policy.match import Fit, Unsigned, candidates, fit
 from provenance.policy.overlap import find_overlaps, find_unreachable
 from provenance.policy.parse import parse_acceptance_policy
 from provenance.policy.policy import Condition, Rule, SignerTerm
-from provenance.signed_by import SignedBy
-from provenance.verdict import Check, Status
 
 SEAL = bytes(12)
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

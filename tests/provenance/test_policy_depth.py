@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 
 from provenance import Arrival, Site, seal
-from provenance.depth import Depth
 from provenance.dicom.carrier import remove_carrier
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
-from provenance.examination import examine_source
 from provenance.findings import Code
+from provenance.judging.depth import Depth
+from provenance.judging.verdict import Verdict, Word
 from provenance.policy.parse import parse_acceptance_policy
-from provenance.verdict import Verdict, Word
-from provenance.verifier import Verifier
+from provenance.verifying.examination import examine_source
+from provenance.verifying.verifier import Verifier
 
 RULES = """version = 1
 [defaults]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ledger import Role
 from provenance import PolicyError, UsageError, Word, load_policy
-from provenance.depth import Depth
+from provenance.judging.depth import Depth
 from provenance.policy.example import example_policy
 from provenance.policy.facts import Fact
 from provenance.policy.flaw import Gravity

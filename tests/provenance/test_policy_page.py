@@ -10,13 +10,13 @@ import pytest
 
 from ledger import Role
 from provenance import AcceptancePolicy, Arrival, Facts, Outcome, Site, Verdict, Word, seal
-from provenance.depth import Depth
+from provenance.judging.depth import Depth
+from provenance.judging.signed_by import SignedBy
 from provenance.policy.explain import terms_of
 from provenance.policy.facts import Fact
 from provenance.policy.parse import examine_policy
 from provenance.policy.policy import Rule
 from provenance.policy.terms import Action
-from provenance.signed_by import SignedBy
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)

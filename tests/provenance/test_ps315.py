@@ -19,6 +19,7 @@ from provenance.dicom.carrier import read_carrier, remove_carrier, write_carrier
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
 from provenance.findings import Code
+from provenance.judging.verdict import Check, Status
 from provenance.ps315.algorithms import MacAlgorithm
 from provenance.ps315.elements import read_dataset
 from provenance.ps315.examine import (
@@ -32,9 +33,8 @@ from provenance.ps315.profiles import Profile, required_tags, tags_to_sign
 from provenance.ps315.sign import DicomSigner, sign_object
 from provenance.ps315.signature_items import MacParameters, places
 from provenance.ps315.timestamps import TimestampState
-from provenance.seal import Chance, seal_at_time
-from provenance.verdict import Check, Status
-from provenance.verify import verify
+from provenance.sealing.seal import Chance, seal_at_time
+from provenance.verifying.verify import verify
 
 NOW = datetime.now(UTC)
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "ps315"

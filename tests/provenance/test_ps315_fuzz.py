@@ -13,12 +13,12 @@ from provenance import UnreadableError
 from provenance.dicom.read import Instance, read_instance
 from provenance.dicom.write import instance_bytes
 from provenance.errors import RadsealError
+from provenance.judging.signature_checks import signature_checks
 from provenance.ps315.algorithms import der_value
 from provenance.ps315.elements import fragments
 from provenance.ps315.examine import MAX_SIGNATURES, State, examine_signatures
 from provenance.ps315.profiles import Profile
 from provenance.ps315.sign import DicomSigner, sign_object
-from provenance.signature_checks import signature_checks
 
 
 @pytest.fixture(scope="module")

@@ -27,13 +27,13 @@ from provenance.dicom.read import read_instance
 from provenance.dicom.write import write_instance
 from provenance.errors import SealError, UsageError
 from provenance.findings import Code
+from provenance.judging.signature_checks import signature_checks
 from provenance.ps315.examine import DigitalSignature, State, examine_signatures
 from provenance.ps315.profiles import Profile
 from provenance.ps315.sign import DicomSigner, sign_object
 from provenance.ps315.stamp import insert_timestamp, stampable
+from provenance.ps315.time_stamper import TimeStamper, accept, request_for
 from provenance.ps315.timestamps import TimestampState
-from provenance.signature_checks import signature_checks
-from provenance.time_stamper import TimeStamper, accept, request_for
 
 pytest.importorskip("rfc3161_client", reason="rfc3161-client is not installed")
 CT = Path(pydicom.data.__file__).parent / "test_files" / "CT_small.dcm"

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from provenance.cli.root import cli
-from provenance.picture_file import read_picture
-from provenance.verdict import EXIT_CODES
+from provenance.judging.verdict import EXIT_CODES
+from provenance.pictures.picture_file import read_picture
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")

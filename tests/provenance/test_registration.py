@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from provenance.descriptor import SIDE, Thumbnail, describe, resemble
+from provenance.claims.descriptor import SIDE, Thumbnail, describe, resemble
 from provenance.image_tree import Witness
-from provenance.places import groups, regions_of
-from provenance.registration import register
-from provenance.viewpoint import Viewpoint
+from provenance.pictures.places import groups, regions_of
+from provenance.pictures.registration import register
+from provenance.pictures.viewpoint import Viewpoint
 from watermark import Placement
 
 ROWS, COLUMNS = 480, 400

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from provenance import Site, TrustStore, Word, seal, verify
 from provenance.cli.root import cli
 from provenance.errors import UsageError
-from provenance.witness_folder import WitnessFolder
+from provenance.servers.witness_folder import WitnessFolder
 
 NEEDED = (
     *("site.json", "trust", "certificates/device.pem"),

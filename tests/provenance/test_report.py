@@ -21,12 +21,12 @@ from provenance.demo.result import (
     SealedImage,
 )
 from provenance.findings import Code
-from provenance.png import png_bytes
+from provenance.judging.verdict import Check, Outcome, Status, Verdict, Word
+from provenance.pictures.png import png_bytes
 from provenance.report import render_report, write_report
 from provenance.report.markup import Markup, element, joined
 from provenance.report.signs import word_badge
 from provenance.trace import Trace, TracedEvent
-from provenance.verdict import Check, Outcome, Status, Verdict, Word
 from watermark import Quality
 
 HOSTILE = "<script>alert('1')</script>\"&"

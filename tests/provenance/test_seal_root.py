@@ -7,8 +7,8 @@ import pytest
 
 from ledger import Event
 from provenance import EvidenceError
-from provenance.annex import Original
-from provenance.claim import Claim, _check_annex
+from provenance.claims.annex import Original
+from provenance.claims.claim import Claim, _check_annex
 from provenance.seal_root import (
     ObjectRoot,
     commit_descriptor,

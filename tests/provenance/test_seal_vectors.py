@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ledger import Event, decode_cbor
 from ledger import MalformedError as LedgerMalformedError
 from provenance import MalformedError
-from provenance.annex import Annex
-from provenance.birth import BirthBody
+from provenance.claims.annex import Annex
+from provenance.claims.birth import BirthBody
 
 CASES = json.loads(
     (Path(__file__).parents[1] / "vectors" / "seal" / "vectors.json").read_text(encoding="utf-8")

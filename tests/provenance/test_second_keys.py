@@ -15,14 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import Role
-from provenance import Site, UsageError, actor_keys, seal, verify
-from provenance.actor_keys import renew_key
+from provenance import Site, UsageError, seal, verify
+from provenance.claims.second_signature import SecondSignature
 from provenance.cli.root import cli
 from provenance.errors import MalformedError
-from provenance.second_demand import SecondDemand, demand
-from provenance.second_keys import SecondKeyWish, second_certificate_file, second_key_file
-from provenance.second_signature import SecondSignature
-from provenance.verdict import Word
+from provenance.judging.verdict import Word
+from provenance.site import actor_keys
+from provenance.site.actor_keys import renew_key
+from provenance.site.second_keys import SecondKeyWish, second_certificate_file, second_key_file
+from provenance.trust.second_demand import SecondDemand, demand
 
 IMAGE = Path(pydicom.data.__file__).parent / "test_files" / "CT_small.dcm"
 

@@ -9,8 +9,8 @@ import pytest
 
 from ledger import Algorithm, LedgerError, Role, parse_statement
 from provenance import Site, TrustStore, UsageError
-from provenance.certificates import certificate_spki
-from provenance.signers import load_signer
+from provenance.keys.signers import load_signer
+from provenance.trust.certificates import certificate_spki
 
 
 def test_what_init_makes(tmp_path: Path) -> None:

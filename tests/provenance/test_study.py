@@ -12,11 +12,11 @@ from pydicom.uid import generate_uid
 
 from ledger import Event, RefusedError, Role, StoreError
 from provenance import Reason, Site, Word, correct
-from provenance.erasure import erase_objects, plan_erasure
 from provenance.errors import EvidenceMissingError, NotProvenError
 from provenance.explanations.studies import study_explanation
 from provenance.findings import Code
 from provenance.records import Lookup, Records
+from provenance.site.erasure import erase_objects, plan_erasure
 from provenance.study.close import ClosedStudy, close_study
 from provenance.study.verdict import State, StudyVerdict, StudyWord
 from provenance.study.verify import verify_study

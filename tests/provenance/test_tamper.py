@@ -15,8 +15,8 @@ from provenance.cli.tamper import KINDS as COMMAND_KINDS
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
 from provenance.dicom.values import text
-from provenance.picture_file import read_picture
-from provenance.tamper import KINDS, Tampered, tamper
+from provenance.forgeries.tamper import KINDS, Tampered, tamper
+from provenance.pictures.picture_file import read_picture
 
 IMAGES = Path(pydicom.data.__file__).parent / "test_files"
 MUST_BE = {

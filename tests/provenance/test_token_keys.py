@@ -12,8 +12,8 @@ import pytest
 from benchmarks.softhsm import PIN, SoftHsm
 from ledger import Algorithm, VerificationKey
 from provenance.errors import KeyUnavailableError
-from provenance.key_uri import KeyUri
-from provenance.token_keys import TRIAL, TokenSigner, open_token_key
+from provenance.keys.key_uri import KeyUri
+from provenance.keys.token_keys import TRIAL, TokenSigner, open_token_key
 
 _NUMBERS = count()
 

@@ -14,8 +14,8 @@ from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 from provenance import Outcome, Status, UnreadableError, Word, verify
 from provenance.findings import Code
+from provenance.forgeries.tamper import tamper
 from provenance.image_tree import Region, Witness
-from provenance.tamper import tamper
 
 if TYPE_CHECKING:
     from conftest import Original
@@ -342,7 +342,7 @@ def test_a_mirrored_picture_says_so(
 
 
 def test_pictures_are_never_other_errors() -> None:
-    from provenance.picture_file import read_picture_file
+    from provenance.pictures.picture_file import read_picture_file
 
     for head in (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*"):
         for tail in (b"", bytes(8), bytes(200), b"\xff" * 300):

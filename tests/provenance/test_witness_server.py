@@ -31,12 +31,12 @@ from ledger import (
     parse_add_checkpoint,
     parse_note,
 )
-from provenance import witness_folder
 from provenance.cli import main  # noqa: F401 - the command is there
 from provenance.cli.root import cli
 from provenance.errors import UsageError
-from provenance.witness_folder import WitnessFolder
-from provenance.witness_server import make_app
+from provenance.servers import witness_folder
+from provenance.servers.witness_folder import WitnessFolder
+from provenance.servers.witness_server import make_app
 
 LOG = LogKeys.from_seeds("log.example/1", ed25519_seed=bytes(32), mldsa44_seed=bytes(32))
 

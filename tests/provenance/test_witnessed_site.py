@@ -13,7 +13,7 @@ from ledger import TimeSource, parse_note
 from provenance import Site, TrustStore, Word, seal, verify
 from provenance.cli.root import cli
 from provenance.errors import UsageError
-from provenance.witness_folder import WitnessFolder
+from provenance.servers.witness_folder import WitnessFolder
 
 
 def witnessed(site: Site, tmp_path: Path, witness_server: Callable[..., Any]) -> list[Any]:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ledger import Role
 from provenance import Arrival, Facts, Outcome, Verdict, Word
-from provenance.depth import Depth
 from provenance.findings import Code
+from provenance.judging.depth import Depth
+from provenance.judging.signed_by import SignedBy
+from provenance.judging.verdict import Check, Status
 from provenance.policy.parse import parse_acceptance_policy
-from provenance.signed_by import SignedBy
-from provenance.verdict import Check, Status
 
 HERE = Path(__file__).parent
 TITLES = (None, "OLD", "CT7", "OTHER")

@@ -8,8 +8,9 @@ import json
 from pathlib import Path
 
 from ledger import encode_cbor
-from provenance.annex import Annex, Original
-from provenance.birth import BirthBody, MarkTerms
+from provenance.claims.annex import Annex, Original
+from provenance.claims.birth import BirthBody, MarkTerms
+from provenance.claims.second_signature import SecondSignature
 from provenance.dicom.attributes import Group
 from provenance.header_tree import HeaderTree
 from provenance.image_tree import ImageTree, PixelGeometry
@@ -19,7 +20,6 @@ from provenance.seal_root import (
     commit_original,
     object_root,
 )
-from provenance.second_signature import SecondSignature
 
 
 def filled(text: str, size: int = 32) -> bytes:

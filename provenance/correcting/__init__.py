@@ -1,0 +1,1 @@
+"""Corrections of the header: signed, logged by salted commitments, followed back."""

@@ -1,0 +1,1 @@
+"""Copies made on purpose, and their parents (docs/spec/derivation.md)."""

@@ -1,0 +1,1 @@
+"""The write path: mark, hash, sign, log, carry; and a person who vouches for the result."""

@@ -1,0 +1,1 @@
+"""What radseal serves over HTTP: a log, a witness, and what the two share."""

@@ -1,0 +1,510 @@
+"""A site: one folder with its trust, its keys and its ledger, as `radseal init` makes it.
+
+SITE/site.json              name, origin, what it is
+SITE/trust/roots/*.pem      certificate authorities; give this folder to those who verify
+SITE/trust/logs/*.vkeys     verifier keys of logs
+SITE/trust/policy           if there is one: witnesses the log asks, and verifiers count
+SITE/keys/                  private keys, mode 0600 in a folder of mode 0700
+SITE/keys/ROLE.key.pem      of an actor; or ROLE.key.uri, which says where it lies (key_places.py)
+SITE/keys/log.keys          of the log; log.next.keys beside it while they change
+SITE/keys/mark.key          of the marks made now; mark-until-TIME.key of those made before
+SITE/keys/outbox.key        of a device that has an outbox: under it annexes wait in there
+SITE/keys/reidentify.key    of who de-identifies: under it lies what leads back to the originals
+SITE/keys/ROLE.second.key.pem  second key of an actor, if it has one (second_keys.py)
+SITE/certificates/*.pem     one certificate for each role
+SITE/ledger.sqlite          the log, unless site.json names a database on a server
+"""
+
+import json
+import secrets
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from ledger import (
+    Algorithm,
+    Event,
+    Head,
+    LedgerError,
+    Log,
+    LogClient,
+    LogKeys,
+    LogReader,
+    LogSource,
+    Outbox,
+    Refilled,
+    Role,
+    Signer,
+    Submission,
+    TrustedLogs,
+    Verifiers,
+    Witnesses,
+    create_log,
+    create_outbox,
+    database_url,
+    key_added_body,
+    make_genesis,
+    open_log,
+    open_outbox,
+    refill_log,
+    sign_statement,
+)
+from provenance.errors import UsageError
+from provenance.keys.key_places import key_file, present_key
+from provenance.keys.log_key_files import LogKeyFiles
+from provenance.keys.mark_keys import mark_key_id
+from provenance.keys.signers import generate_key, save_key, write_secret
+from provenance.records import Records
+from provenance.site.device import Device
+from provenance.site.second_keys import make_second, second_identity
+from provenance.site.writable_log import WritableLog
+from provenance.trust.certificates import (
+    NO_EXPIRY,
+    certificate_der,
+    certificate_spki,
+    issue_authority,
+    issue_role,
+)
+from provenance.trust.store import TrustStore, load_logs, read_policy
+
+SCHEMA = "radseal/site/1"
+ROLES = (Role.ARCHIVIST, Role.DEVICE, Role.OPERATOR, Role.GATEWAY, Role.AUDITOR)
+LATER_ROLES = (Role.DEIDENTIFIER,)  # of a site's own, once it is asked for: radseal key renew
+SECRETS = ("annex", "lookup", "mark")
+SECRET_SIZE = 32
+_PARTS = ("trust/roots", "trust/logs", "certificates")
+_FORMER = "mark-until-"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a site's files are. Keys are read when they are asked for, not before."""
+
+    folder: Path
+    name: str
+    origin: str
+    ledger: str | None = None  # the URL of a database, without password; None: a file
+
+    @classmethod
+    def init(
+        cls,
+        folder: Path,
+        *,
+        name: str | None = None,
+        algorithm: Algorithm = Algorithm.ED25519,
+        ledger: str | None = None,
+        hybrid: bool = False,
+    ) -> Self:
+        """Make a new site in ``folder``, with fresh keys; UsageError if something is there.
+
+        The log lies in the folder, or in the PostgreSQL database of the URL ``ledger``. The device
+        of a ``hybrid`` site has a second key, of ML-DSA, and those who verify demand it.
+        """
+        return cls.init_at_time(
+            folder,
+            name=name or folder.resolve().name,
+            algorithm=algorithm,
+            ledger=ledger,
+            hybrid=hybrid,
+            at=datetime.now(UTC),
+        )
+
+    @classmethod
+    def init_at_time(
+        cls,
+        folder: Path,
+        *,
+        name: str,
+        algorithm: Algorithm,
+        at: datetime,
+        ledger: str | None = None,
+        hybrid: bool = False,
+    ) -> Self:
+        """The same, at the moment ``at``."""
+        if folder.exists() and any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty: a site needs a folder of its own")
+        _check_name(name)
+        place = None if ledger is None else database_url(ledger)
+        origin = f"radseal.invalid/{name}-{secrets.token_hex(4)}"
+        site = cls(folder, name, origin, place)
+        try:
+            for part in _PARTS:
+                (folder / part).mkdir(parents=True, exist_ok=True)
+            (folder / "keys").mkdir(mode=0o700)
+            site._make_keys(algorithm, at)
+            if hybrid:
+                make_second(folder, Role.DEVICE, site.certificate(Role.DEVICE), at=at)
+            log = site._make_log(at)
+        except (LedgerError, OSError):
+            for part in ("keys", "trust", "certificates"):
+                shutil.rmtree(folder / part, ignore_errors=True)
+            raise
+        with log:
+            site._add_keys(log, at)
+        fields = {"schema": SCHEMA, "name": name, "origin": origin, "created_at": at.isoformat()}
+        if place is not None:
+            fields["ledger"] = place
+        # Written last: a folder with site.json is a whole site.
+        text = json.dumps(fields, indent=2)
+        (folder / "site.json").write_text(text + "\n", encoding="utf-8")
+        return site
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Self:
+        """Open the site in ``folder``; UsageError if it is none."""
+        path = Path(folder)
+        try:
+            fields = json.loads((path / "site.json").read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"{path} is not a site (no site.json): radseal init {path}") from error
+        except ValueError as error:
+            raise UsageError(f"{path / 'site.json'} is not JSON") from error
+        match fields:
+            case {"schema": str(schema), "name": str(name), "origin": str(origin), **rest}:
+                ledger = rest.get("ledger")
+            case _:
+                raise UsageError(f"{path / 'site.json'} lacks schema, name or origin")
+        if schema != SCHEMA:
+            raise UsageError(f"{path} is a site of schema {schema}; this radseal knows {SCHEMA}")
+        if not isinstance(ledger, str | None):
+            raise UsageError(f"{path / 'site.json'}: the ledger must be the URL of a database")
+        return cls(path, name, origin, None if ledger is None else database_url(ledger))
+
+    @property
+    def trust(self) -> TrustStore:
+        """Whom this site believes."""
+        return TrustStore.load(self.folder / "trust")
+
+    @property
+    def mark_key(self) -> bytes:
+        """The key of this site's marks."""
+        return self._secret("mark")
+
+    @property
+    def former_mark_keys(self) -> tuple[bytes, ...]:
+        """The keys of the marks made before, the newest first: with them old marks still read."""
+        files = sorted((self.folder / "keys").glob(f"{_FORMER}*.key"), reverse=True)
+        return tuple(self._secret(path.stem) for path in files)
+
+    @property
+    def mark_keys(self) -> tuple[bytes, ...]:
+        """All of them: the one in use, then the former ones."""
+        return (self.mark_key, *self.former_mark_keys)
+
+    def renew_mark_key(self, *, at: datetime) -> bytes:
+        """Make a new mark key from now on, keep the old one to read with; return the new id.
+
+        Every device that holds the old key must get the new one: until then its seals name the
+        old key, and are read with it.
+        """
+        keys = self.folder / "keys"
+        old, new = self.mark_key, secrets.token_bytes(SECRET_SIZE)
+        fresh = keys / "mark.key.new"
+        fresh.unlink(missing_ok=True)  # of a run that was cut off
+        write_secret(fresh, new)
+        try:
+            write_secret(keys / f"{_FORMER}{at.astimezone(UTC):%Y%m%dT%H%M%S}Z.key", old)
+        except FileExistsError as error:
+            raise UsageError("the mark key was renewed in this very second") from error
+        fresh.replace(keys / "mark.key")  # last: a key is never lost
+        return mark_key_id(new)
+
+    @property
+    def reidentification_key(self) -> bytes:
+        """The key under which the way from de-identified copies to their originals is kept."""
+        return self._secret("reidentify")
+
+    def make_reidentification_key(self) -> bytes:
+        """Return the same key, made now if the site has none."""
+        path = self.folder / "keys" / "reidentify.key"
+        if not path.exists():
+            with suppress(FileExistsError):
+                write_secret(path, secrets.token_bytes(SECRET_SIZE))
+        return self.reidentification_key
+
+    def records(self) -> Records[Log]:
+        """Open the ledger to read; it can neither append nor sign."""
+        return Records(self.reading_log(), self._secret("lookup"))
+
+    def log_keys(self) -> LogKeys:
+        """The keys the log signs with now: while it changes them, the old and the new ones."""
+        files = self.log_key_files
+        if not files.changing:
+            return files.present()
+        with self.reading_log() as log:
+            return files.those_of(log.key_sets)
+
+    @property
+    def log_key_files(self) -> LogKeyFiles:
+        """Where the keys of the log lie, and the verifier keys that go to others."""
+        return LogKeyFiles(self.folder / "keys", self.folder / "trust" / "logs" / "site.vkeys")
+
+    def upgrade(self) -> int:
+        """Bring a ledger of an earlier release to the format of this one; return its size."""
+        with open_log(
+            self._ledger, keys=self.log_keys(), annex_key=None, witnesses=self._witnesses()
+        ) as log:
+            return log.size
+
+    def refill(self, copy: LogSource) -> Refilled:
+        """Take over what a copy of the log has and the ledger, restored from a backup, has not."""
+        return refill_log(self._ledger, copy, logs=self.own_logs)
+
+    def writing_log(self, verifiers: Verifiers | None = None) -> Log:
+        """Open the log to append, and to publish when somebody says so: no append does.
+
+        ``verifiers`` share the signatures of a batch; the caller closes them.
+        """
+        return open_log(
+            self._ledger,
+            keys=self.log_keys(),
+            annex_key=self._secret("annex"),
+            witnesses=self._witnesses(),
+            checkpoint_every=None,
+            verifiers=verifiers,
+        )
+
+    def reading_log(self) -> Log:
+        """Open the log to read, annexes too; it can neither append nor sign."""
+        return open_log(self._ledger, keys=None, annex_key=self._secret("annex"))
+
+    def public_log(self) -> Log:
+        """Open the log as everybody may see it: without any key."""
+        return open_log(self._ledger, keys=None, annex_key=None)
+
+    def device(self, role: Role = Role.DEVICE) -> Device:
+        """Open the ledger to write, with the keys of the site's actor in ``role``."""
+        return self._device(
+            role,
+            lambda: open_log(
+                self._ledger,
+                keys=self.log_keys(),
+                annex_key=self._secret("annex"),
+                witnesses=self._witnesses(),
+            ),
+        )
+
+    def remote_device(self, url: str, role: Role = Role.DEVICE) -> Device:
+        """Write to the site's ledger where ``radseal log serve`` serves it.
+
+        Needs, of the site's folder, site.json, the trust folder, the certificate and the key of
+        the actor (the second ones, too), and the keys ``lookup`` and ``mark``: neither ledger nor
+        keys of the log.
+        """
+        return self._device(role, lambda: self.log_client(url))
+
+    def log_client(self, url: str) -> LogClient:
+        """The site's log where ``radseal log serve`` serves it."""
+        return LogClient(url, self.own_logs)
+
+    def make_outbox(
+        self, path: Path, log: Log | LogClient, *, at: datetime, role: Role = Role.DEVICE
+    ) -> Outbox:
+        """Make an outbox for the site's actor in ``role``, which goes on where ``log`` is now."""
+        signer = self.signer(role)
+        key_path = self.folder / "keys" / "outbox.key"
+        if not key_path.exists():
+            write_secret(key_path, secrets.token_bytes(SECRET_SIZE))
+        return create_outbox(
+            path,
+            spki=signer.spki,
+            role=role,
+            link=log.actor_link(signer.kid),
+            checkpoint=log.checkpoint(),
+            trusted=self.own_logs,
+            key=self._secret("outbox"),
+            at=at,
+        )
+
+    def outbox(self, path: Path) -> Outbox:
+        """Open an outbox of this site."""
+        return open_outbox(path, key=self._secret("outbox"), trusted=self.own_logs)
+
+    def outbox_device(self, path: Path, role: Role = Role.DEVICE) -> Device:
+        """Write to an outbox: needs what ``remote_device`` does, the key ``outbox``, and no log."""
+        return self._device(role, lambda: self.outbox(path))
+
+    def remote_records(self, url: str, role: Role = Role.GATEWAY) -> Records[LogReader]:
+        """Ask the site's ledger where ``radseal log serve`` serves it, with the key of an actor.
+
+        Needs, of the site's folder, site.json, the trust folder, the key of the actor, whose role
+        may read annexes, and the key ``lookup``.
+        """
+        signer = self.signer(role)
+        return Records(LogReader(url, self.own_logs, signer=signer), self._secret("lookup"))
+
+    @property
+    def own_logs(self) -> TrustedLogs:
+        """Trust in this site's log alone, and in the witnesses of its policy."""
+        logs = load_logs(self.folder / "trust")
+        try:
+            return TrustedLogs((logs.find(self.origin),), logs.policy)
+        except LedgerError as error:
+            raise UsageError(f"{self.folder / 'trust'} has no key of {self.origin}") from error
+
+    def signer(self, role: Role) -> Signer:
+        """The key of the site's actor in ``role``; KeyUnavailableError if it cannot sign now."""
+        return present_key(self.folder, role).signer()
+
+    def authority(self) -> x509.Certificate:
+        """The certificate of the site's own authority."""
+        return _read_certificate(self.folder / "trust" / "roots" / "site.pem")
+
+    def _device(self, role: Role, open_there: Callable[[], WritableLog]) -> Device:
+        signer, certificate = self.signer(role), self.certificate(role)
+        if certificate_spki(certificate) != signer.spki:
+            raise UsageError(
+                f"the certificate of the {role} in {self.folder / 'certificates'} is not that of "
+                f"its key in {self.folder / 'keys'}: what it seals would verify nowhere "
+                f"(if a renewal was cut off, radseal key renew {role} ends it)"
+            )
+        second = second_identity(self.folder, role, certificate)
+        lookup_key, mark_key = self._secret("lookup"), self.mark_key
+        return Device(
+            signer=signer,
+            certificates=tuple(certificate_der(each) for each in self.chain(role)),
+            log=open_there(),
+            lookup_key=lookup_key,
+            mark_key=mark_key,
+            second=second,
+        )
+
+    def certificate(self, role: Role) -> x509.Certificate:
+        """The certificate of the site's actor in ``role``."""
+        return _read_certificate(self.folder / "certificates" / f"{role}.pem")
+
+    def chain(self, role: Role) -> tuple[x509.Certificate, ...]:
+        """The same, and those between it and an authority of somebody's trust folder."""
+        path = self.folder / "certificates" / f"{role}.pem"
+        try:
+            return tuple(x509.load_pem_x509_certificates(_read_file(path)))
+        except ValueError as error:
+            raise UsageError(f"{path} is not a PEM file of certificates") from error
+
+    def _witnesses(self) -> Witnesses | None:
+        """Whom the log asks: the witnesses that those who verify count."""
+        path = self.folder / "trust" / "policy"
+        policy = read_policy(path)
+        if policy is None:
+            return None
+        try:
+            return Witnesses(policy)
+        except LedgerError as error:
+            raise UsageError(f"{path}: {error}") from error
+
+    @property
+    def _ledger(self) -> Path | str:
+        return self.ledger or self.folder / "ledger.sqlite"
+
+    def _secret(self, name: str) -> bytes:
+        path = self.folder / "keys" / f"{name}.key"
+        secret = _read_file(path)
+        if len(secret) != SECRET_SIZE:
+            raise UsageError(f"{path} must hold {SECRET_SIZE} bytes, not {len(secret)}")
+        return secret
+
+    def _make_keys(self, algorithm: Algorithm, at: datetime) -> None:
+        for name in SECRETS:
+            write_secret(self.folder / "keys" / f"{name}.key", secrets.token_bytes(SECRET_SIZE))
+        authority_key = generate_key(Algorithm.ESP256)
+        save_key(authority_key, self.folder / "keys" / "ca.key.pem")
+        authority = issue_authority(
+            authority_key,
+            name=f"{self.name} CA",
+            serial=x509.random_serial_number(),
+            valid_from=at,
+            valid_until=NO_EXPIRY,
+        )
+        _write_certificate(self.folder / "trust" / "roots" / "site.pem", authority)
+        for role in ROLES:
+            key = generate_key(algorithm)
+            save_key(key, key_file(self.folder, role))
+            certificate = issue_role(
+                key.public_key(),
+                name=f"{self.name} {role}",
+                role=role,
+                authority=authority,
+                authority_key=authority_key,
+                serial=x509.random_serial_number(),
+                valid_from=at,
+            )
+            _write_certificate(self.folder / "certificates" / f"{role}.pem", certificate)
+
+    def _make_log(self, at: datetime) -> Log:
+        keys = LogKeys.generate(self.origin)
+        self.log_key_files.write_first(keys)
+        archivist = self.signer(Role.ARCHIVIST)
+        genesis = make_genesis(
+            archivist,
+            certificate=certificate_der(self.certificate(Role.ARCHIVIST)),
+            claimed_at=at,
+        )
+        return create_log(
+            self._ledger, keys=keys, genesis=genesis, annex_key=self._secret("annex"), at=at
+        )
+
+    def _add_keys(self, log: Log, at: datetime) -> None:
+        archivist = self.signer(Role.ARCHIVIST)
+        for role in ROLES[1:]:
+            _add_key(
+                log,
+                archivist,
+                self.signer(role),
+                role=role,
+                certificate=certificate_der(self.certificate(role)),
+                at=at,
+            )
+
+
+def _add_key(
+    log: Log, archivist: Signer, signer: Signer, *, role: Role, certificate: bytes, at: datetime
+) -> None:
+    head = log.head()
+    statement = sign_statement(
+        event=Event.KEY_ADDED,
+        object_id=None,
+        object_link=None,
+        actor_link=log.actor_link(archivist.kid),
+        claimed_at=at,
+        head_seen=Head(head.size, head.root),
+        body=key_added_body(signer.spki, role=role, certificate=certificate),
+        signer=archivist,
+    )
+    log.append([Submission(statement)], at=at)
+
+
+def _check_name(name: str) -> None:
+    if (
+        not name
+        or len(name) > 40
+        or not all(c.isascii() and (c.isalnum() or c in "-._") for c in name)
+    ):
+        raise UsageError(
+            f"the site's name {name!r} must be 1 to 40 letters, digits, '-', '.' or '_' "
+            "(give one with --name)"
+        )
+
+
+def _read_certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(_read_file(path))
+    except ValueError as error:
+        raise UsageError(f"{path} is not a PEM certificate") from error
+
+
+def _write_certificate(path: Path, certificate: x509.Certificate) -> None:
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error

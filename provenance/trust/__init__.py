@@ -1,0 +1,1 @@
+"""Whom a verifier believes: certificates, revocation, and by when something existed."""

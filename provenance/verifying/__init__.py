@@ -1,0 +1,1 @@
+"""The read path: find the seal, gather the evidence, have it judged."""
