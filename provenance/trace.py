@@ -1,7 +1,7 @@
 """The custody chain of one object, as its log tells it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -37,7 +37,8 @@ class Order(StrEnum):
 class TracedEvent:
     """One event of an object's life, whether its back link holds, and who signed it.
 
-    Of the birth of a copy also what ``kind`` it is, and the ids of its ``parents``.
+    Of the birth of a copy also what ``kind`` it is, and the ids of its ``parents``. ``statement``
+    is what was signed, as the log holds it.
     """
 
     index: int
@@ -50,6 +51,7 @@ class TracedEvent:
     order: Order | None = None
     kind: str | None = None
     parents: tuple[bytes, ...] = ()
+    statement: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ def _events(seal_id: bytes, records: Records[ReadableLog]) -> Iterator[TracedEve
             bracket=records.log.bracket(entry),
             kind=None if origin is None else origin.kind,
             parents=() if origin is None else tuple(p.object_id for p in origin.parents),
+            statement=entry.statement,
         )
         born = born or statement.event in BIRTHS
 

@@ -13,6 +13,7 @@ from provenance.audit_trail.fact import (
     What,
 )
 from provenance.audit_trail.message import audit_message
+from provenance.audit_trail.this_process import this_process
 from provenance.audit_trail.trail import AuditTrail, TrailState
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "TrailState",
     "What",
     "audit_message",
+    "this_process",
 ]

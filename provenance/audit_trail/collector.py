@@ -59,11 +59,7 @@ class Connection:
     def __init__(self, line: ssl.SSLSocket) -> None:
         self._line = line
         self._aborted = False
-
-    @property
-    def protocol(self) -> str:
-        """The version of TLS that was agreed on."""
-        return self._line.version() or ""
+        self.protocol = line.version() or ""  # of TLS
 
     def send(self, frame: bytes) -> None:
         """Write a whole frame, if the receiver is still there."""

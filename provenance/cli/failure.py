@@ -33,10 +33,12 @@ EXIT_CODES: Mapping[int, str] = {
     UNSEALED: "UNSEALED; study verify: NOT CLOSED; inspect, restore: no seal; "
     "watermark read: no mark",
     UNTRUSTED: "UNTRUSTED; trace: the chain of custody has a gap; log timestamp: the answer was "
-    "refused; log timestamps: a time is not proven",
+    "refused; log timestamps: a time is not proven; audit-trail check: the collector is not who it "
+    "must be",
     13: "DERIVED",
     UNREADABLE: "UNREADABLE; seal: at least one input could not be read",
-    NOT_CHECKED: "NOT CHECKED; the ledger could not be reached",
+    NOT_CHECKED: "NOT CHECKED; the ledger could not be reached; audit-trail check: the collector has "
+    "not taken the message",
     NOTHING_MATCHED: "nothing matched the input",
     STRIPPED: "STRIPPED; inspect: the seal in the file is broken",
     18: "HEADER CHANGED",

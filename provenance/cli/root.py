@@ -14,7 +14,7 @@ from provenance.cli.output import print_failure, print_trace
 from provenance.cli.session import Session
 from provenance.cli.terminal import colour_wanted
 
-# Verb -> module of provenance.cli that holds its command under the same name.
+# Verb -> module of provenance.cli that holds its command under the module's name.
 VERBS: Mapping[str, str] = {
     "init": "init",
     "seal": "seal",
@@ -35,6 +35,7 @@ VERBS: Mapping[str, str] = {
     "outbox": "outbox",
     "witness": "witness",
     "policy": "policy",
+    "audit-trail": "audit_trail",
     "tamper": "tamper",
     "explain": "explain",
     "doctor": "doctor",
@@ -55,7 +56,7 @@ class Root(click.Group):
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(f"provenance.cli.{VERBS[cmd_name]}")
-        command = getattr(module, cmd_name)
+        command = getattr(module, VERBS[cmd_name])
         assert isinstance(command, click.Command)
         return command
 

@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Show the chain of custody of an object.")
 @click.argument("subject", metavar="PATH|SEAL_ID|UID")
+@click.option(
+    "--fhir",
+    type=click.Choice(["r4", "r5"]),
+    help="Print a FHIR Bundle of Provenance and AuditEvent instead; --json is for errors then.",
+)
 @site_option
 @common
 @click.pass_obj
-def trace(session: Session, subject: str, site: Path | None) -> int:
+def trace(session: Session, subject: str, fhir: str | None, site: Path | None) -> int:
     """Show every event that the ledger holds of an object, oldest first.
 
     The object is named by a file (its seal, UID or mark), by a seal id in hex, or by a SOP,
@@ -31,6 +36,7 @@ def trace(session: Session, subject: str, site: Path | None) -> int:
     Examples
       radseal trace chest.dcm --site /srv/radseal
       radseal trace 1.2.826.0.1.3680043.8.498.1 --site /srv/radseal
+      radseal trace chest.dcm --site /srv/radseal --fhir r4 > custody.json
     """
     from provenance.errors import EvidenceMissingError
     from provenance.trace import trace as follow
@@ -49,7 +55,16 @@ def trace(session: Session, subject: str, site: Path | None) -> int:
                     exit_code=NOTHING_MATCHED,
                 )
             ) from error
+        log = records.log.origin
     code = 0 if all(t.complete for t in traces) else UNTRUSTED
+    if fhir is not None:
+        from provenance.fhir import Release, custody_bundle
+
+        release = Release(fhir)
+        print_json(
+            custody_bundle(traces, subject=subject, log=log, release=release, at=session.now())
+        )
+        return code
     if session.as_json:
         objects = [_object(t) for t in traces]
         print_json(document("trace", {"subject": subject, "objects": objects}, exit_code=code))

@@ -141,7 +141,7 @@ class Rsyslog:
         self.port = free_port()
         self.file = folder / "audit.log"
         self._folder = folder
-        self._certificates = certificates
+        self.certificates = certificates
         self._process: subprocess.Popen[bytes] | None = None
         (found,) = re.findall(r"```rsyslog\n(.*?)```", PAGE.read_text(), re.DOTALL)
         text = f'global(workDirectory="{folder}")\n{found}'
@@ -192,9 +192,9 @@ class Rsyslog:
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.errors()
-        context = ssl.create_default_context(cafile=str(self._certificates.ca))
+        context = ssl.create_default_context(cafile=str(self.certificates.ca))
         context.load_cert_chain(
-            self._certificates.certificate(GATEWAY), self._certificates.key(GATEWAY)
+            self.certificates.certificate(GATEWAY), self.certificates.key(GATEWAY)
         )
         try:
             with (
