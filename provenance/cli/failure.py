@@ -37,8 +37,8 @@ EXIT_CODES: Mapping[int, str] = {
     "must be",
     13: "DERIVED",
     UNREADABLE: "UNREADABLE; seal: at least one input could not be read",
-    NOT_CHECKED: "NOT CHECKED; the ledger could not be reached; audit-trail check: the collector has "
-    "not taken the message",
+    NOT_CHECKED: "NOT CHECKED; the ledger could not be reached; "
+    "audit-trail check: the collector has not taken the message",
     NOTHING_MATCHED: "nothing matched the input",
     STRIPPED: "STRIPPED; inspect: the seal in the file is broken",
     18: "HEADER CHANGED",

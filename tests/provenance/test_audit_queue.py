@@ -12,6 +12,8 @@ import pytest
 from provenance.audit_trail.queue import AuditQueue
 from provenance.errors import UsageError
 
+CHECKOUT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -93,7 +95,7 @@ def test_survives_kill(path: Path, opened: Callable[..., AuditQueue]) -> None:
         "for number in range(200):\n    assert queue.put(b'%d' % number)\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, path], check=False)
+    done = subprocess.run([sys.executable, "-c", code, path], cwd=CHECKOUT, check=False)
     assert done.returncode == -9
     assert waiting(opened()) == [b"%d" % number for number in range(200)]
 
@@ -121,8 +123,10 @@ def test_another_format_is_not_opened(path: Path) -> None:
 
 
 def test_nobody_else_may_read_it(path: Path, opened: Callable[..., AuditQueue]) -> None:
-    opened()
-    assert path.stat().st_mode & 0o077 == 0
+    opened().put(b"a message")
+    files = list(path.parent.iterdir())
+    assert len(files) > 1
+    assert all(each.stat().st_mode & 0o077 == 0 for each in files)
 
 
 def test_many_threads(opened: Callable[..., AuditQueue]) -> None:
