@@ -49,8 +49,12 @@ def present(fields: Json) -> Json:
 
 
 def string(text: str) -> str:
-    """Return text that a FHIR string can hold: no controls, no blanks around it, maybe empty."""
-    return plain_text(text.strip(), _LIMIT).strip()
+    """Return text that a FHIR string can hold, maybe empty: no controls, no blanks around it.
+
+    Of the blanks of Unicode the pattern of R4 lets the space alone pass, so all become that.
+    """
+    plain = plain_text(text.strip(), _LIMIT)
+    return "".join(" " if each.isspace() else each for each in plain).strip()
 
 
 def reference(identifier: Identifier | None, *, display: str = "", type: str = "") -> Json:

@@ -1,15 +1,18 @@
 """What is held of FHIR resources: models of packages, and rules of the standard they do not have.
 
-R5 (5.0.0): fhir.resources. R4 (4.0.1): fhirclient, whose models are made from 4.0.1, and the R4B
-(4.3.0) models of fhir.resources, which differ from R4 in nothing these resources use. None of them
-holds required value sets, nor that nothing is empty: that is here, from the pages of AuditEvent,
-Provenance, Bundle, Signature and the datatypes of either release.
+R4 (4.0.1): the JSON schema that HL7 publishes; fhirclient, whose models are made from 4.0.1; and
+the R4B (4.3.0) models of fhir.resources, which differ from R4 in nothing these resources use.
+R5 (5.0.0): fhir.resources. The models hold neither required value sets nor that nothing is empty:
+that is here, from the pages of AuditEvent, Provenance, Bundle, Signature and the datatypes.
 """
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 from fhir.resources.auditevent import AuditEvent as R5AuditEvent
 from fhir.resources.bundle import Bundle as R5Bundle
 from fhir.resources.provenance import Provenance as R5Provenance
@@ -28,6 +31,9 @@ _PYDANTIC = {
 }
 _R4 = {"AuditEvent": R4AuditEvent, "Provenance": R4Provenance, "Bundle": R4Bundle}
 
+R4_SCHEMA = jsonschema_rs.validator_for(
+    json.loads((Path(__file__).resolve().parents[1] / "vectors/fhir/r4.schema.json").read_text())
+)
 _ROLES = {
     Release.R4: {"derivation", "revision", "quotation", "source", "removal"},
     Release.R5: {"revision", "quotation", "source", "instantiates", "removal"},
@@ -44,6 +50,7 @@ def hold_fhir(resource: dict[str, Any], release: Release) -> None:
     _PYDANTIC[release][kind].model_validate(resource)
     if release is Release.R4:
         _R4[kind](resource, strict=True)
+        R4_SCHEMA.validate(resource)
     for value in _values(resource):
         assert value not in ("", None, [], {}), "nothing in FHIR is empty"
         if isinstance(value, str):
