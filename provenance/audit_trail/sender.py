@@ -126,5 +126,5 @@ class Sender:
         if words and words != self._trouble:
             log.warning("audit messages wait: %s", words)
         elif self._trouble and not words:
-            log.warning("audit messages are sent again")
+            log.warning("audit messages go out once more")
         self._trouble = words

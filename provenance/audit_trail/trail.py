@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import Self
 
 from provenance.audit_trail.collector import Collector, connect
 from provenance.audit_trail.fact import Fact, Outcome, Reporter, What
@@ -51,6 +52,14 @@ class AuditTrail:
         self._unkept = 0  # the file could not be written
         self._alarmed = False
         self._sender = Sender(self._queue, partial(connect, collector))
+
+    def __enter__(self) -> Self:
+        """Return it, to be closed at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
 
     def tell(self, fact: Fact) -> None:
         """Keep the message of a fact. Trouble is logged and counted, never raised."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from audit_facts import CT_STORAGE, REPORTER, STUDY, example, parsed
+from cryptography.hazmat.primitives import serialization
 from rsyslog_receiver import (
     COLLECTOR,
     GATEWAY,
@@ -336,13 +337,24 @@ def test_a_receiver_that_closes_has_not_read(
         line.abort()
 
 
+def _encrypted(key: Path) -> bytes:
+    return serialization.load_pem_private_key(key.read_bytes(), None).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"nobody types it"),
+    )
+
+
 def test_files_that_cannot_be_used_are_told_at_once(
     tmp_path: Path, certificates: Certificates
 ) -> None:
     good = collector_at(6514, certificates)
     nothing = tmp_path / "nothing.pem"
     nothing.write_text("no certificate")
+    encrypted = tmp_path / "encrypted.key"
+    encrypted.write_bytes(_encrypted(certificates.key(GATEWAY)))
     for faulty in (
+        replace(good, key=encrypted),
         replace(good, ca=tmp_path / "missing.pem"),
         replace(good, ca=nothing),
         replace(good, certificate=nothing),
