@@ -41,6 +41,8 @@ class Sender:
     @property
     def trouble(self) -> str:
         """Why nothing is sent now; empty if nothing is wrong."""
+        if not self._thread.is_alive():
+            return "the thread that sends has ended"
         return self._trouble
 
     def wake(self) -> None:
@@ -86,6 +88,7 @@ class Sender:
         )
 
     def _send_all(self) -> None:
+        self._queue.recall()  # if that failed when the last line broke: this one settles its own
         line = self._connect()
         with self._guard:
             self._line = line
@@ -126,5 +129,5 @@ class Sender:
         if words and words != self._trouble:
             log.warning("audit messages wait: %s", words)
         elif self._trouble and not words:
-            log.warning("audit messages go out once more")
+            log.warning("audit messages get through again")
         self._trouble = words
