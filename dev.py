@@ -2,7 +2,7 @@
 
 Needs Python 3.11 and nothing else: makes .venv beside this file and installs radseal into it.
 A third, `python3 dev.py mutants [NAME ...]`, breaks the judging core in a thousand places and says
-which of them no test notices (docs/verifier-evidence.md); NAME as in "provenance.judge*".
+which of them no test notices (docs/verifier-evidence.md); NAME as in "provenance.judging.judge*".
 """
 
 import hashlib

@@ -6,6 +6,7 @@ Prints what was judged wrongly, the lowest correlation for each kind of copy, th
 different images, and how many replaced regions were found, by their size.
 """
 
+import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +59,7 @@ COPIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 def main() -> None:
     """Print the three tables."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     images = dict(_images())
     thumbnails = {name: describe(image) for name, image in images.items()}
     print(

@@ -7,8 +7,8 @@ for each in its own picture and in three others, and prints the lowest and the h
 COUNT radiographs, spread over the corpus; by default all.
 """
 
+import argparse
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -57,9 +57,11 @@ def coarse(part: Levels, whole: Levels) -> Levels:
 
 def main() -> None:
     """Look for every part, in its own picture and in others."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", type=int, nargs="?", help="of radiographs; by default all")
+    given = parser.parse_args()
     known, chance = pictures(), np.random.default_rng(1)
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else len(known)
-    names = list(known)[:: max(len(known) // count, 1)]
+    names = list(known)[:: max(len(known) // (given.count or len(known)), 1)]
     own: list[tuple[float, str, float]] = []
     others: list[tuple[float, str, str, float]] = []
     seconds, small = 0.0, 0

@@ -8,6 +8,7 @@ of statement, annex, receipt, restore data, signature and pixels from each other
 with and without the ledger, by a verifier who trusts both sites and both logs.
 """
 
+import argparse
 import itertools
 import sys
 import tempfile
@@ -236,6 +237,7 @@ def _uid(rest: bytes) -> str:
 
 def main() -> int:
     """Try them all, and print the table."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     counts: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
     bad = []
     with tempfile.TemporaryDirectory() as folder:

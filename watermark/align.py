@@ -38,6 +38,10 @@ _LOOKS: Final = (
 )
 """How far off blocks may lie, reach and step of their own shifts, parameters fitted."""
 _ROUNDS: Final = 4
+_SIMILAR: Final = 3
+"""Parameters that are fitted where nothing was turned or strained: shift and scale."""
+_SCALES: Final = (0.0, -0.001, 0.001, -0.002, 0.002)
+"""Steps of scale about the guess from which they are fitted."""
 _FITS: Final = 8
 _HALF: Final = SIDE / 2
 _TINY: Final = 1e-9
@@ -146,6 +150,23 @@ def centred(blocks: Blocks, guess: Guess, constellation: Constellation) -> Doubl
     return _settle(blocks, start, constellation, guess.sign, 2).matrix
 
 
+def scaled(blocks: Blocks, guess: Guess, constellation: Constellation) -> Doubles:
+    """Return the guess with its shift and scale alone sharpened."""
+    starts = (
+        _Phases.at(blocks, _about(guess, part), constellation, guess.sign) for part in _SCALES
+    )
+    settled = [_settle(blocks, start, constellation, guess.sign, _SIMILAR) for start in starts]
+    return max(settled, key=lambda phases: phases.agreement).matrix
+
+
+def _about(guess: Guess, part: float) -> Doubles:
+    """Return the map of a guess, larger by a part, about the centre that it was made from."""
+    x, y = guess.centre
+    larger = np.array([[1 + part, 0, -part * x], [0, 1 + part, -part * y], [0, 0, 1.0]])
+    matrix: Doubles = larger @ guess.matrix
+    return matrix
+
+
 def _settle(
     blocks: Blocks, here: "_Phases", constellation: Constellation, sign: float, freedom: int
 ) -> "_Phases":
@@ -220,6 +241,8 @@ def _slopes(places: Doubles, freedom: int) -> Doubles:
     """Return how shifts (n, 2, freedom) follow from small changes of a homography."""
     x, y = ((places - _HALF) / _HALF).T
     one, zero = np.ones_like(x), np.zeros_like(x)
+    if freedom == _SIMILAR:
+        return np.array([(one, zero), (zero, one), (x, y)]).transpose(2, 1, 0)
     columns = [(one, zero), (zero, one), (x, zero), (y, zero), (zero, x), (zero, y)]
     columns += [(x * x, x * y), (x * y, y * y)]
     slopes: Doubles = np.array(columns[:freedom]).transpose(2, 1, 0)
@@ -253,6 +276,8 @@ def _newton(phases: _Phases, constellation: Constellation, freedom: int) -> Doub
 
 def _compose(matrix: Doubles, change: Doubles) -> Doubles:
     """Return the map after its places have moved by a small change."""
+    if len(change) == _SIMILAR:
+        change = np.array([*change, 0, 0, change[2]])
     c = np.concatenate([change, np.zeros(8 - len(change))]) / _HALF
     middle = np.array([[1 / _HALF, 0, -1], [0, 1 / _HALF, -1], [0, 0, 1]])
     small = np.array([[1 + c[2], c[3], c[0]], [c[4], 1 + c[5], c[1]], [-c[6], -c[7], 1]])

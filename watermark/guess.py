@@ -27,7 +27,11 @@ STRAINS: Final = np.linspace(-0.04, 0.04, 5)
 """Stretch along the axes, and along the diagonals, that are undone for a part."""
 WIDE: Final = np.linspace(-0.08, 0.08, 9)
 """The same for a picture that was sheared or stretched as a whole."""
+STRAIGHT: Final = np.exp(np.arange(np.log(0.25), np.log(1.1), 0.0015))
+"""Scales of a picture that was cut and shrunk or enlarged, and no more."""
 _OF_EACH: Final = 3
+_OF_EACH_STRAIGHT: Final = 2
+_STRAIGHT: Final = 24
 _CLIMBED: Final = 96
 _LEVEL: Final = 96
 """Further peaks that are climbed from if they lie level: cameras are seldom held askew."""
@@ -83,6 +87,26 @@ def strained(spectrum: Spectrum, strains: Doubles, *, key: bytes, most: int) -> 
             strain = np.array([[1 + first, second], [second, 1 - first]])
             peaks += PART.peaks(spectrum, strain, key=key, each=1)
     return _sharpened(spectrum, peaks, key=key, most=most)
+
+
+def straight(spectrum: Spectrum, *, key: bytes, most: int) -> list[Guess]:
+    """Return the likeliest placements of a picture that was cut and scaled alone, best first.
+
+    So few maps are tried that chance offers less, and weaker pilots stand out.
+    """
+    peaks: list[tuple[float, int, float]] = []
+    scales = STRAIGHT.astype(np.float32)[:, np.newaxis]
+    for slot, constellation in enumerate(constellations(key)):
+        x, y = constellation.frequencies.T.astype(np.float32)
+        sums = spectrum.amplitudes_at(scales * x, scales * y).sum(axis=1)
+        for _ in range(_OF_EACH_STRAIGHT):
+            place = int(sums.argmax())
+            peaks.append((float(sums[place]), slot, float(STRAIGHT[place])))
+            sums[max(place - _APART, 0) : place + _APART + 1] = 0
+    found: list[Guess] = []
+    for _, slot, scale in sorted(peaks, reverse=True)[:_STRAIGHT]:
+        found += with_shift(spectrum, slot, constellations(key)[slot], scale * np.eye(2))
+    return _distinct(found)[:most]
 
 
 def _sharpened(spectrum: Spectrum, peaks: list[Peak], *, key: bytes, most: int) -> list[Guess]:

@@ -9,14 +9,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from watermark.align import Blocks, align, centred
+from watermark.align import Blocks, align, centred, scaled
 from watermark.canvas import to_canvas
 from watermark.detect import Allowance, Reading, read, upright
 from watermark.errors import ArgumentError
 from watermark.evidence import gather, terms
 from watermark.frame_groups import GROUPS, signs_key
 from watermark.grid import SIDE
-from watermark.guess import STRAINS, WIDE, Guess, guesses, strained
+from watermark.guess import STRAINS, WIDE, Guess, guesses, straight, strained
 from watermark.pilots import constellations
 from watermark.placement import Placement
 from watermark.region import busy_region
@@ -38,6 +38,10 @@ AGREED: Final = 9.0
 """Agreement of the pilots below which a place is not read: chance reaches it in few pictures."""
 STRONG: Final = 8.0
 """Strength of a guess that is read even so: in a mammogram most blocks show no pilots."""
+TRIED_STRAIGHT: Final = 3
+"""Guesses at a picture that was cut and scaled alone that are sharpened and read at most."""
+STRAIGHT: Final = 6.5
+"""Strength of such a guess below which it is not read."""
 LIKELIEST: Final = 2
 """Guesses that are also read as frames of a volume."""
 PART: Final = 512
@@ -101,17 +105,21 @@ def placements(image: Image, *, key: bytes, agreed: float = AGREED) -> Iterator[
     """Yield where the marked image may lie in the picture: the quickest looks first.
 
     Only places at which the agreement of the pilots is above ``agreed``, or the guess as strong
-    in proportion to ``STRONG``, are yielded. At most ``TRIED`` placements by the whole picture,
-    as many by its busy region if that is a piece of it, and ``TRIED_BY_PART`` by each of the
-    nine or fewer parts of the first of the two, which perspective, shear and stretch have moved
-    in their own way; the first part once more, for great strains.
+    in proportion to ``STRONG`` or ``STRAIGHT``, are yielded: by the whole picture, and by its
+    busy region if that is a piece of it, at most ``TRIED_STRAIGHT`` that were cut and scaled
+    alone and ``TRIED`` others; then ``TRIED_BY_PART`` by each of the nine or fewer parts of the
+    first of the two, which perspective, shear and stretch have moved in their own way; the first
+    part once more, for great strains.
     """
     views = [_View(image, (0, 0))]
     box = busy_region(image)
     if box is not None:
         views.insert(0, _View(image[box], (box[1].start, box[0].start)))
     for view in views:
-        found = guesses(Spectrum.of(view.flat), key=key, most=GUESSED)
+        spectrum = Spectrum.of(view.flat)
+        cut = straight(spectrum, key=key, most=TRIED_STRAIGHT)
+        yield from view.straight(cut, key=key, agreed=agreed)
+        found = guesses(spectrum, key=key, most=GUESSED)
         yield from view.placements(found, key=key, most=TRIED, agreed=agreed)
     parts = views[0].parts()
     for part, strains in [*((part, STRAINS) for part in parts), (parts[0], WIDE)]:
@@ -146,6 +154,13 @@ class _View:
     def spectrum(self, corner: tuple[int, int]) -> Spectrum:
         """Return the spectrum of a part."""
         return Spectrum.of(self.flat[_part(corner)], corner=corner[::-1])
+
+    def straight(self, found: list[Guess], *, key: bytes, agreed: float) -> Iterator[Placement]:
+        """Yield the placements of a picture that was cut and scaled alone, the strongest first."""
+        for guess in found:
+            if guess.strength * AGREED / STRAIGHT > agreed:
+                matrix = scaled(self.blocks, guess, constellations(key)[guess.slot])
+                yield Placement.of(self.to_picture @ matrix)
 
     def placements(
         self, found: list[Guess], *, key: bytes, most: int, agreed: float

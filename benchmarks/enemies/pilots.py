@@ -24,6 +24,8 @@ COUNTS = (1, 2, 4, 8, 16, 32, 64, 128)
 LIKELY = 3.0
 """Power at which a frequency of the attacker's list is filtered out of an image."""
 VICTIMS = 3
+WIDTHS = (0.8, 1.6)
+"""Deviations of a notch, in periods over the grid: of a wave all over, and of one that fades."""
 _TURN = rotate(5)
 
 Victim = tuple[Subject, Pixels, bytes]
@@ -39,7 +41,10 @@ def averaging() -> None:
     )
     show(
         "What the pilots that were found are worth",
-        ("filtered out", "PSNR to the marked image, dB", "read upright", "read after 5 degrees"),
+        (
+            "filtered out",
+            *(f"notches of {w}: PSNR dB, read upright, after 5 degrees" for w in WIDTHS),
+        ),
         _filtered(lists),
     )
 
@@ -112,13 +117,17 @@ def _victims(slot: int | None) -> list[Victim]:
 
 
 def _row(name: str, cases: list[tuple[Victim, Doubles]]) -> tuple[object, ...]:
-    upright, turned, ratios, hit = [], [], [], []
-    for (subject, image, payload), frequencies in cases:
-        left = notch(image, frequencies) if len(frequencies) else image
-        ratios.append(psnr(image, left, subject[1]))
-        upright.append(read(left, [payload]))
-        turned.append(read(_TURN(left, subject[1]), [payload], blind=True))
-        hit.append(hits(frequencies, pilots([slot_of(payload, key=KEY)])))
-    extra = np.mean([len(f) for _, f in cases])
+    hit = [hits(found, pilots([slot_of(payload, key=KEY)])) for (_, _, payload), found in cases]
+    extra = np.mean([len(found) for _, found in cases])
     words = f"{name}: {extra:.0f} frequencies, {np.mean(hit):.0f} of {PILOTS} pilots"
-    return (words, decibels(ratios), share(upright), share(turned))
+    return (words, *(_left(cases, width) for width in WIDTHS))
+
+
+def _left(cases: list[tuple[Victim, Doubles]], width: float) -> str:
+    upright, turned, ratios = [], [], []
+    for ((_, bits), image, payload), found in cases:
+        left = notch(image, found, width=width) if len(found) else image
+        ratios.append(psnr(image, left, bits))
+        upright.append(read(left, [payload]))
+        turned.append(read(_TURN(left, bits), [payload], blind=True))
+    return f"{decibels(ratios)}, {share(upright)}, {share(turned)}"

@@ -12,13 +12,16 @@ from benchmarks.watermark.picture import Floats, Pixels
 from watermark.canvas import to_canvas
 from watermark.grid import SIDE, Geometry
 from watermark.pilots import SLOTS, constellations
-from watermark.spectrum import BINS, Spectrum, flatten
+from watermark.spectrum import Spectrum, flatten
 
 Doubles = npt.NDArray[np.float64]
 
-WIDTH = 0.8
-"""Deviation of a notch, in periods over the grid."""
+BINS = 2 * SIDE
+"""Points of the transform of an image that fills the grid along one side."""
+
 _PAD = 128
+_REACH = 6
+"""Deviations of a notch that are filtered to either side, in bins."""
 
 
 def spectrum(image: Pixels) -> Spectrum:
@@ -58,21 +61,25 @@ def hits(found: Doubles, true: Doubles) -> int:
     return int((apart.min(axis=0) <= 0.75).sum())
 
 
-def notch(image: Pixels, frequencies: Doubles) -> Pixels:
-    """Filter frequencies (n, 2) out of an image of 1024 pixels along its longer side."""
+def notch(image: Pixels, frequencies: Doubles, *, width: float) -> Pixels:
+    """Filter frequencies (n, 2) out of an image of 1024 pixels along its longer side.
+
+    ``width`` is the deviation of a notch, in periods over the grid.
+    """
     wide = np.pad(image.astype(np.float32), _PAD, mode="reflect")
     waves = np.fft.rfft2(wide)
     gain = np.ones(waves.shape, np.float32)
     rows, columns = wide.shape
     for x, y in frequencies:
         for way in (1, -1):
-            _dip(gain, way * x * columns / SIDE, way * y * rows / SIDE, rows, columns)
+            _dip(gain, (way * x * columns / SIDE, way * y * rows / SIDE), rows, columns, width)
     smooth = np.fft.irfft2(waves * gain, s=wide.shape)
     return clipped(smooth[_PAD : rows - _PAD, _PAD : columns - _PAD], image)
 
 
-def _dip(gain: Floats, x: float, y: float, rows: int, columns: int) -> None:
-    reach = 5
+def _dip(gain: Floats, place: tuple[float, float], rows: int, columns: int, width: float) -> None:
+    x, y = place
+    reach = round(_REACH * width)
     column = round(x) + np.arange(-reach, reach + 1)
     column = column[(column >= 0) & (column < gain.shape[1])]
     if not column.size:
@@ -80,8 +87,7 @@ def _dip(gain: Floats, x: float, y: float, rows: int, columns: int) -> None:
     row = round(y) + np.arange(-reach, reach + 1)
     apart = np.square((column - x) * SIDE / columns)
     apart = apart + np.square((row - y) * SIDE / rows)[:, np.newaxis]
-    place = np.ix_(row % rows, column)
-    gain[place] *= 1 - np.exp(-apart / (2 * WIDTH**2))
+    gain[np.ix_(row % rows, column)] *= 1 - np.exp(-apart / (2 * width**2))
 
 
 @lru_cache(maxsize=1)

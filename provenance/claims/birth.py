@@ -1,7 +1,7 @@
 """The statement with which an object's life begins: `sealed`, `derived` or `deidentified`.
 
 What its body says (docs/spec/seal.md, derivation.md), and how its signature is opened. Knows no
-file, no clock, no trust: see trust.py for who is believed.
+file, no clock, no trust: see trust/store.py for who is believed.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """What a birth asserts of its object, opened by the annex.
 
 A Claim is built by `open_claim` alone, so whoever holds one holds verified bytes and the very
-certificate that signed them. Knows no file, no clock, no trust: see trust.py for who is believed.
+certificate that signed them. Knows no file, no clock, no trust: see trust/store.py for who is
+believed.
 """
 
 from dataclasses import dataclass, field

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from watermark.align import BLOCK, Blocks, align, centred
+from watermark.align import BLOCK, Blocks, align, centred, scaled
 from watermark.canvas import to_canvas
 from watermark.grid import SIDE, Geometry
-from watermark.guess import STRAINS, Guess, guesses, strained
+from watermark.guess import STRAINS, Guess, guesses, straight, strained
 from watermark.pilots import constellations, slot_of
-from watermark.search import AGREED
+from watermark.search import AGREED, STRAIGHT
 from watermark.spectrum import Spectrum, flatten
 
 Maker = Callable[..., np.ndarray]
@@ -100,6 +100,23 @@ def test_a_shift_alone_is_sharpened(
     turned[0, 0] *= 1.01
     kept = centred(blocks, replace(best, matrix=turned), pilots)
     assert np.allclose(np.linalg.inv(kept)[:2, :2], np.linalg.inv(turned)[:2, :2], atol=1e-4)
+
+
+@pytest.mark.parametrize("cut", [(slice(400, 1000), slice(300, 800)), (slice(0, 800), slice(700))])
+def test_a_cut_is_placed_by_scale_and_shift_alone(
+    cut: tuple[slice, slice], sealed: np.ndarray, key: bytes, payload: bytes
+) -> None:
+    view = sealed[cut]
+    flat = flatten(to_canvas(view, Geometry.of(view.shape)))
+    best, second = straight(Spectrum.of(flat), key=key, most=2)
+    assert best.slot == slot_of(payload, key=key)
+    assert best.strength > max(STRAIGHT, second.strength)
+    matrix = scaled(Blocks.of(flat), best, constellations(key)[best.slot])
+    corner = np.array([[1, 0, -(cut[1].start or 0)], [0, 1, -(cut[0].start or 0)], [0, 0, 1.0]])
+    own = np.diag([SIDE / view.shape[0], SIDE / view.shape[0], 1])
+    assert _error(matrix, own @ corner @ np.diag([1200 / SIDE, 1200 / SIDE, 1])) < 0.5
+    assert np.allclose(matrix[[0, 1], [1, 0]], 0, atol=1e-12)
+    assert matrix[0, 0] == pytest.approx(matrix[1, 1])
 
 
 def test_other_constellations_agree_far_less(best: Guess, flat: np.ndarray, key: bytes) -> None:
