@@ -271,13 +271,13 @@ def _with_likeness(
 def _with_trust_and_custody(evidence: Evidence, found: FoundSeal, verifier: Verifier) -> Evidence:
     claim, trust = found.claim, verifier.trust
     custody = find_custody(claim, found.receipt, trust=trust, records=verifier.records)
-    return _with_trust(replace(evidence, custody=custody), claim, verifier)
+    second = find_second_signer(claim, trust, custody.existence)
+    return _with_trust(replace(evidence, custody=custody, second=second), claim, verifier)
 
 
 def _with_trust(evidence: Evidence, claim: Claim, verifier: Verifier) -> Evidence:
     """Ask who vouches for the signer, in the first role that anyone vouches for."""
     existence = evidence.custody.existence
-    evidence = replace(evidence, second=find_second_signer(claim, verifier.trust, existence))
     try:
         standing, role = vouch_for_birth(
             claim,
