@@ -69,10 +69,13 @@ class Reader:
         ``encoding`` is that of the dataset which holds a converted ``element``.
         """
         if isinstance(element, RawDataElement):
-            tag, written_vr, _, stored, _, implicit, little, *_ = element
+            tag, written_vr, _, value, _, implicit, little, *_ = element
+            value = value or b""
+            if vr is None and little and written_vr != "SQ" and not starts_as_items(value):
+                return digest(value.rstrip(b"\0 "))  # most private elements
             unknown = written_vr == "UN"
             declared = UNKNOWN_ENCODING if unknown else ENCODINGS[bool(implicit), bool(little)]
-            return self._bytes(Encoded(tag, written_vr, stored or b"", declared), vr, context)
+            return self._bytes(Encoded(tag, written_vr, value, declared), vr, context)
         if isinstance(element, DataElement):
             if isinstance(element.value, ItemSequence):
                 return self._datasets(element, context)

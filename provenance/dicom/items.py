@@ -52,7 +52,7 @@ def too_deep() -> UnreadableError:
     return UnreadableError(f"more than {MAX_DEPTH} nested sequences", code=Unreadable.TOO_DEEP)
 
 
-def starts_as_items(value: bytes, *, little: bool) -> bool:
+def starts_as_items(value: bytes, *, little: bool = True) -> bool:
     """Whether a value of unknown VR begins with an item tag."""
     return value.startswith(b"\xfe\xff\x00\xe0" if little else b"\xff\xfe\xe0\x00")
 

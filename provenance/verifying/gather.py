@@ -146,7 +146,7 @@ def _with_descent(
         sealing=verifier.sealing_roles,
         records=verifier.records,
     )
-    return replace(evidence, descent=descent)
+    return evidence if descent is None else replace(evidence, descent=descent)
 
 
 def _with_corrections(
@@ -155,6 +155,8 @@ def _with_corrections(
     """Ask the ledger, and the object itself, what documents the header changes."""
     if evidence.source not in (Source.FILE, Source.LEDGER_BY_INSTANCE):
         return evidence  # another instance by its own word
+    if verifier.records is None and not evidence.changes:
+        return evidence
     custody, corrections = evidence.custody, evidence.corrections
     if verifier.records is not None:
         corrections = find_corrections(
