@@ -50,40 +50,36 @@ def _hash_bands(lines: npt.NDArray[np.uint8], frame: int, starts: range) -> list
     """
     rows, columns, cell = lines.shape
     whole = columns // TILE * TILE
-    # All tiles of full width, then what is left of the columns.
-    parts = [part for part in (lines[:, :whole], lines[:, whole:]) if part.shape[1]]
-    first_columns = (0, whole) if whole else (0,)
-    widths = [min(TILE, part.shape[1]) for part in parts]
-    strips = [
-        part.reshape(rows, -1).view(f"V{width * cell}")
-        for part, width in zip(parts, widths, strict=True)
-    ]
-    rooms: dict[tuple[int, int], npt.NDArray[np.void]] = {}
+    strips = []  # the tiles of full width, and what is left of the columns
+    for first, end in ((0, whole), (whole, columns)):
+        if first < end:
+            width = min(TILE, end - first)
+            lines_of = lines[:, first:end].reshape(rows, -1).view(f"V{width * cell}")
+            strips.append((first, width, lines_of))
+    rooms: dict[tuple[int, int], tuple[npt.NDArray[np.void], list[memoryview]]] = {}
     hashes: list[bytes] = []
     for row in starts:
         height = min(TILE, rows - row)
-        for strip, width, first in zip(strips, widths, first_columns, strict=False):
+        for first, width, lines_of in strips:
             if (height, width) not in rooms:
-                rooms[height, width] = _room(frame, height, width, cell, first, strip.shape[1])
-            room = rooms[height, width]
+                rooms[height, width] = _room(frame, height, width, cell, first, lines_of.shape[1])
+            room, tiles = rooms[height, width]
             room["row"] = row
-            room["lines"] = strip[row : row + height].T
-            tiles, size = room.view(np.uint8).data, room.itemsize
-            hashes += [
-                hashlib.sha256(tiles[at : at + size]).digest() for at in range(0, len(tiles), size)
-            ]
+            room["lines"] = lines_of[row : row + height].T
+            hashes += [digest.digest() for digest in map(hashlib.sha256, tiles)]
     return hashes
 
 
 def _room(
     frame: int, height: int, width: int, cell: int, first: int, count: int
-) -> npt.NDArray[np.void]:
-    """Return where ``count`` tiles beside each other are laid out as they are hashed."""
+) -> tuple[npt.NDArray[np.void], list[memoryview]]:
+    """Return where ``count`` tiles beside each other are laid out as they are hashed, and each."""
     room = np.empty(count, _tile_layout(height, width * cell))
     room["label"], room["frame"] = _LABEL, frame
     room["height"], room["width"] = height, width
     room["column"] = np.arange(first, first + count * width, width)
-    return room
+    whole, size = room.view(np.uint8).data, room.itemsize
+    return room, [whole[at : at + size] for at in range(0, len(whole), size)]
 
 
 @lru_cache(64)
