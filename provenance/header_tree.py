@@ -4,11 +4,11 @@ Pure functions of values. Knows no DICOM file: attributes come in with their can
 """
 
 import hashlib
-import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import groupby
+from operator import itemgetter
 from typing import Self, TypeAlias
 
 import cbor2
@@ -28,6 +28,10 @@ LEAF_SALT_SIZE = 16
 MAX_LEAVES = 8192
 _VERSION = 1
 _HASH_SIZE = 32
+_BLOCK_SIZE = 64  # of SHA-256, RFC 6234
+_INNER_PAD, _OUTER_PAD = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
+_NULL = cbor2.dumps(None)
+_LEAF = b"\x00radseal-attribute-1"
 _GROUPS = tuple(Group)
 _SEVERITIES = tuple(Severity)
 
@@ -50,8 +54,8 @@ class HeaderTree:
     def group_hashes(self) -> dict[Group, bytes]:
         """The hash of each group, over its leaves."""
         hashes: dict[Group, list[bytes]] = {group: [] for group in _GROUPS}
-        for _, group, digest in self.leaves:
-            hashes[group].append(digest)
+        for group, leaves in groupby(self.leaves, key=itemgetter(1)):
+            hashes[group] += map(itemgetter(2), leaves)
         return {group: hash_group(group, hashes[group]) for group in _GROUPS}
 
     def to_cbor(self) -> list[object]:
@@ -83,7 +87,8 @@ def hash_header(attributes: Iterable[Attribute], seed: bytes) -> HeaderTree:
     """Hash attributes into a tree whose salts come from ``seed``, 32 random bytes used once."""
     if len(seed) != SEED_SIZE:
         raise UsageError(f"the seed must have {SEED_SIZE} bytes, not {len(seed)}")
-    leaves = [(a.tag, a.group, _hash_leaf(a.tag, a.group, a.value, seed)) for a in attributes]
+    salted = _Salted(seed)
+    leaves = [(a.tag, a.group, salted.leaf(a.tag, a.group, a.value)) for a in attributes]
     if len(leaves) > MAX_LEAVES or len({tag for tag, _, _ in leaves}) != len(leaves):
         raise UsageError("a header tree holds each attribute once, and not too many")
     leaves.sort(key=_place)
@@ -93,15 +98,16 @@ def hash_header(attributes: Iterable[Attribute], seed: bytes) -> HeaderTree:
 def changed_attributes(signed: HeaderTree, attributes: Sequence[Attribute]) -> tuple[Change, ...]:
     """Name every attribute that is not as signed, gravest first, then by tag."""
     found = {attribute.tag: attribute for attribute in attributes}
+    salted = _Salted(signed.seed)
     changes: list[Change] = []
     for tag, group, digest in signed.leaves:
         attribute = found.pop(tag, None)
         value = attribute.value if attribute else None
-        if digest == _hash_leaf(tag, group, value, signed.seed):
+        if digest == salted.leaf(tag, group, value):
             continue
         if value is None:
             changes.append(_change(tag, Kind.REMOVED))
-        elif digest == _hash_leaf(tag, group, None, signed.seed):
+        elif digest == salted.leaf(tag, group, None):
             changes.append(_change(tag, Kind.ADDED))
         else:
             changes.append(_change(tag, Kind.CHANGED))
@@ -116,15 +122,16 @@ def require_labels(signed: HeaderTree) -> None:
     the inner nodes of its group in place of many, it would let attributes be removed unnoticed.
     """
     table = attribute_table()
+    known = table.signed
     labels = {tag: group for tag, group, _ in signed.leaves}
-    missing = sorted({*table.signed, PRIVATE_TAG} - labels.keys())
+    missing = sorted({*known, PRIVATE_TAG} - labels.keys())
     if missing:
         names = ", ".join(table.describe(tag).keyword for tag in missing[:3])
         raise EvidenceError(
             f"{len(missing)} signed attribute(s) have no leaf in the annex: {names}"
         )
     for tag, group in labels.items():
-        row = table.describe(tag)
+        row = known.get(tag) or table.describe(tag)
         if row.group is not group:
             raise EvidenceError(f"{row.keyword} stands in group {group}, not in {row.group}")
 
@@ -144,22 +151,24 @@ def signed_leaf(signed: HeaderTree, tag: int) -> bytes:
     for leaf_tag, _, digest in signed.leaves:
         if leaf_tag == tag:
             return digest
-    return _hash_leaf(tag, attribute_table().describe(tag).group, None, signed.seed)
+    return _Salted(signed.seed).leaf(tag, attribute_table().describe(tag).group, None)
 
 
 def leaf_salt(seed: bytes, tag: int) -> bytes:
     """Return the salt of a signed leaf."""
-    return hmac.digest(seed, tag.to_bytes(4, "big"), "sha256")[:LEAF_SALT_SIZE]
+    return _Salted(seed).salt(tag)
 
 
 def leaf_content(tag: int, group: Group, value: CanonicalValue | None) -> bytes:
     """Return what a leaf says: CBOR of group, tag and value."""
-    return _absent_content(tag, group) if value is None else _content(tag, group, value)
+    known = _beginnings().get(tag)
+    beginning = known[1] if known and known[0] is group else _beginning(tag, group)
+    return beginning + (_NULL if value is None else cbor2.dumps(value))
 
 
 def hash_leaf_content(salt: bytes, content: bytes) -> bytes:
     """Return the leaf of a content under a salt."""
-    return hashlib.sha256(b"\x00radseal-attribute-1" + salt + content).digest()
+    return hashlib.sha256(_LEAF + salt + content).digest()
 
 
 def _change(tag: int, kind: Kind) -> Change:
@@ -169,18 +178,39 @@ def _change(tag: int, kind: Kind) -> Change:
     return Change(tag, row.keyword, row.group, severity, kind)
 
 
-def _hash_leaf(tag: int, group: Group, value: CanonicalValue | None, seed: bytes) -> bytes:
-    return hash_leaf_content(leaf_salt(seed, tag), leaf_content(tag, group, value))
+class _Salted:
+    """The leaves of one seed. The key of the HMAC is taken in once for all salts (RFC 2104, 4)."""
+
+    def __init__(self, seed: bytes) -> None:
+        key = seed.ljust(_BLOCK_SIZE, b"\0")
+        self._inner = hashlib.sha256(key.translate(_INNER_PAD))
+        self._outer = hashlib.sha256(key.translate(_OUTER_PAD))
+
+    def salt(self, tag: int) -> bytes:
+        """Return the salt of the leaf of ``tag``."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(tag.to_bytes(4, "big"))
+        outer.update(inner.digest())
+        return outer.digest()[:LEAF_SALT_SIZE]
+
+    def leaf(self, tag: int, group: Group, value: CanonicalValue | None) -> bytes:
+        """Return the leaf that says ``value`` of ``tag``."""
+        return hash_leaf_content(self.salt(tag), leaf_content(tag, group, value))
 
 
 @cache
-def _absent_content(tag: int, group: Group) -> bytes:
-    return _content(tag, group, None)
+def _beginnings() -> dict[int, tuple[Group, bytes]]:
+    table = attribute_table()
+    rows = [table.describe(tag) for tag in (*table.signed, PRIVATE_TAG)]
+    return {row.tag: (row.group, _beginning(row.tag, row.group)) for row in rows}
 
 
-def _content(tag: int, group: Group, value: CanonicalValue | None) -> bytes:
-    # integers, text, bytes and arrays only: cbor2 writes these in one way (RFC 8949 4.2.1)
-    return cbor2.dumps((group.value, tag, value))
+def _beginning(tag: int, group: Group) -> bytes:
+    """Return the CBOR of an array of three up to its last value, which is encoded by itself.
+
+    Integers, text, bytes and arrays only: cbor2 writes these in one way (RFC 8949, 4.2.1).
+    """
+    return cbor2.dumps((group.value, tag, None))[: -len(_NULL)]
 
 
 def hash_group(group: Group, leaves: Sequence[bytes]) -> bytes:
@@ -223,10 +253,9 @@ def decode_group(group: Group, encoded: object) -> list[Leaf]:
             pass
         case _:
             raise MalformedError(f"group {group} is not tags and their hashes")
-    for tag in tags:
-        if type(tag) is not int or not 0 <= tag < 1 << 32:
-            raise MalformedError(f"group {group} holds a tag that is none")
-    if any(first >= second for first, second in pairwise(tags)):
+    if tags and (set(map(type, tags)) != {int} or min(tags) < 0 or max(tags) >= 1 << 32):
+        raise MalformedError(f"group {group} holds a tag that is none")
+    if sorted(set(tags)) != tags:
         raise MalformedError(f"the tags of group {group} do not ascend")
     return [
         (tag, group, hashes[_HASH_SIZE * i : _HASH_SIZE * (i + 1)]) for i, tag in enumerate(tags)

@@ -5,10 +5,8 @@ Pure functions of arrays; the bytes are those of docs/spec/image-tree.md. Knows 
 """
 
 import hashlib
-import math
 import struct
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, Literal, Self
@@ -18,18 +16,35 @@ import numpy as np
 import numpy.typing as npt
 
 from provenance.errors import MalformedError, UsageError
+from provenance.tile_hashes import TILE, Samples, tile_hashes
+
+__all__ = [
+    "MAX_TILES",
+    "TILE",
+    "Colour",
+    "ImageTree",
+    "Kind",
+    "PixelGeometry",
+    "Region",
+    "Samples",
+    "Witness",
+    "changed_regions",
+    "differing_tiles",
+    "frame_leaf",
+    "geometry_leaf",
+    "hash_frame",
+    "hash_image",
+    "tree_root",
+]
 
 Kind = Literal["int", "float32", "float64"]
 Colour = Literal["grey", "rgb", "ybr", "palette", "other"]
-Samples = npt.NDArray[Any]
 
-TILE: Final = 64
 MAX_TILES: Final = 1 << 22
 _HASH: Final = 32
 _KINDS: Final = ("int", "float32", "float64")
 _COLOURS: Final = ("grey", "rgb", "ybr", "palette", "other")
 _MAX_REGIONS: Final = 256
-_LARGE: Final = 2 << 20  # bytes of a frame from which on a second thread pays
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +240,7 @@ def frame_leaf(frame: int, tiles: bytes, compressed: bytes = b"") -> bytes:
 
 def hash_frame(samples: Samples, frame: int) -> list[bytes]:
     """Return the tile hashes of one frame, as frame number ``frame`` of an image has them."""
-    return _tile_hashes(samples, frame)
+    return tile_hashes(samples, frame)
 
 
 def hash_image(
@@ -261,7 +276,7 @@ def hash_image(
                 f"frame {count} is {samples.dtype}{samples.shape}, "
                 f"not {geometry.dtype}{geometry.shape}"
             )
-        hashes.extend(_tile_hashes(samples, count))
+        hashes.extend(tile_hashes(samples, count))
         count += 1
         if count > geometry.frames:
             break
@@ -282,6 +297,8 @@ def changed_regions(signed: ImageTree, found: ImageTree) -> tuple[Region, ...]:
     whole = [Region(frame, 0, 0, new.columns, new.rows) for frame in range(new.frames)]
     if (old.rows, old.columns, old.frames) != (new.rows, new.columns, new.frames):
         return tuple(whole)
+    if signed.tiles == found.tiles:
+        return ()
     tiles = [
         np.frombuffer(tree.tiles, np.uint8).reshape(new.frames, *new.grid, _HASH)
         for tree in (signed, found)
@@ -328,58 +345,6 @@ def tree_root(leaves: Sequence[bytes]) -> bytes:
 
 def _leaf(content: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + content).digest()
-
-
-def _tile_hashes(samples: Samples, frame: int) -> list[bytes]:
-    """Hash one frame, the two halves of a large one side by side: hashing lets threads run."""
-    rows = samples.shape[0]
-    if samples.nbytes < _LARGE:
-        return _hash_bands(samples, frame, range(0, rows, TILE))
-    middle = rows // 2 // TILE * TILE
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        below = pool.submit(_hash_bands, samples, frame, range(middle, rows, TILE))
-        above = _hash_bands(samples, frame, range(0, middle, TILE))
-        return above + below.result()
-
-
-def _hash_bands(samples: Samples, frame: int, starts: range) -> list[bytes]:
-    """Hash bands of tiles: one copy makes all tiles of a band contiguous.
-
-    The copy always goes to the same place: fresh memory would cost more than the copying.
-    """
-    columns, depth = samples.shape[1], samples.shape[2:]
-    cell = samples.dtype.itemsize * math.prod(depth)
-    full = columns // TILE
-    room = np.empty(full * TILE * TILE * math.prod(depth), samples.dtype)
-    hashes = []
-    for row in starts:
-        band = samples[row : row + TILE]
-        height = band.shape[0]
-        inner = band[:, : full * TILE].reshape(height, full, TILE, *depth)
-        contiguous = room[: inner.size].reshape(full, height, TILE, *depth)
-        np.copyto(contiguous, inner.swapaxes(0, 1))
-        tiles = _bytes(contiguous)
-        size = height * TILE * cell
-        for index in range(full):
-            part = tiles[index * size : (index + 1) * size]
-            hashes.append(_tile_hash(frame, row, index * TILE, height, TILE, part))
-        if width := columns - full * TILE:
-            edge = _bytes(band[:, full * TILE :])
-            hashes.append(_tile_hash(frame, row, full * TILE, height, width, edge))
-    return hashes
-
-
-def _bytes(samples: Samples) -> memoryview:
-    return np.ascontiguousarray(samples).reshape(-1).view(np.uint8).data
-
-
-def _tile_hash(
-    frame: int, row: int, column: int, height: int, width: int, samples: memoryview
-) -> bytes:
-    place = struct.pack(">IIIHH", frame, row, column, height, width)
-    digest = hashlib.sha256(b"\x00radseal-tile-1" + place)
-    digest.update(samples)
-    return digest.digest()
 
 
 def _rectangles(

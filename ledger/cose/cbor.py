@@ -33,6 +33,7 @@ def _steps() -> bytes:
 
 
 _STEPS = _steps()
+_FLAT_TYPES = frozenset((int, bytes, str, bool, type(None)))
 
 # A map without depth, of the items that most events are made of: no more than the decoder may see.
 _FLAT = re.compile(
@@ -114,7 +115,7 @@ def _is_plain(value: object) -> bool:
         return True
     if kind is list:
         assert isinstance(value, list)
-        return all(map(_is_plain, value))
+        return _FLAT_TYPES.issuperset(map(type, value)) or all(map(_is_plain, value))
     return kind is not float
 
 

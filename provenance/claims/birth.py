@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 
 from cryptography import x509
@@ -26,6 +27,7 @@ from ledger import (
 from provenance.deidentification.declared import Declared
 from provenance.errors import EvidenceError, MalformedError
 from provenance.trust.certificates import certificate_spki, load_certificate
+from provenance.trust.paths import REMEMBERED
 
 MARK_KEY_ID_SIZE: Final = 8
 MAX_NAME: Final = 64
@@ -231,11 +233,16 @@ def open_birth(unverified: UnverifiedStatement, certificates: Sequence[bytes]) -
     if hashlib.sha256(certificates[0]).digest() != body.certificate:
         raise EvidenceError("the certificate is not the one that the seal names")
     try:
-        key = VerificationKey.from_spki(certificate_spki(chain[0]))
-        statement = verify_statement(unverified, key)
+        statement = verify_statement(unverified, _key_of(chain[0]))
     except LedgerError as error:
         raise EvidenceError(f"the seal's signature does not verify: {error}") from error
     return Birth(statement, unverified.object_id, body, chain)
+
+
+@lru_cache(REMEMBERED)
+def _key_of(certificate: x509.Certificate) -> VerificationKey:
+    """Return the key of a certificate; MalformedError if it is none that signs statements."""
+    return VerificationKey.from_spki(certificate_spki(certificate))
 
 
 def roles_of(event: Event) -> tuple[Role, ...]:

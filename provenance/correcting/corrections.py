@@ -146,6 +146,8 @@ def walk_back(
 
     Anyone can write such a record: it documents nothing.
     """
+    if not changes:
+        return frozenset()
     found = {attribute.tag: attribute for attribute in attributes}
     record = found.get(ORIGINAL_ATTRIBUTES)
     changed = {c.tag for c in changes} - {ORIGINAL_ATTRIBUTES, PRIVATE_TAG}

@@ -7,6 +7,7 @@ import struct
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
@@ -34,6 +35,7 @@ from provenance.dicom.charsets import DEFAULT_CHARSETS, Charsets
 from provenance.dicom.dictionary import standard_vr
 from provenance.dicom.items import UNDEFINED
 from provenance.dicom.private_block import own_tags
+from provenance.dicom.values import stored_elements
 from provenance.errors import Unreadable, UnreadableError
 
 __all__ = [
@@ -109,7 +111,7 @@ def canonical_attributes(dataset: Dataset) -> tuple[Attribute, ...]:
         raise UnreadableError(
             f"more than {MAX_ATTRIBUTES} attributes in one dataset", code=Unreadable.TOO_MANY
         )
-    return tuple(sorted(attributes, key=_by_tag))
+    return tuple(sorted(attributes, key=attrgetter("tag")))
 
 
 def _standard_attributes(dataset: Dataset, table: Table, reader: Reader) -> dict[int, Attribute]:
@@ -118,42 +120,43 @@ def _standard_attributes(dataset: Dataset, table: Table, reader: Reader) -> dict
     encoding = dataset_encoding(dataset)
     skipped = table.encoding | own_tags(dataset)
     found: dict[int, Attribute] = {}
-    for tag in sorted(dataset.keys()):
+    for tag, stored in stored_elements(dataset):
         if tag in skipped or not tag & 0xFFFF or tag >> 16 in _UNSIGNED_GROUPS:
             continue
-        element = _element(dataset, tag)
+        element = _fetched(dataset, stored)
         if tag >> 16 & 1:
             value = reader.value(element, None, context, encoding)
             if value is not None:
-                reader.private.append(((), int(tag), value))
+                reader.private.append(((), tag, value))
             continue
         value = reader.value(element, standard_vr(tag), context, encoding)
         if value is not None:
-            row = table.signed.get(tag) or table.describe(int(tag))
+            row = table.signed.get(tag) or table.describe(tag)
             found[tag] = _attribute(row, value)
     return found
 
 
-def _element(dataset: Dataset, tag: BaseTag) -> DataElement | RawDataElement:
-    """Return the element as it lies there; deferred values are fetched."""
-    element: DataElement | RawDataElement = dataset.get_item(tag, keep_deferred=True)
+def _fetched(
+    dataset: Dataset, element: DataElement | RawDataElement
+) -> DataElement | RawDataElement:
+    """Return the element as it lies there; a deferred value is fetched."""
     if (
         isinstance(element, RawDataElement)
         and element.value is None
         and element.length not in (0, UNDEFINED)
     ):
         try:
-            return dataset[tag]
+            return dataset[element.tag]
         except (OSError, ValueError, LookupError, AttributeError, struct.error) as error:
             raise UnreadableError(
-                f"the deferred value of {tag} cannot be read", code=Unreadable.TRUNCATED
+                f"the deferred value of {element.tag} cannot be read", code=Unreadable.TRUNCATED
             ) from error
     return element
 
 
 def _charsets_of(dataset: Dataset) -> Charsets:
-    tag = BaseTag(SPECIFIC_CHARACTER_SET)
-    return element_charsets(_element(dataset, tag)) if tag in dataset else DEFAULT_CHARSETS
+    element = dataset.get_item(BaseTag(SPECIFIC_CHARACTER_SET), keep_deferred=True)
+    return DEFAULT_CHARSETS if element is None else element_charsets(_fetched(dataset, element))
 
 
 def _attribute(row: Row, value: CanonicalValue | None) -> Attribute:
@@ -184,7 +187,3 @@ def _private_value(entries: list[PrivateEntry]) -> CanonicalValue | None:
 
 def _place(entry: PrivateEntry) -> tuple[tuple[int, ...], int]:
     return entry[0], entry[1]
-
-
-def _by_tag(attribute: Attribute) -> int:
-    return attribute.tag

@@ -18,6 +18,7 @@ from pydicom.sequence import Sequence as ItemSequence
 from provenance.dicom.charsets import DEFAULT_CHARSETS, Charsets, parse_charsets
 from provenance.dicom.dictionary import standard_vr
 from provenance.dicom.items import (
+    ENCODINGS,
     MAX_DEPTH,
     UNKNOWN_ENCODING,
     Encoded,
@@ -68,14 +69,14 @@ class Reader:
         ``encoding`` is that of the dataset which holds a converted ``element``.
         """
         if isinstance(element, RawDataElement):
-            declared = Encoding(element.is_implicit_VR, element.is_little_endian)
-            element = Encoded(
-                element.tag,
-                element.VR,
-                element.value or b"",
-                UNKNOWN_ENCODING if element.VR == "UN" else declared,
-            )
-        elif isinstance(element, DataElement):
+            tag, written_vr, _, value, _, implicit, little, *_ = element
+            value = value or b""
+            if vr is None and little and written_vr != "SQ" and not starts_as_items(value):
+                return digest(value.rstrip(b"\0 "))  # most private elements
+            unknown = written_vr == "UN"
+            declared = UNKNOWN_ENCODING if unknown else ENCODINGS[bool(implicit), bool(little)]
+            return self._bytes(Encoded(tag, written_vr, value, declared), vr, context)
+        if isinstance(element, DataElement):
             if isinstance(element.value, ItemSequence):
                 return self._datasets(element, context)
             if vr is not None and vr in TEXTS and (text := spelling(element)) is not None:
@@ -84,20 +85,20 @@ class Reader:
             element = Encoded(element.tag, element.VR, stored, UNKNOWN_ENCODING)
         if isinstance(element.value, tuple):
             return self._items(element.tag, element.value, context)
-        return self._bytes(element, element.value, vr, context)
+        return self._bytes(element, vr, context)
 
-    def _bytes(
-        self, element: Encoded, value: bytes, vr: str | None, context: Context
-    ) -> CanonicalValue | None:
+    def _bytes(self, element: Encoded, vr: str | None, context: Context) -> CanonicalValue | None:
+        tag, written_vr, value, (_, little) = element
         if not value:
             return None
+        assert not isinstance(value, tuple)
         if vr is not None and vr in TEXTS:
             text = TEXTS[vr].decode(value, context.charsets)
             return digest(value.rstrip(b"\0 ")) if text is None else read_text(text, vr)
-        if vr == "SQ" or element.vr == "SQ" or (vr is None and _may_hold_items(element, value)):
+        if "SQ" in (vr, written_vr) or (vr is None and starts_as_items(value, little=little)):
             items = self._cut(element, value, context)
-            return digest(value) if items is None else self._items(element.tag, items, context)
-        value = little_endian(value, element.vr or vr, little=element.encoding.little)
+            return digest(value) if items is None else self._items(tag, items, context)
+        value = little_endian(value, written_vr or vr, little=little)
         if vr is None:
             value = value.rstrip(b"\0 ")
             return digest(value) if value else None
@@ -193,10 +194,6 @@ def element_charsets(element: AnyElement) -> Charsets:
     if isinstance(value, Iterable):
         return parse_charsets(tuple(str(term) for term in value))
     return DEFAULT_CHARSETS
-
-
-def _may_hold_items(element: Encoded, value: bytes) -> bool:
-    return starts_as_items(value, little=element.encoding.little)
 
 
 def _tag(element: Encoded) -> int:

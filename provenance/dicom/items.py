@@ -38,6 +38,12 @@ class Encoding(NamedTuple):
     little: bool
 
 
+# Of which there are four: made once, not for each element.
+ENCODINGS = {
+    (implicit, little): Encoding(implicit, little)
+    for implicit in (False, True)
+    for little in (False, True)
+}
 UNKNOWN_ENCODING = Encoding(implicit=True, little=True)  # VR UN, PS3.5 6.2.2 note 1
 
 
@@ -46,7 +52,7 @@ def too_deep() -> UnreadableError:
     return UnreadableError(f"more than {MAX_DEPTH} nested sequences", code=Unreadable.TOO_DEEP)
 
 
-def starts_as_items(value: bytes, *, little: bool) -> bool:
+def starts_as_items(value: bytes, *, little: bool = True) -> bool:
     """Whether a value of unknown VR begins with an item tag."""
     return value.startswith(b"\xfe\xff\x00\xe0" if little else b"\xff\xfe\xe0\x00")
 
@@ -129,7 +135,7 @@ class _Cutter:
                 start += 4
             else:
                 (length,) = _SHORTS[self.little].unpack_from(self.data, start - 2)
-        encoding = Encoding(vr is None, self.little)
+        encoding = ENCODINGS[vr is None, self.little]
         if vr == "UN":
             encoding = UNKNOWN_ENCODING
         if length != UNDEFINED:

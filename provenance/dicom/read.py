@@ -9,7 +9,6 @@ import io
 import os
 import zlib
 from pathlib import Path
-from typing import cast
 
 from pydicom.charset import STAND_ALONE_ENCODINGS, default_encoding, python_encoding
 from pydicom.config import IGNORE
@@ -191,24 +190,20 @@ def _raw(
 ) -> dict[BaseTag, RawDataElement]:
     """Cut the values out for pydicom, in the form its own reader would hand them over."""
     raw: dict[BaseTag, RawDataElement] = {}
-    for element in elements:
-        vr, implicit_value = element.vr, implicit
-        if element.items and vr in (None, "UN"):
+    for number, vr, length, start, end, items in elements:
+        implicit_value = implicit
+        if items and vr in (None, "UN"):
             vr, implicit_value = "SQ", True  # PS3.5 6.2.2: unknown, but a sequence in implicit VR
-        # Native pixels are not copied: on a radiograph that costs half as much as hashing them.
-        whole = element.tag in _PIXELS and element.length != UNDEFINED
-        source = memoryview(data) if whole else data
-        value = source[element.start : element.end] or empty_value_for_VR(vr, raw=True)
-        tag = BaseTag(element.tag)
-        raw[tag] = RawDataElement(
-            tag,
-            vr,
-            element.length,
-            cast("bytes | None", value if isinstance(value, bytes | memoryview) else None),
-            element.start,
-            implicit_value,
-            little,
-        )
+        value: bytes | memoryview | None
+        if start == end:
+            value = empty_value_for_VR(vr, raw=True)  # type: ignore[assignment]
+        elif number in _PIXELS and length != UNDEFINED:
+            # Native pixels are not copied: on a radiograph that costs half as much as hashing them.
+            value = memoryview(data)[start:end]
+        else:
+            value = data[start:end]
+        tag = BaseTag(number)
+        raw[tag] = RawDataElement(tag, vr, length, value, start, implicit_value, little)  # type: ignore[arg-type]
     return raw
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from struct import Struct
+from typing import NamedTuple
 
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
@@ -19,9 +20,12 @@ from provenance.errors import Unreadable, UnreadableError
 
 UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END, _PADDING = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD, 0xFFFCFFFC
-_KNOWN = {str(vr).encode() for vr in VR if len(str(vr)) == 2}
+_NAMES = {str(vr).encode(): str(vr) for vr in VR if len(str(vr)) == 2}
 _LONG = {str(vr).encode() for vr in EXPLICIT_VR_LENGTH_32}
 _SEQUENCE, _UNKNOWN = b"SQ", b"UN"
+_PLAIN: dict[bytes | None, str] = {
+    vr: name for vr, name in _NAMES.items() if vr not in (_SEQUENCE, _UNKNOWN)
+}
 # MAC parameters, digital signatures, trailing padding
 _NEVER_SIGNED = frozenset({0x4FFE0001, 0xFFFAFFFA, 0xFFFCFFFC})
 _BULK = frozenset({"OB", "OW", "OF", "OD", "OL", "OV"})
@@ -33,8 +37,7 @@ _TEXT = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """Where one top-level element lies: ``data[start:end]`` is its value, delimiter excluded.
 
     ``items`` marks a value of undefined length that consists of items, whatever its VR.
@@ -93,8 +96,9 @@ class Walker:
         found: list[Element] = []
         seen: set[int] = set()
         end = len(self._data)
-        while end - position >= 8 and wanted(self._group(self._data, position)[0]):
-            if self._zeros_alone(position):
+        while end - position >= 8:
+            (group,) = self._group(self._data, position)
+            if not wanted(group) or (group == 0 and self._zeros_alone(position)):
                 break
             element, position = self._element(position, seen)
             found.append(element)
@@ -109,8 +113,10 @@ class Walker:
             raise _malformed(f"an item tag stands outside any sequence at byte {position}")
         _require_kind(tag, vr)
         self._remember(tag, seen)
+        if vr in _PLAIN and (stop := start + length) <= len(self._data):
+            return Element(tag, _PLAIN[vr], length, start, stop, False), stop
         stop, position = self._value(tag, vr, length, start)
-        name = None if vr is None else vr.decode("ascii")
+        name = None if vr is None else _NAMES[vr]
         items = length == UNDEFINED and self._holds_items(tag, vr, start)
         return Element(tag, name, length, start, stop, items), position
 
@@ -176,7 +182,7 @@ class Walker:
         """Return tag, VR (None if implicit), length and start of the value."""
         if not implicit:
             group, number, vr, length = self._explicit_header(self._data, position)
-            if vr in _KNOWN:
+            if vr in _NAMES:
                 start = position + 8
                 if vr in _LONG:
                     if start + 4 > end:

@@ -4,6 +4,7 @@ pydicom converts, repairs and warns when a value is asked for; what decides how 
 must be one plain rule. Elements that someone already converted are accepted as they are.
 """
 
+from operator import itemgetter
 from typing import Literal
 
 from pydicom.dataelem import DataElement, RawDataElement
@@ -14,6 +15,14 @@ from provenance.errors import Unreadable, UnreadableError
 
 _MAX_TEXT = 256
 _INTEGER_STRINGS = (0x00280008,)  # Number of Frames
+
+
+def stored_elements(dataset: Dataset) -> list[tuple[int, DataElement | RawDataElement]]:
+    """Return tag and element in ascending order, each as it lies there.
+
+    Plain integers: the tags of pydicom compare ten times as slowly.
+    """
+    return sorted([(int(tag), element) for tag, element in dataset.items()], key=itemgetter(0))
 
 
 def number(dataset: Dataset, tag: int) -> int | None:

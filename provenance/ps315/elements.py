@@ -11,10 +11,10 @@ from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag
 
 from provenance.dicom.instance import Instance
-from provenance.dicom.items import UNDEFINED, Encoded, Encoding, Item, split_items
+from provenance.dicom.items import ENCODINGS, UNDEFINED, Encoded, Item, split_items
 from provenance.dicom.numbers import little_endian
 from provenance.dicom.read import read_instance
-from provenance.dicom.values import number
+from provenance.dicom.values import number, stored_elements
 from provenance.dicom.write import instance_bytes
 from provenance.errors import MalformedError, UnreadableError
 
@@ -52,14 +52,13 @@ def read_dataset(instance: Instance) -> Dataset:
     dataset = instance.dataset
     elements: dict[int, Encoded] = {}
     encapsulated = False
-    for tag in sorted(dataset.keys()):
-        raw: object = dataset.get_item(BaseTag(tag), keep_deferred=True)
+    for tag, raw in stored_elements(dataset):
         if not isinstance(raw, RawDataElement):
             return read_dataset(read_instance(instance_bytes(instance), limits=instance.limits))
         value = b"" if raw.value is None else raw.value
-        encoding = Encoding(raw.is_implicit_VR, raw.is_little_endian)
-        elements[int(tag)] = Encoded(int(tag), raw.VR, value, encoding)
-        if int(tag) == PIXEL_DATA:
+        encoding = ENCODINGS[bool(raw.is_implicit_VR), bool(raw.is_little_endian)]
+        elements[tag] = Encoded(tag, raw.VR, value, encoding)
+        if tag == PIXEL_DATA:
             encapsulated = raw.length == UNDEFINED
     numbers = "SS" if _has_signed_samples(instance) else "US"
     return Dataset(elements, str(instance.transfer_syntax), encapsulated, Ambiguous(numbers))

@@ -36,7 +36,14 @@ from provenance.ps315.algorithms import (
 from provenance.ps315.elements import PIXEL_DATA, Dataset, read_dataset, readings, tag_words
 from provenance.ps315.mac_stream import mac_stream, may_be_signed
 from provenance.ps315.profiles import Profile, required_tags
-from provenance.ps315.signature_items import X509, MacParameters, Place, SignatureItem, places
+from provenance.ps315.signature_items import (
+    X509,
+    MacParameters,
+    Place,
+    SignatureItem,
+    places,
+    surely_none_in,
+)
 from provenance.ps315.timestamps import (
     NOBODY,
     SignatureTimestamp,
@@ -107,6 +114,8 @@ def examine_signatures(instance: Instance, anchors: TimestampAnchors = NOBODY) -
 
     Timestamps count if one of ``anchors`` vouches for their TSA.
     """
+    if surely_none_in(instance):
+        return DigitalSignatures()
     try:
         dataset = read_dataset(instance)
         found: list[DigitalSignature] = []

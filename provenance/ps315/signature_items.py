@@ -6,8 +6,10 @@ from itertools import pairwise
 from typing import Self
 
 from pydicom.datadict import keyword_for_tag
+from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag
 
+from provenance.dicom.instance import Instance
 from provenance.dicom.items import MAX_DEPTH, Encoded, Item
 from provenance.dicom.numbers import read_numbers
 from provenance.errors import MalformedError
@@ -107,6 +109,22 @@ class SignatureItem:
             values.get(TIMESTAMP_TYPE),
             values.get(TIMESTAMP),
         )
+
+
+def surely_none_in(instance: Instance) -> bool:
+    """Whether a quick look tells that the object has neither of the two sequences anywhere."""
+    dataset = instance.dataset
+    if any(BaseTag(tag) in dataset for tag in (MAC_PARAMETERS, SIGNATURES)):
+        return False
+    for tag, raw in dataset.items():
+        if not isinstance(raw, RawDataElement):
+            return False
+        if raw.VR != "SQ" and (raw.VR is not None or tag >> 16 & 1):
+            continue
+        value = raw.value  # native pixels are no bytes, and no sequence
+        if isinstance(value, bytes) and any(trace in value for trace in _TRACES):
+            return False
+    return True
 
 
 def places(dataset: Dataset) -> Iterator[Place]:

@@ -5,6 +5,7 @@ The role is an extended key usage, so that a path validator and a person see the
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -17,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from ledger import Role
 from provenance.errors import MalformedError, TrustError, UsageError
 from provenance.keys.signers import PrivateKey
+from provenance.trust.paths import REMEMBERED, verified_path
 
 PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | mldsa.MLDSA65PublicKey
 AuthorityKey = ec.EllipticCurvePrivateKey | mldsa.MLDSA65PrivateKey
@@ -111,6 +113,7 @@ def _hash_of(key: AuthorityKey) -> hashes.SHA256 | None:
     return hashes.SHA256() if isinstance(key, ec.EllipticCurvePrivateKey) else None
 
 
+@lru_cache(REMEMBERED)
 def load_certificate(der: bytes) -> x509.Certificate:
     """Parse DER; MalformedError for anything else."""
     if len(der) > MAX_CERTIFICATE:
@@ -212,23 +215,13 @@ def find_path(
     """
     if not roots:
         raise TrustError("no trusted certificate authority is configured")
-    leaf, *intermediates = chain
+    leaf = chain[0]
     if not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
         raise TrustError(
             f"the certificate of {certificate_name(leaf)} is not valid at {at:%Y-%m-%d %H:%M:%SZ}"
         )
-    # A fresh verifier each time: builders of path verifiers share state with their copies.
-    policy = (
-        verification.PolicyBuilder()
-        .store(verification.Store(list(roots)))
-        .time(at)
-        .extension_policies(
-            ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(),
-            ee_policy=verification.ExtensionPolicy.permit_all(),
-        )
-    )
     try:
-        verified = policy.build_client_verifier().verify(leaf, intermediates)
+        path = verified_path(tuple(chain), tuple(roots), at)
     except verification.VerificationError as error:
         raise TrustError(
             f"no trusted authority vouches for {certificate_name(leaf)} at {at:%Y-%m-%d %H:%M:%SZ}"
@@ -239,7 +232,7 @@ def find_path(
         raise TrustError(f"the certificate of {certificate_name(leaf)} names no role") from error
     if ROLE_OIDS[role] not in usages:
         raise TrustError(f"the certificate of {certificate_name(leaf)} is not that of a {role}")
-    return tuple(verified.chain)
+    return path
 
 
 def _builder(

@@ -42,12 +42,11 @@ def compare_pixels(signed: ImageTree | None, instance: Instance) -> PixelCompari
     if (difference := _shape_difference(signed.geometry, geometry)) is not None:
         return PixelComparison(geometry=difference, regions=_whole_frames(geometry))
     # The same lossy bytes under another depth or sign show other values: those are decoded.
-    plain = Note.HIGH_BIT not in pixel_notes(instance, geometry)
     if (
         signed.compressed is not None
         and geometry.lossy
-        and plain
         and _same_depth(signed.geometry, geometry)
+        and Note.HIGH_BIT not in pixel_notes(instance, geometry)
     ):
         found = tuple(hashlib.sha256(f).digest() for f in compressed_frames(instance))
         if found == signed.compressed:

@@ -25,7 +25,8 @@ from provenance.verifying.verifier import Verifier
 class Examination:
     """A verdict, what it rests on, and the SOP Instance UID of what was judged, if it has one.
 
-    ``decision`` is what the verifier's policy says, if it has one; ``facts`` what it knew.
+    ``decision`` is what the verifier's policy says, if it has one; ``facts`` what it knew: without
+    a policy nothing of the header.
     """
 
     verdict: Verdict
@@ -62,7 +63,8 @@ def examine_source(
         else:
             instance = read_instance(source)
             uid = uid_of(instance.dataset, Lookup.INSTANCE)
-            facts = read_facts(instance.dataset, arrival)
+            if verifier.policy is not None:
+                facts = read_facts(instance.dataset, arrival)
             verifier = _as_deep_as_asked(verifier, facts)
             evidence = gather(instance, verifier)
         evidence = _with_demands(evidence, verifier, facts)

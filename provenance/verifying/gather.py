@@ -146,7 +146,7 @@ def _with_descent(
         sealing=verifier.sealing_roles,
         records=verifier.records,
     )
-    return replace(evidence, descent=descent)
+    return evidence if descent is None else replace(evidence, descent=descent)
 
 
 def _with_corrections(
@@ -155,6 +155,8 @@ def _with_corrections(
     """Ask the ledger, and the object itself, what documents the header changes."""
     if evidence.source not in (Source.FILE, Source.LEDGER_BY_INSTANCE):
         return evidence  # another instance by its own word
+    if verifier.records is None and not evidence.changes:
+        return evidence
     custody, corrections = evidence.custody, evidence.corrections
     if verifier.records is not None:
         corrections = find_corrections(
@@ -271,13 +273,13 @@ def _with_likeness(
 def _with_trust_and_custody(evidence: Evidence, found: FoundSeal, verifier: Verifier) -> Evidence:
     claim, trust = found.claim, verifier.trust
     custody = find_custody(claim, found.receipt, trust=trust, records=verifier.records)
-    return _with_trust(replace(evidence, custody=custody), claim, verifier)
+    second = find_second_signer(claim, trust, custody.existence)
+    return _with_trust(replace(evidence, custody=custody, second=second), claim, verifier)
 
 
 def _with_trust(evidence: Evidence, claim: Claim, verifier: Verifier) -> Evidence:
     """Ask who vouches for the signer, in the first role that anyone vouches for."""
     existence = evidence.custody.existence
-    evidence = replace(evidence, second=find_second_signer(claim, verifier.trust, existence))
     try:
         standing, role = vouch_for_birth(
             claim,

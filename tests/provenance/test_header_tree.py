@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import hmac
 
 import cbor2
 import pytest
@@ -24,6 +25,7 @@ from provenance.header_tree import (
     Leaf,
     changed_attributes,
     hash_header,
+    leaf_salt,
     require_labels,
 )
 
@@ -43,6 +45,28 @@ leaf_values = st.recursive(
 attributes = st.dictionaries(
     tags, st.tuples(leaf_values, st.sampled_from(list(Group))), max_size=12
 ).map(lambda found: [attribute(tag, value, group) for tag, (value, group) in found.items()])
+
+
+@given(st.binary(min_size=32, max_size=32), attributes)
+def test_leaves_are_those_of_the_page(seed: bytes, found: list[Attribute]) -> None:
+    tree = hash_header(found, seed)
+    expected = {}
+    for each in found:
+        salt = hmac.digest(seed, each.tag.to_bytes(4, "big"), "sha256")[:16]
+        assert leaf_salt(seed, each.tag) == salt
+        content = cbor2.dumps([each.group.value, each.tag, each.value])
+        expected[each.tag] = hashlib.sha256(b"\0radseal-attribute-1" + salt + content).digest()
+    assert {tag: digest for tag, _, digest in tree.leaves} == expected
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_absent_attributes_have_the_leaves_of_the_page(seed: bytes) -> None:
+    tree = hash_header(canonical_attributes(Dataset()), seed)
+    assert len(tree.leaves) == len(attribute_table().signed) + 1
+    for tag, group, digest in tree.leaves:
+        salt = hmac.digest(seed, tag.to_bytes(4, "big"), "sha256")[:16]
+        content = cbor2.dumps([group.value, tag, None])
+        assert digest == hashlib.sha256(b"\0radseal-attribute-1" + salt + content).digest()
 
 
 def test_an_empty_header_has_the_root_of_seven_empty_groups() -> None:

@@ -15,10 +15,11 @@ from provenance.dicom.write import instance_bytes
 from provenance.errors import RadsealError
 from provenance.judging.signature_checks import signature_checks
 from provenance.ps315.algorithms import der_value
-from provenance.ps315.elements import fragments
+from provenance.ps315.elements import fragments, read_dataset
 from provenance.ps315.examine import MAX_SIGNATURES, State, examine_signatures
 from provenance.ps315.profiles import Profile
 from provenance.ps315.sign import DicomSigner, sign_object
+from provenance.ps315.signature_items import places, surely_none_in
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,8 @@ def examine(data: bytes) -> None:
         instance: Instance = read_instance(data)
     except UnreadableError:
         return
+    if surely_none_in(instance):
+        assert not list(places(read_dataset(instance)))
     found = examine_signatures(instance)
     assert len(found.found) <= MAX_SIGNATURES
     assert all(check.detail for check in signature_checks(found))
