@@ -103,6 +103,9 @@ def _workers(pid: int) -> list[int]:
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            if parent == pid and b"spawn_main" in stat.with_name("cmdline").read_bytes():
+            if (
+                parent == pid
+                and b"provenance.scan.worker" in stat.with_name("cmdline").read_bytes()
+            ):
                 found.append(int(stat.parent.name))
     return found

@@ -31,6 +31,14 @@ class Died:
     task: Task
 
 
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A worker cannot go on; ``defect`` unless source, ledger or trust are away."""
+
+    why: str
+    defect: bool
+
+
 class Engine(Protocol):
     """Workers. An item over which ``tries`` of them died, one after the other, is set apart."""
 

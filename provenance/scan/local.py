@@ -1,25 +1,24 @@
 """Workers as processes of this machine: one that dies is replaced, and its task is told."""
 
-import multiprocessing
-import signal
-import traceback
+import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from provenance.errors import OutOfReachError, RadsealError
-from provenance.scan.engine import Died, Done, Task
+from provenance.errors import OutOfReachError
+from provenance.scan.engine import Died, Done, Stopped, Task
 from provenance.scan.outcome import Answer
 
 if TYPE_CHECKING:
     from provenance.scan.bench import Judge
 
-ITEM_SECONDS = 600.0  # a worker that takes longer over one object ends
 TRIES = 3
 FALSE_STARTS = 5  # in a row: then there is no use in another
+_CODE = "import sys; sys.path[:] = {path}; from provenance.scan.worker import main; main({number})"
 
 
 class Opens(Protocol):
@@ -29,21 +28,10 @@ class Opens(Protocol):
         """Open it; what is yielded judges."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Stopped:
-    """A worker cannot go on; ``defect`` unless source or ledger are away."""
-
-    why: str
-    defect: bool
-
-
-_READY = "ready"
-
-
 @dataclass(slots=True)
 class _Worker:
-    process: BaseProcess
-    pipe: "Connection[object, object]"
+    process: "subprocess.Popen[bytes]"
+    pipe: "Connection[Any, Any]"
     ready: bool = False
     task: Task | None = None
 
@@ -54,7 +42,6 @@ class LocalProcesses:
     tries = TRIES
 
     def __init__(self, bench: Opens, processes: int) -> None:
-        self._context = multiprocessing.get_context("spawn")  # no lock or socket is inherited
         self._bench = bench
         self._false_starts = 0
         self._workers: list[_Worker] = []
@@ -94,7 +81,7 @@ class LocalProcesses:
                     assert worker.task is not None
                     events.append(Done(worker.task, said))
                     worker.task = None
-                case _Stopped(why, defect):
+                case Stopped(why, defect):
                     raise RuntimeError(why) if defect else OutOfReachError(why)
                 case _:
                     worker.ready = True
@@ -106,15 +93,13 @@ class LocalProcesses:
         for worker in self._workers:
             worker.process.kill()
         for worker in self._workers:
-            worker.process.join()
-            worker.process.close()
+            worker.process.wait()
             worker.pipe.close()
         self._workers = []
 
     def _replace(self, place: int, worker: _Worker, events: list[Done | Died]) -> None:
         worker.process.kill()  # if it has only closed its end
-        worker.process.join()
-        worker.process.close()
+        worker.process.wait()
         worker.pipe.close()
         if worker.task is not None:
             events.append(Died(worker.task))
@@ -127,59 +112,18 @@ class LocalProcesses:
         self._workers[place] = self._started()
 
     def _started(self) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(theirs, self._bench), daemon=True)
+        """Start one in a process group of its own: Ctrl-C is the first process's to obey."""
+        ours, theirs = Pipe()
         try:
-            process.start()
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and words
+                [sys.executable, "-c", _CODE.format(path=sys.path, number=theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                process_group=0,
+            )
         finally:
             theirs.close()  # so that its death closes the pipe
+        with suppress(OSError):
+            ours.send(self._bench)
         return _Worker(process, ours)
-
-
-def _work(pipe: "Connection[object, object]", bench: Opens) -> None:
-    """Judge what comes over the pipe until it is closed.
-
-    Signals to the whole group are the first process's to obey: a worker ends its task.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with suppress(EOFError, BrokenPipeError):
-        try:
-            with bench.opened() as judge:
-                pipe.send(_READY)
-                while True:
-                    task = pipe.recv()
-                    assert isinstance(task, Task)
-                    answer = judge(task.items, _begin_to_count)
-                    _count_no_more()
-                    pipe.send(answer)
-        except (EOFError, BrokenPipeError):
-            raise
-        except Exception as error:  # noqa: BLE001 - told to the first process, which raises it
-            pipe.send(_stopped(error))
-
-
-def _stopped(error: Exception) -> _Stopped:
-    from ledger import LedgerError
-
-    if isinstance(error, RadsealError | LedgerError | OSError):
-        return _Stopped(str(error) or type(error).__name__, defect=False)
-    return _Stopped("".join(traceback.format_exception(error)), defect=True)
-
-
-if hasattr(signal, "setitimer"):
-
-    def _begin_to_count() -> None:
-        """End this process, even in the middle of a decoder, if one object takes too long."""
-        signal.setitimer(signal.ITIMER_REAL, ITEM_SECONDS)
-
-    def _count_no_more() -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-else:  # pragma: no cover - Windows
-
-    def _begin_to_count() -> None:
-        """Nothing ends a process there."""
-
-    def _count_no_more() -> None:
-        """Nothing was begun."""

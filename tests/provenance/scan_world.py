@@ -127,7 +127,7 @@ def work(
 
 
 def children(pid: int) -> list[int]:
-    """The workers of a running scan: processes that it has spawned, itself or by a nanny."""
+    """The workers of a running scan: processes that it has started."""
     table: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -143,7 +143,7 @@ def _is_worker(pid: int) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-    return b"spawn_main" in words
+    return b"provenance.scan.worker" in words
 
 
 def kill(pid: int) -> None:
