@@ -63,7 +63,7 @@ def dask(folder: Path, chunks: int, jobs: int) -> float:
     from distributed import LocalCluster
 
     with LocalCluster(
-        n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
     ) as cluster:
         engine = DaskCluster(Nothing(), cluster.scheduler_address)
         return _measured(folder / "dask.job", chunks, engine)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # the cluster's own
 def cluster() -> Iterator["distributed.LocalCluster"]:
     """A scheduler and two workers, each a process with a nanny that replaces it."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
     ) as made:
         yield made
 
