@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.scan import floors, killed, overhead, subjects
 from provenance.scan.job import CHUNK
 
-SAMPLE = 2_000  # objects of the plain loop
+SAMPLE = 500  # objects of the plain loop
 CHUNKS = 1_000  # of the measurement of the engine
 
 
@@ -41,6 +41,9 @@ def main() -> int:
         there = overhead.dask(folder, chunks, given.jobs)
     loop = (before.objects + after.objects) / (before.seconds + after.seconds)
     rate = total / found.seconds
+    ours = 1000 * found.processor / total
+    theirs = 1000 * (before.processor + after.processor) / (before.objects + after.objects)
+    floor = 1000 * limit.processor / limit.objects
     print(f"| {total:,} instances of {archive.bytes_each:,} bytes, {given.jobs} processes | |")
     print("| --- | ---: |")
     print(f"| workers killed; stopped and resumed | {found.killed}; {_yes(found.resumed)} |")
@@ -49,6 +52,10 @@ def main() -> int:
     print(f"| the plain loop over verify, one process, before and after | {loop:,.0f}/s |")
     print(f"| rate against the plain loop | {rate / loop:.2f} |")
     print(f"| read + SHA-256, one process | {limit.rate:,.0f}/s |")
+    print(f"| processor time for each object: scan | {ours:.2f} ms |")
+    print(f"| ... plain loop over verify | {theirs:.2f} ms |")
+    print(f"| ... scan against the plain loop | {ours / theirs:.2f} |")
+    print(f"| ... read + SHA-256 | {floor:.2f} ms |")
     print(f"| share of the run in which workers judged | {_busy(found, given.jobs):.0%} |")
     print(f"| engine for each chunk of {CHUNK}, local processes | {here:.1f} ms |")
     print(f"| engine for each chunk of {CHUNK}, dask | {there:.1f} ms |")

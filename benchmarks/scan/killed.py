@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -20,7 +21,7 @@ _DONE = 'select coalesce(sum("last" - "first"), 0) from radseal_scan_chunk where
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What came of it; ``seconds`` are those of both runs, with starting and listing."""
+    """What came of it; ``seconds``, and those of the ``processor``, with starting and listing."""
 
     killed: int
     resumed: bool
@@ -29,6 +30,7 @@ class Scanned:
     uris: int
     found: dict[str, int]
     seconds: float
+    processor: float
     busy: float
     exactly_once: bool
 
@@ -36,7 +38,7 @@ class Scanned:
 def scan(archive: Archive, job: Path, jobs: int, total: int) -> Scanned:
     """Scan, kill, stop, resume, and count in the table of the job."""
     words = ["scan", str(archive.folder), "--job", str(job)]
-    began = time.perf_counter()
+    began, used = time.perf_counter(), _processor()
     first = _started([*words, "--jobs", str(jobs)], archive.site)
     killed: list[int] = []
     for share in KILL_AT:
@@ -50,6 +52,7 @@ def scan(archive: Archive, job: Path, jobs: int, total: int) -> Scanned:
     stopped = _answer(first)
     ended = _answer(_started(["scan", "--resume", str(job), "--jobs", str(jobs)], archive.site))
     seconds = time.perf_counter() - began
+    processor = _processor() - used
     with closing(sqlite3.connect(job)) as connection:
         rows, uris = connection.execute(
             "select count(*), count(distinct uri) from radseal_scan_object"
@@ -68,9 +71,16 @@ def scan(archive: Archive, job: Path, jobs: int, total: int) -> Scanned:
         uris=uris,
         found=found,
         seconds=seconds,
+        processor=processor,
         busy=stopped["run"]["workers_seconds"] + ended["run"]["workers_seconds"],
         exactly_once=objects == rows == uris == total and found == same,
     )
+
+
+def _processor() -> float:
+    """Seconds of all processes that have ended, down to the workers."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _started(words: list[str], site: Path) -> "subprocess.Popen[str]":

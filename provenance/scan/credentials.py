@@ -32,6 +32,8 @@ def authorization(host: str, *, secure: bool) -> str | None:
 def _from_environment() -> str | None:
     token = os.environ.get("RADSEAL_SCAN_TOKEN")
     if token:
+        if not token.isascii():
+            raise UsageError("the token for the archive is no ASCII")
         return f"Bearer {_plain(token)}"
     user = os.environ.get("RADSEAL_SCAN_USER")
     if user:

@@ -3,11 +3,14 @@
 The connection is kept open between two questions.
 """
 
+import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from threading import Event, Timer
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -110,15 +113,17 @@ class Http:
         headers = {"Accept": accept}
         if self._authorization is not None:
             headers["Authorization"] = self._authorization
-        line.request("GET", urlsplit(self.url).path + path, headers=headers)
-        with line.getresponse() as response:
-            body = _body(response, most)
-            if body is None:
-                self.close()
-                words = f"more than the {most} bytes that are read"
-                raise NotGivenError(words, apart=Apart.TOO_LARGE)
-            kind = response.headers.get("content-type", "")
-            return Got(response.status, kind, body)
+        with _cut_after(line, SECONDS) as was_cut:
+            line.request("GET", urlsplit(self.url).path + path, headers=headers)
+            with line.getresponse() as response:
+                body = _body(response, most)
+                kind = response.headers.get("content-type", "")
+        if was_cut():
+            raise TimeoutError(f"the answer took more than {SECONDS:.0f} s")
+        if body is None:
+            self.close()
+            raise NotGivenError(f"more than the {most} bytes that are read", apart=Apart.TOO_LARGE)
+        return Got(response.status, kind, body)
 
     def _connected(self) -> HTTPConnection:
         if self._line is None:
@@ -141,9 +146,29 @@ def not_given(status: int) -> NotGivenError:
     return NotGivenError(f"the archive answers {status}", apart=Apart.NOT_GIVEN)
 
 
+@contextmanager
+def _cut_after(line: HTTPConnection, seconds: float) -> Iterator[Callable[[], bool]]:
+    """Cut a line that is still in use after so many seconds: who drips bytes ends as well."""
+    if line.sock is None:
+        line.connect()
+    cut, held = Event(), line.sock  # a line that is to be closed forgets it before the body
+
+    def end() -> None:
+        cut.set()
+        with suppress(OSError):
+            held.shutdown(socket.SHUT_RDWR)
+
+    timer = Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield cut.is_set
+    finally:
+        timer.cancel()
+
+
 def _body(response: HTTPResponse, most: int) -> bytes | None:
     """Read to the end; None for more than ``most`` bytes, of which no more are kept."""
-    until = time.monotonic() + SECONDS
     if response.length is not None and response.length > most:
         return None
     blocks, size = [], 0
@@ -151,8 +176,6 @@ def _body(response: HTTPResponse, most: int) -> bytes | None:
         size += len(block)
         if size > most:
             return None
-        if time.monotonic() > until:
-            raise TimeoutError(f"the answer took more than {SECONDS:.0f} s")
         blocks.append(block)
     if response.length:
         raise HTTPException("the answer was cut off")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -279,6 +279,19 @@ class Hostile(BaseHTTPRequestHandler):
                 self.answer(503, b"later")
             case "locked":
                 self.answer(401, b"")
+            case "drip":
+                self.send_response(200)
+                for n in range(90):
+                    self.send_header(f"X-{n}", "x")
+                    self.flush_headers()
+                    self.server.patience.wait(1)  # type: ignore[attr-defined]
+            case "slow":
+                self.send_response(200)
+                self.end_headers()
+                for _ in range(90):
+                    self.wfile.write(b"x")
+                    self.server.patience.wait(1)  # type: ignore[attr-defined]
+                self.close_connection = True
             case "drop":
                 self.close_connection = True
             case _:
@@ -298,9 +311,11 @@ class Hostile(BaseHTTPRequestHandler):
 def hostile() -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
     server.seen = []  # type: ignore[attr-defined]
+    server.patience = Event()  # type: ignore[attr-defined]
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
+    server.patience.set()  # type: ignore[attr-defined]
     server.shutdown()
     server.server_close()
     thread.join(60)
@@ -331,6 +346,16 @@ def test_answers_are_bounded_and_asked_for_again(hostile: ThreadingHTTPServer) -
     with pytest.raises(OutOfReachError):
         http.ask("/x", instance_names_of_two, most=10, accept="*/*")
     http.close()
+
+
+def test_an_answer_that_drips_is_cut(
+    hostile: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_get, "SECONDS", 0.3)
+    monkeypatch.setattr(http_get, "ATTEMPTS", 2)
+    for path in ("/drip", "/slow"):
+        with pytest.raises(OutOfReachError, match="cannot be reached"):
+            asking(hostile).get(path, most=1000, accept="*/*")
 
 
 def instance_names_of_two(body: bytes) -> list[str]:
