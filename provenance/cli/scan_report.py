@@ -112,7 +112,6 @@ def print_counts(job: "Job", counts: "Counts") -> None:
     if not counts.objects:
         objects = "nothing matched the input: 0 objects"
     say(f"{objects}: {', '.join(parts)}" if parts else objects)
-    say(f"report: radseal scan report {plain(job.id)}")
 
 
 def _print(row: "Row") -> None:

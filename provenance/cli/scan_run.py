@@ -269,9 +269,7 @@ def _stopping() -> Iterator[Callable[[], bool]]:
 
 
 def _command(job: "Job", terms: "Terms", policy_file: Path | None) -> str:
-    words = ["radseal", "scan", "--resume"]
-    in_file = Path(job.database.place).is_file()
-    words.append(job.database.place if in_file else job.id)
+    words = ["radseal", "scan", "--resume", job.name]
     for option, value in (("--site", terms.site), ("--trust", terms.trust), ("--log", terms.log)):
         words += [] if value is None else [option, value]
     words += [] if policy_file is None else ["--policy", str(policy_file)]
@@ -286,3 +284,4 @@ def _print(job: "Job", counts: "Counts", ran: "Ran", engine: str, seconds: float
     say(f"{count_of(ran.objects, 'object', 'objects')} judged in {seconds:.1f} s"
         f" ({rate:.3g}/s, {plain(engine)}{died})")  # fmt: skip
     print_counts(job, counts)
+    say(f"report: {shlex.join(('radseal', 'scan', 'report', plain(job.name)))}")

@@ -27,8 +27,9 @@ _POSTGRESQL_NOW = literal_column(
 class JobDatabase:
     """Transactions on the tables of scans; OutOfReachError for whatever the driver raises."""
 
-    def __init__(self, engine: Engine, place: str) -> None:
+    def __init__(self, engine: Engine, place: str, *, of_one: bool) -> None:
         self.place = place
+        self.of_one = of_one  # a file that holds one job
         self._engine = engine
         self.now = _SQLITE_NOW if engine.dialect.name == "sqlite" else _POSTGRESQL_NOW
 
@@ -45,7 +46,7 @@ class JobDatabase:
         with closing(sqlite3.connect(path)) as plain:
             plain.execute("PRAGMA journal_mode = WAL")
             plain.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        database = cls(_sqlite(path), str(path))
+        database = cls(_sqlite(path), str(path.absolute()), of_one=True)
         database._make_tables()
         return database
 
@@ -54,7 +55,7 @@ class JobDatabase:
         """Open such a file; UsageError if it is none."""
         if not path.is_file():
             raise UsageError(f"there is no file {path}")
-        database = cls(_sqlite(path), str(path))
+        database = cls(_sqlite(path), str(path.absolute()), of_one=True)
         try:
             with database._engine.connect() as connection:
                 found = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
@@ -74,7 +75,9 @@ class JobDatabase:
         except ModuleNotFoundError as error:
             words = "a ledger on PostgreSQL needs the driver psycopg"
             raise UsageError(f"{words}: pip install radseal[postgres]") from error
-        database = cls(engine, engine.url.set(password=None, query={}).render_as_string())
+        database = cls(
+            engine, engine.url.set(password=None, query={}).render_as_string(), of_one=False
+        )
         database._make_tables()
         return database
 

@@ -62,6 +62,11 @@ class Job:
         return cls(database, found.id, found.source, found.terms)
 
     @property
+    def name(self) -> str:
+        """By what it is opened again: the path of its file, or its id beside a ledger."""
+        return self.database.place if self.database.of_one else self.id
+
+    @property
     def listed(self) -> bool:
         """Whether the source is listed to its end."""
         with self.database.read() as connection:
