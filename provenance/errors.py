@@ -90,5 +90,9 @@ class TrustError(RadsealError):
         self.code = code
 
 
+class OutOfReachError(RadsealError):
+    """What a scan needs as a whole cannot be used now; what is done is kept, and it may go on."""
+
+
 class NotProvenError(RadsealError):
     """A property that the caller requires is not proven."""

@@ -61,7 +61,7 @@ def walk(paths: Sequence[Path]) -> Walk:
                 missing.append(path)
             continue
         if stat.S_ISDIR(kind.st_mode):
-            for found in _below(path, kind, entered):
+            for found in below(path, kind, entered):
                 if isinstance(found, Found):
                     files.append(found)
                 else:
@@ -101,32 +101,43 @@ def refuse_inside(paths: Sequence[Path], folder: Path) -> None:
             raise UsageError(f"the output folder {folder} lies inside the input {path}")
 
 
-def _below(
+def below(
     root: Path, kind: os.stat_result, entered: set[tuple[int, int]]
 ) -> Iterator[Found | tuple[Path, Skip]]:
-    """Walk one folder without recursion: a stack of names, the next one on top."""
-    todo: list[tuple[Path, os.stat_result | str]] = [(root, kind)]
-    while todo:
-        path, what = todo.pop()
-        below = path.relative_to(root)
+    """Yield what lies below one folder, in sorted order, and what is skipped there.
+
+    ``entered`` holds the folders, by device and number, that were entered before. Without
+    recursion: a stack of the names that are left on each level.
+    """
+    levels: list[Iterator[Path]] = []
+    path: Path = root
+    what: os.stat_result | str = kind
+    while True:
+        place = path.relative_to(root)
         if path != root and path.name.startswith("."):
             yield path, Skip.HIDDEN
         elif isinstance(what, str):
-            yield Found(path, below, what)
+            yield Found(path, place, what)
         elif stat.S_ISREG(what.st_mode):
-            yield Found(path, below)
+            yield Found(path, place)
         elif not stat.S_ISDIR(what.st_mode):
             yield path, Skip.SPECIAL
-        elif (what.st_dev, what.st_ino) in entered:
+        elif (number := (what.st_dev, what.st_ino)) in entered:
             yield path, Skip.REPEATED
         else:
-            entered.add((what.st_dev, what.st_ino))
+            entered.add(number)
             try:
-                names = sorted(os.listdir(path), reverse=True)  # noqa: PTH208 - names, not paths
+                names = sorted(os.listdir(path))  # noqa: PTH208 - names, not paths
             except OSError as error:
-                yield Found(path, below, _reason(error))
+                yield Found(path, place, _reason(error))
             else:
-                todo.extend((path / name, _look(path / name)) for name in names)
+                levels.append(map(path.__truediv__, names))
+        following = None
+        while levels and (following := next(levels[-1], None)) is None:
+            levels.pop()
+        if following is None:
+            return
+        path, what = following, _look(following)
 
 
 def _look(path: Path) -> os.stat_result | str:

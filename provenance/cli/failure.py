@@ -10,6 +10,7 @@ from provenance.errors import (
     EvidenceMissingError,
     KeyUnavailableError,
     MalformedError,
+    OutOfReachError,
     RadsealError,
     SealError,
     TrustError,
@@ -153,6 +154,13 @@ def failure_of(error: Exception, *, what: str | None = None) -> Failure:
                 _of_system(error),
                 do="check that the path exists, that you may use it, and that the disk has room",
                 exit_code=USAGE,
+            )
+        case OutOfReachError():
+            return Failure(
+                what or "source, workers or results of the scan are out of reach",
+                why,
+                do="see that they are there, then go on by radseal scan --resume: nothing is lost",
+                exit_code=NOT_CHECKED,
             )
         case RadsealError():
             return _usage(why, what)

@@ -19,6 +19,7 @@ VERBS: Mapping[str, str] = {
     "init": "init",
     "seal": "seal",
     "verify": "verify",
+    "scan": "scan",
     "inspect": "inspect",
     "attest": "attest",
     "trace": "trace",

@@ -60,7 +60,8 @@ NAMES = [name for name, _ in commands()]
 
 def test_there_are_all_commands() -> None:
     assert [
-        *("init", "seal", "verify", "inspect", "attest", "trace", "correct", "timestamp"),
+        *("init", "seal", "verify", "scan run", "scan report", "inspect", "attest", "trace"),
+        *("correct", "timestamp"),
         *("study close", "study verify", "derive", "restore", "deidentify", "reidentify"),
         *("watermark quality", "watermark read", "watermark renew-key"),
         *("key list", "key add", "key renew", "key encrypt", "key revoke"),
