@@ -1,0 +1,92 @@
+"""Take one object in, whatever door it came by: verify, decide, keep; only then is it answered."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from provenance.judging.verdict import Word
+from provenance.pacs.arrivals import Instance, Judged, Kept, Sender, State
+from provenance.pacs.spool import Spool
+from provenance.policy.decide import Decision
+from provenance.schema.verify import Judged as Answered
+from provenance.schema.verify import object_answer
+from provenance.verifying.examination import Examination, examine, examine_nothing
+from provenance.verifying.verifier import Verifier
+
+_logger = logging.getLogger(__name__)
+
+_AGAIN = (State.FORWARDING, State.QUARANTINED)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What is asked of every object. The verifier has the policy, ``policy`` is its SHA-256.
+
+    ``seal`` seals the file at a path on behalf of its sender, in place, and says whether it did.
+    """
+
+    verifier: Verifier
+    policy: bytes
+    archives: Sequence[str]
+    seal: Callable[[Path, Sender], bool] = field(default=lambda _path, _sender: False)
+
+    def take(self, path: Path, *, sender: Sender, instance: Instance, spool: Spool) -> Kept:
+        """Return what became of the object at ``path``, of ``spool.incoming()``.
+
+        Once it returns, the object is on disk, or refused. Sent once more while it still waits, it
+        is the same object. Raises OSError or sqlite3.Error when the disk fails: then its sender
+        must be told that nothing was taken.
+        """
+        found = self._examine(path, sender)
+        sealed = found.verdict.word is Word.UNSEALED and self.seal(path, sender)
+        if sealed:
+            found = self._examine(path, sender)
+        judged = judged_of(found)
+        for kept in spool.of_instance(instance.sop_instance):
+            if kept.state in _AGAIN and _same(spool.path(kept.number), path):
+                path.unlink()
+                return kept
+        return spool.keep(
+            path,
+            sender=sender,
+            instance=instance,
+            judged=judged,
+            archives=self.archives,
+            policy=self.policy,
+            sealed_here=sealed,
+        )
+
+    def _examine(self, path: Path, sender: Sender) -> Examination:
+        try:
+            return examine(path, self.verifier, sender.arrival)
+        except Exception as error:  # a defect of ours keeps nobody's image out, and lets none in
+            _logger.exception("verification failed")
+            why = f"verification failed ({type(error).__name__}): a defect, please report it"
+            return examine_nothing(why, self.verifier, sender.arrival)
+
+
+def judged_of(found: Examination) -> Judged:
+    """Return a verdict and a decision as they are kept."""
+    decision = found.decision
+    assert isinstance(decision, Decision)  # its verifier has a policy
+    answer: Mapping[str, object] = object_answer(
+        Answered("", found.verdict, found.sop_instance_uid, decision=decision)
+    )
+    return Judged(
+        word=found.verdict.word,
+        action=decision.action,
+        rule=decision.rule,
+        reasons=decision.reasons,
+        verdict=answer,
+        seal_id=found.verdict.seal_id,
+    )
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        if one.stat().st_size != other.stat().st_size:
+            return False
+        return one.read_bytes() == other.read_bytes()
+    except FileNotFoundError:  # it was delivered just now
+        return False
