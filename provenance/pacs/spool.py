@@ -91,15 +91,18 @@ class Spool:
         """Take the file at ``path`` (of ``incoming``) in; once this returns, nothing loses it.
 
         ``policy`` is the SHA-256 of the policy by which it was decided. A refused object leaves a
-        row and no file: it is its sender's.
+        row and no file: it is its sender's. So does one that is let in where there are no
+        ``archives``: whoever asked keeps it.
         """
         state = _state(judged.action)
+        if state is State.FORWARDING and not archives:
+            state = State.DELIVERED
         with path.open("rb") as file:
             digest, size = hashlib.file_digest(file, "sha256").digest(), file.tell()
         name = path.name
         salt = secrets.token_bytes(SALT_SIZE)
         made = Kept(0, sender, instance, judged, state, size, digest, salt, sealed_here)
-        if state is State.REFUSED:
+        if state in (State.REFUSED, State.DELIVERED):
             path.unlink()
         else:
             _durable(path, self.folder / "objects" / name)
@@ -114,8 +117,8 @@ class Spool:
         sender, instance, judged = made.sender, made.instance, made.judged
         row = (
             name, made.state, sender.route, milliseconds(sender.at), sender.calling_ae,
-            sender.called_ae, sender.address, instance.sop_class, instance.sop_instance, instance.transfer_syntax,
-            instance.study, made.size, made.sha256, made.sealed_here, judged.word, judged.action,
+            sender.called_ae, sender.address, instance.sop_class, instance.sop_instance,
+            instance.transfer_syntax, instance.study, made.size, made.sha256, made.sealed_here, judged.word, judged.action,
             judged.rule, json.dumps(judged.reasons), json.dumps(judged.verdict), judged.seal_id,
             made.salt,
         )  # fmt: skip
