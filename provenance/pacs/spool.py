@@ -116,12 +116,28 @@ class Spool:
     def _insert(self, name: str, made: Kept) -> int:
         sender, instance, judged = made.sender, made.instance, made.judged
         row = (
-            name, made.state, sender.route, milliseconds(sender.at), sender.calling_ae,
-            sender.called_ae, sender.address, instance.sop_class, instance.sop_instance,
-            instance.transfer_syntax, instance.study, made.size, made.sha256, made.sealed_here, judged.word, judged.action,
-            judged.rule, json.dumps(judged.reasons), json.dumps(judged.verdict), judged.seal_id,
+            name,
+            made.state,
+            sender.route,
+            milliseconds(sender.at),
+            sender.calling_ae,
+            sender.called_ae,
+            sender.address,
+            instance.sop_class,
+            instance.sop_instance,
+            instance.transfer_syntax,
+            instance.study,
+            made.size,
+            made.sha256,
+            made.sealed_here,
+            judged.word,
+            judged.action,
+            judged.rule,
+            json.dumps(judged.reasons),
+            json.dumps(judged.verdict),
+            judged.seal_id,
             made.salt,
-        )  # fmt: skip
+        )
         number = self._database.execute(
             "insert into object (name, state, route, at, calling_ae, called_ae, address, sop_class,"
             " sop_instance, transfer_syntax, study, size, sha256, sealed_here, word, action, rule,"
