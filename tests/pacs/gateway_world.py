@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from provenance import Site
+from ledger import Algorithm
+from provenance import Site, seal
 from provenance.pacs.arrivals import State
 from provenance.pacs.spool import Spool
 
@@ -133,6 +135,7 @@ class World:
     extra: str = ""  # lines of [limits], [sealing] and further tables
     listen: str = ""  # further lines of [listen]
     top: str = ""  # further lines at the top
+    tail: str = ""  # further lines of the last archive
     policy: str = POLICY
     address: tuple[str, int] = ("", 0)
     process: "subprocess.Popen[bytes] | None" = None
@@ -158,6 +161,7 @@ class World:
         for name, title, at in self.archives:
             text += f'[[archives]]\nname = "{name}"\nae_title = "{title}"\n'
             text += f'host = "127.0.0.1"\nport = {at}\n'
+        text += self.tail
         path = self.folder / "radseal-gateway.toml"
         path.write_text(text)
         return path
@@ -221,6 +225,12 @@ class World:
         eventually(f"{count} are delivered", lambda: self.counts()[State.DELIVERED] >= count)
 
 
+def connected_until_closed(world: World) -> bool:
+    """Connect, say nothing, and wait until the gateway closes."""
+    with socket.create_connection(world.address, SECONDS) as line:
+        return line.recv(1) == b""
+
+
 @contextmanager
 def running(world: World, *options: str) -> Iterator[World]:
     """Run a gateway for a while."""
@@ -230,3 +240,41 @@ def running(world: World, *options: str) -> Iterator[World]:
     finally:
         if world.process is not None:
             world.stop()
+
+
+@pytest.fixture(scope="module")
+def gateway_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site.init(tmp_path_factory.mktemp("site") / "here", algorithm=Algorithm.ED25519)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Storescp]:
+    made = Storescp(tmp_path / "archive").start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def world(tmp_path: Path, gateway_site: Site, archive: Storescp) -> Iterator[World]:
+    with running(World(tmp_path, gateway_site, [("archive", "ARCHIVE", archive.port)])) as made:
+        yield made
+
+
+@pytest.fixture
+def files(tmp_path: Path, gateway_site: Site, make_dicom: Callable[..., bytes]) -> dict[str, Path]:
+    """A sealed object, an altered one, one that was never sealed."""
+    chance = np.random.default_rng(1)
+    with gateway_site.device() as device:
+        sealed = seal(
+            make_dicom(chance.integers(0, 4096, (64, 80)).astype(np.uint16)),
+            device=device,
+            profile="none",
+        ).to_bytes()
+    altered = bytearray(sealed)
+    altered[sealed.index(b"\xe0\x7f\x10\x00") + 40] ^= 1
+    unsealed = make_dicom(chance.integers(0, 4096, (64, 80)).astype(np.uint16))
+    found = {}
+    for name, data in (("sealed", sealed), ("altered", altered), ("unsealed", unsealed)):
+        found[name] = tmp_path / f"{name}.dcm"
+        found[name].write_bytes(data)
+    return found
