@@ -10,17 +10,20 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from ledger import Algorithm
 from provenance import Site, seal
-from provenance.pacs.arrivals import State
+from provenance.pacs.arrivals import Instance, State
+from provenance.pacs.configuration import Archive
 from provenance.pacs.spool import Spool
+from provenance.pacs.storage_scu import StorageScu
 
 NODELAY = {**os.environ, "TCP_NODELAY": "1"}
 SECONDS = 120.0
@@ -223,6 +226,19 @@ class World:
     def delivered(self, count: int) -> None:
         """Wait until so many objects are delivered."""
         eventually(f"{count} are delivered", lambda: self.counts()[State.DELIVERED] >= count)
+
+
+@contextmanager
+def scu(world: World) -> Iterator[StorageScu]:
+    """A sender of our own, that tells the status."""
+    with closing(StorageScu(Archive("gateway", "RADSEAL", *world.address), "CT7")) as made:
+        yield made
+
+
+def instance_of(path: Path) -> Instance:
+    found = pydicom.dcmread(path, stop_before_pixels=True)
+    syntax = str(found.file_meta.TransferSyntaxUID)
+    return Instance(str(found.SOPClassUID), str(found.SOPInstanceUID), syntax)
 
 
 def connected_until_closed(world: World) -> bool:

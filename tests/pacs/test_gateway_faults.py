@@ -23,16 +23,17 @@ from gateway_world import (
     eventually,
     files,
     gateway_site,
+    instance_of,
     running,
+    scu,
     tool,
     world,
 )
 
 from provenance import Site
 from provenance.pacs.arrivals import Instance, State
-from provenance.pacs.configuration import Archive
 from provenance.pacs.negotiation import Context, request_pdu
-from provenance.pacs.storage_scu import NotStoredError, StorageScu
+from provenance.pacs.storage_scu import NotStoredError
 
 __all__ = ["archive", "files", "gateway_site", "world"]
 
@@ -76,21 +77,6 @@ def closed(line: socket.socket) -> bool:
 def nothing_incoming(world: World) -> None:
     """Wait until no half object is left."""
     eventually("no half object is left", lambda: not list((world.spool / "incoming").iterdir()))
-
-
-@contextmanager
-def scu(world: World) -> Iterator[StorageScu]:
-    """A sender of our own, that tells the status."""
-    with closing(StorageScu(Archive("gateway", "RADSEAL", *world.address), "CT7")) as made:
-        yield made
-
-
-def instance_of(path: Path) -> Instance:
-    import pydicom
-
-    found = pydicom.dcmread(path, stop_before_pixels=True)
-    syntax = str(found.file_meta.TransferSyntaxUID)
-    return Instance(str(found.SOPClassUID), str(found.SOPInstanceUID), syntax)
 
 
 def test_killed_in_mid_transfer_it_has_what_it_acknowledged(
