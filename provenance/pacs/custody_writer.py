@@ -151,6 +151,11 @@ class CustodyThread:
         """Whether an event waits for the log longer than the deadline."""
         return self._overdue
 
+    @property
+    def alive(self) -> bool:
+        """Whether it goes on writing."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Write what can be written at once, and stop."""
         self._stopped.set()

@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from threading import Event as Flag
 
 from ledger import Role
+from provenance.pacs.children import Children, jobs_of
 from provenance.pacs.configuration import Configuration
-from provenance.pacs.custody_writer import CustodyThread
-from provenance.pacs.forwarding import Forwarding
 from provenance.pacs.gateway_counts import Counts
 from provenance.pacs.gateway_watch import Watch
 from provenance.pacs.intake import Intake
@@ -67,7 +66,6 @@ class Gateway:
         self._parts = parts
         self._stopping = Flag()
         self.counts = Counts()
-        self.custody: CustodyThread | None = None
         Spool.open(configuration.spool).close()
 
     def watch(self) -> Watch:
@@ -78,7 +76,7 @@ class Gateway:
             archives=tuple(each.name for each in configuration.archives),
             free_disk_bytes=configuration.limits.free_disk_bytes,
             counts=self.counts,
-            overdue=lambda: self.custody is not None and self.custody.overdue,
+            custody_deadline=configuration.custody_deadline,
         )
 
     def stop(self) -> None:
@@ -94,26 +92,18 @@ class Gateway:
             lost = stack.enter_context(taking_in(configuration.spool))
             if lost:
                 _logger.warning("%d files of an earlier run were nobody's, and are gone", lost)
-            self.custody = CustodyThread(
-                configuration.spool,
-                self._device,
-                clock=_now,
-                deadline=configuration.custody_deadline,
-            )
-            stack.callback(self.custody.close)
-            title, archives = configuration.listen.ae_title, configuration.archives
-            forwarding = Forwarding(configuration.spool, title, archives)
-            stack.callback(forwarding.close)
+            children = Children(jobs_of(configuration))
+            stack.callback(children.close)
             sealing = SealingOnBehalf(configuration.sealing_for, self._device, _now)
             stack.callback(sealing.close)
 
             def answered(answer: Answered) -> None:
                 self.counts.count(answer)
                 if answer.kept is not None:
-                    forwarding.wake()
+                    children.wake()
 
             scp = StorageScp(
-                title=title,
+                title=configuration.listen.ae_title,
                 limits=configuration.limits,
                 open_bench=lambda: self._bench(sealing),
                 answered=answered,

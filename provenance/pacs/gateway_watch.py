@@ -2,10 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socket import socket
 from threading import Thread
@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from provenance.pacs.custody_queue import CustodyState
 from provenance.pacs.gateway_counts import Counts
 from provenance.pacs.spool import Spool
 from provenance.servers.http_server import uvicorn_config
@@ -25,27 +26,27 @@ from provenance.servers.metrics import KIND, Metric, exposition, gauge
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Reads the spool and the counters. ``overdue``: custody waits beyond the deadline."""
+    """Reads the spool and the counters."""
 
     folder: Path
     archives: tuple[str, ...]
     free_disk_bytes: int
     counts: Counts
-    overdue: Callable[[], bool]
+    custody_deadline: timedelta
 
-    def health(self) -> dict[str, object]:
+    def health(self, now: datetime) -> dict[str, object]:
         """Return how it is; ``problems`` is empty when all is well."""
         free = shutil.disk_usage(self.folder).free
         problems = []
         if free < self.free_disk_bytes:
             problems.append("the disk of the spool is full: nothing is taken")
-        if self.overdue():
-            problems.append("custody events wait for the log beyond the deadline")
         with Spool.open(self.folder) as spool:
             waiting = {name: _text(spool.oldest_waiting(name)) for name in self.archives}
-            refused = spool.custody.state().refused
-        if refused:
-            problems.append(f"the log refuses {refused} custody events")
+            custody = spool.custody.state()
+        if self._overdue(custody, now):
+            problems.append("custody events wait for the log beyond the deadline")
+        if custody.refused:
+            problems.append(f"the log refuses {custody.refused} custody events")
         return {
             "schema": "radseal/gateway-health/1",
             "takes": free >= self.free_disk_bytes,
@@ -118,7 +119,11 @@ class Watch:
             gauge("radseal_custody_waiting", "Custody events not in the log.", custody.waiting),
             gauge("radseal_custody_waiting_seconds", "Age of the oldest of them.", waits),
             gauge("radseal_custody_refused", "Events that the log refuses.", custody.refused),
-            gauge("radseal_custody_overdue", "1 beyond the deadline.", float(self.overdue())),
+            gauge(
+                "radseal_custody_overdue",
+                "1 beyond the deadline.",
+                float(self._overdue(custody, now)),
+            ),
             gauge("radseal_gateway_connections", "Connections.", counts.connections()),
             gauge(
                 "radseal_disk_free_bytes",
@@ -126,6 +131,9 @@ class Watch:
                 shutil.disk_usage(self.folder).free,
             ),
         ]
+
+    def _overdue(self, custody: CustodyState, now: datetime) -> bool:
+        return custody.since is not None and now - custody.since > self.custody_deadline
 
 
 def make_watch_app(watch: Watch) -> Starlette:
@@ -135,7 +143,7 @@ def make_watch_app(watch: Watch) -> Starlette:
         return PlainTextResponse("it answers\n")
 
     async def health(_: Request) -> Response:
-        found = await run_in_threadpool(watch.health)
+        found = await run_in_threadpool(watch.health, datetime.now(UTC))
         body = json.dumps(found)
         status = 503 if found["problems"] else 200
         return Response(body, status, media_type="application/json")

@@ -111,7 +111,7 @@ def test_killed_in_mid_transfer_it_has_what_it_acknowledged(
     assert set(archive.datasets()) == wanted
 
 
-def test_a_forwarder_that_is_killed_is_started_again(
+def test_children_that_are_killed_are_started_again(
     world: World, archive: Storescp, files: dict[str, Path]
 ) -> None:
     assert world.process is not None
@@ -125,7 +125,7 @@ def test_a_forwarder_that_is_killed_is_started_again(
         os.kill(int(pid), signal.SIGKILL)
     assert world.send(files["sealed"]).returncode == 0
     world.delivered(1)
-    assert "a forwarder ended" in world.log.read_text()
+    assert "a process of the gateway ended" in world.log.read_text()
 
 
 def test_a_full_disk_takes_nothing_and_says_so(
