@@ -86,7 +86,8 @@ class Gateway:
         words = ["ps", "-o", "pid=", "--ppid", str(self.process.pid)]
         children = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
         found = {"gateway": _resident(self.process.pid)}
-        return found | {f"forwarder {n + 1}": _resident(int(p)) for n, p in enumerate(children)}
+        names = ("custody", "forwarder")
+        return found | {n: _resident(int(p)) for n, p in zip(names, children, strict=True)}
 
     def _ask(self, question: str) -> list[tuple[int]]:
         with closing(sqlite3.connect(f"file:{self.spool / 'spool.db'}?mode=ro", uri=True)) as held:

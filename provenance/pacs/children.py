@@ -26,16 +26,19 @@ _logger = logging.getLogger(__name__)
 
 def jobs_of(configuration: Configuration) -> list[bytes]:
     """Return what each child shall do."""
-    spool = {"spool": str(configuration.spool)}
-    custody = {
+    custody: dict[str, object] = {
         "does": "custody",
         "site": str(configuration.site),
         "log": configuration.log,
         "deadline_seconds": configuration.custody_deadline.total_seconds(),
     }
-    forward = {"does": "forward", "title": configuration.listen.ae_title}
-    jobs: list[dict[str, object]] = [spool | custody]
-    jobs += [spool | forward | {"archive": asdict(each)} for each in configuration.archives]
+    title = configuration.listen.ae_title
+    forward: list[dict[str, object]] = [
+        {"does": "forward", "title": title, "archive": asdict(each)}
+        for each in configuration.archives
+    ]
+    spool: dict[str, object] = {"spool": str(configuration.spool)}
+    jobs = [job | spool for job in (custody, *forward)]
     return [json.dumps(job, default=str).encode() + b"\n" for job in jobs]
 
 
