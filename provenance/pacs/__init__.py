@@ -1,0 +1,1 @@
+"""Between modality and archive: take in, verify, decide by policy, forward, and lose nothing."""

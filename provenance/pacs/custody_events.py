@@ -1,0 +1,121 @@
+"""What a PACS says of an object in the log (docs/spec/custody-event.md). Bytes and bounds."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import ledger
+from ledger import Event, decode_cbor, encode_cbor
+from provenance.errors import MalformedError
+from provenance.judging.verdict import Word
+from provenance.policy.terms import Action
+
+VERSION = 1
+SALT_SIZE = 16
+MAX_PLACE = 64
+MAX_BODY = 1024
+_VERSION, _FILE, _VERDICT, _ACTION, _POLICY, _ROUTE, _PLACE, _OUTCOME = range(1, 9)
+_FIELDS: Mapping[Event, tuple[int, ...]] = {
+    Event.INGESTED: (_ROUTE,),
+    Event.VERIFIED: (_VERDICT, _ACTION, _POLICY),
+    Event.QUARANTINED: (_VERDICT,),
+    Event.RELEASED: (_OUTCOME,),
+    Event.SENT: (_PLACE,),
+}
+_TYPES: Mapping[int, type] = {
+    _VERSION: int,
+    _FILE: bytes,
+    _VERDICT: str,
+    _ACTION: str,
+    _POLICY: bytes,
+    _ROUTE: str,
+    _PLACE: str,
+    _OUTCOME: bool,
+}
+ROUTES = ("dimse", "stow-rs", "rest", "orthanc")
+_WORDS = frozenset(word.value for word in Word)
+_ACTIONS = frozenset(action.value for action in Action)
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyEvent:
+    """One event to be logged: of an object that the log knows by ``seal_id``, or of none."""
+
+    event: Event
+    seal_id: bytes | None
+    body: Mapping[int, object]
+    at: datetime
+
+    @property
+    def encoded(self) -> bytes:
+        """The body as bytes."""
+        return encode_cbor(dict(self.body))
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """The object that events are about: its seal, if the log knows it, and which bytes were meant.
+
+    ``salt`` is 16 random bytes that never leave the signer, ``sha256`` that of the file.
+    """
+
+    seal_id: bytes | None
+    salt: bytes
+    sha256: bytes
+
+    def ingested(self, route: str, *, at: datetime) -> CustodyEvent:
+        """It is on our disk."""
+        return self._event(Event.INGESTED, at, {_ROUTE: route})
+
+    def verified(self, word: Word, action: Action, *, policy: bytes, at: datetime) -> CustodyEvent:
+        """It was judged, and decided about, by the policy with that SHA-256."""
+        says = {_VERDICT: word.value, _ACTION: action.value, _POLICY: policy}
+        return self._event(Event.VERIFIED, at, says)
+
+    def quarantined(self, word: Word, *, at: datetime) -> CustodyEvent:
+        """It is kept apart."""
+        return self._event(Event.QUARANTINED, at, {_VERDICT: word.value})
+
+    def released(self, *, to_archives: bool, at: datetime) -> CustodyEvent:
+        """It has left quarantine: to the archives, or for good."""
+        return self._event(Event.RELEASED, at, {_OUTCOME: to_archives})
+
+    def sent(self, place: str, *, at: datetime) -> CustodyEvent:
+        """An archive has said that it has it."""
+        return self._event(Event.SENT, at, {_PLACE: place})
+
+    def _event(self, event: Event, at: datetime, says: Mapping[int, object]) -> CustodyEvent:
+        meant = hashlib.sha256(self.salt + self.sha256).digest()
+        return CustodyEvent(event, self.seal_id, {_VERSION: VERSION, _FILE: meant, **says}, at)
+
+
+def read_custody_body(event: Event, body: bytes) -> Mapping[int, object]:
+    """Return the fields of a body by their keys; MalformedError if it is none of that event."""
+    fields = _FIELDS.get(event)
+    if fields is None:
+        raise MalformedError(f"{event} is no custody event of a PACS")
+    try:
+        found = decode_cbor(body, max_size=MAX_BODY)
+    except ledger.MalformedError as error:
+        raise MalformedError(str(error)) from error
+    if not isinstance(found, dict) or found.get(_VERSION) != VERSION:
+        raise MalformedError("a custody event of another version")
+    for key in (_VERSION, _FILE, *fields):
+        if type(found.get(key)) is not _TYPES[key]:
+            raise MalformedError(f"{event} without a proper field {key}")
+    _check(found)
+    return found
+
+
+def _check(found: Mapping[int, object]) -> None:
+    for key in (_FILE, _POLICY):
+        value = found.get(key)
+        if value is not None and (not isinstance(value, bytes) or len(value) != 32):
+            raise MalformedError(f"field {key} of a custody event is not 32 bytes")
+    for key, known in ((_VERDICT, _WORDS), (_ACTION, _ACTIONS), (_ROUTE, frozenset(ROUTES))):
+        if key in found and found[key] not in known:
+            raise MalformedError(f"field {key} of a custody event has a value that is not known")
+    place = found.get(_PLACE, "x")
+    if not isinstance(place, str) or not 1 <= len(place) <= MAX_PLACE:
+        raise MalformedError("the place of a custody event has 1 to 64 characters")

@@ -1,0 +1,118 @@
+"""Take one object in, whatever door it came by: verify, decide, keep; only then is it answered."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from provenance.findings import Code
+from provenance.judging.verdict import Verdict, Word
+from provenance.pacs.arrivals import Instance, Judged, Kept, Sender, State
+from provenance.pacs.spool import Spool
+from provenance.policy.decide import Decision
+from provenance.schema.verify import Judged as Answered
+from provenance.schema.verify import object_answer
+from provenance.verifying.examination import Examination, examine, examine_nothing
+from provenance.verifying.verifier import Verifier
+
+_logger = logging.getLogger(__name__)
+
+_AGAIN = (State.FORWARDING, State.QUARANTINED)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What is asked of every object. The verifier has the policy, ``policy`` is its SHA-256.
+
+    ``seal`` seals the file at a path on behalf of its sender, in place, and says whether it did;
+    whatever it raises becomes a reason, and the object goes on as it came.
+    """
+
+    verifier: Verifier
+    policy: bytes
+    archives: Sequence[str]
+    seal: Callable[[Path, Sender], bool] = field(default=lambda _path, _sender: False)
+
+    def take(self, path: Path, *, sender: Sender, instance: Instance, spool: Spool) -> Kept:
+        """Return what became of the object at ``path``, of ``spool.incoming()``.
+
+        Once it returns, the object is on disk, or refused. Sent once more while it still waits, and
+        decided alike, it is the same object. Raises OSError or sqlite3.Error when the disk fails:
+        then its sender must be told that nothing was taken.
+        """
+        found = self._examine(path, sender)
+        sealed, why_not = False, None
+        if _has_no_seal(found.verdict):
+            sealed, why_not = self._seal(path, sender)
+        if sealed:
+            found = self._examine(path, sender)
+        judged = judged_of(found)
+        if why_not is not None:
+            judged = replace(judged, reasons=(*judged.reasons, why_not))
+        for kept in spool.of_instance(instance.sop_instance):
+            if (
+                kept.state in _AGAIN
+                and kept.judged.action is judged.action
+                and _same(spool.path(kept.number), path)
+            ):
+                path.unlink()
+                return kept
+        return spool.keep(
+            path,
+            sender=sender,
+            instance=instance,
+            judged=judged,
+            archives=self.archives,
+            policy=self.policy,
+            sealed_here=sealed,
+        )
+
+    def _seal(self, path: Path, sender: Sender) -> tuple[bool, str | None]:
+        """Return whether it was sealed, and why not, if it should have been."""
+        try:
+            return self.seal(path, sender), None
+        except Exception as error:  # noqa: BLE001 - the original goes on, by the policy
+            _logger.warning("an object was not sealed on behalf of its sender: %s", error)
+            return False, f"it could not be sealed here: {error}"[:500]
+
+    def _examine(self, path: Path, sender: Sender) -> Examination:
+        try:
+            return examine(path, self.verifier, sender.arrival)
+        except Exception as error:  # a defect of ours keeps nobody's image out, and lets none in
+            _logger.exception("verification failed")
+            why = f"verification failed ({type(error).__name__}): a defect, please report it"
+            return examine_nothing(why, self.verifier, sender.arrival)
+
+
+def judged_of(found: Examination) -> Judged:
+    """Return a verdict and a decision as they are kept."""
+    decision = found.decision
+    assert isinstance(decision, Decision)  # its verifier has a policy
+    answer: Mapping[str, object] = object_answer(
+        Answered("", found.verdict, found.sop_instance_uid, decision=decision)
+    )
+    return Judged(
+        word=found.verdict.word,
+        action=decision.action,
+        rule=decision.rule,
+        reasons=decision.reasons,
+        verdict=answer,
+        seal_id=found.verdict.seal_id,
+    )
+
+
+def _has_no_seal(verdict: Verdict) -> bool:
+    """Whether nobody knows of a seal, and at most the policy says that there should be one."""
+    if verdict.seal_id is not None:
+        return False
+    demanded = any(check.code is Code.MUST_BE_SEALED for check in verdict.checks)
+    return verdict.word is Word.UNSEALED or (verdict.word is Word.STRIPPED and demanded)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        if one.stat().st_size != other.stat().st_size:
+            return False
+        return one.read_bytes() == other.read_bytes()
+    except FileNotFoundError:  # it was delivered just now
+        return False

@@ -1,0 +1,86 @@
+"""The database of a spool: SQLite in WAL mode, every commit on the disk before it returns."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from provenance.errors import UsageError
+
+VERSION = 1
+BUSY_SECONDS = 30.0
+_SCHEMA = """
+create table object (
+  number integer primary key, name text not null unique, state text not null,
+  route text not null, at integer not null, calling_ae text, called_ae text, address text,
+  sop_class text not null, sop_instance text not null, transfer_syntax text not null,
+  study text not null, size integer not null, sha256 blob not null, sealed_here integer not null,
+  word text not null, action text not null, rule text, reasons text not null,
+  verdict text not null, seal_id blob, salt blob not null
+);
+create index object_state on object (state, number);
+create index object_instance on object (sop_instance);
+create table delivery (
+  object integer not null references object, archive text not null, attempts integer not null,
+  due integer not null, sent integer, error text, primary key (object, archive)
+);
+create index delivery_due on delivery (archive, due) where sent is null;
+create table custody (
+  number integer primary key, object integer references object, event text not null,
+  seal_id blob, body blob not null, at integer not null, statement blob, entry integer, error text
+);
+create index custody_open on custody (number) where entry is null and error is null;
+create view kept as select
+  number, route, at, calling_ae, called_ae, address, sop_class, sop_instance, transfer_syntax,
+  study, word, action, rule, reasons, verdict, seal_id, state, size, sha256, salt, sealed_here
+  from object;
+create table step (
+  number integer primary key, object integer not null references object, at integer not null,
+  person text not null, act text not null, reason text not null
+);
+"""
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open the database, made if there is none; UsageError for one that cannot be used."""
+    try:
+        path.touch(mode=0o600)
+        database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        database.execute("pragma journal_mode = wal")
+        database.execute("pragma synchronous = full")
+        database.execute("pragma foreign_keys = on")
+        with writing(database):
+            (version,) = database.execute("pragma user_version").fetchone()
+            if version == 0:
+                for statement in _SCHEMA.split(";"):
+                    database.execute(statement)
+                database.execute(f"pragma user_version = {VERSION}")
+    except (OSError, sqlite3.Error) as error:
+        raise UsageError(f"the spool {path.parent} cannot be opened: {error}") from error
+    if version not in (0, VERSION):
+        database.close()
+        raise UsageError(f"the spool {path.parent} has version {version}; this release knows 1")
+    return database
+
+
+@contextmanager
+def writing(database: sqlite3.Connection) -> Iterator[None]:
+    """Hold one transaction: all or nothing, and the lock from its beginning."""
+    database.execute("begin immediate")
+    try:
+        yield
+    except BaseException:
+        database.execute("rollback")
+        raise
+    database.execute("commit")
+
+
+def milliseconds(at: datetime) -> int:
+    """Return a moment as it is kept: milliseconds since 1970, UTC."""
+    return round(at.timestamp() * 1000)
+
+
+def moment(kept: int) -> datetime:
+    """Return the moment that was kept."""
+    return datetime.fromtimestamp(kept / 1000, UTC)

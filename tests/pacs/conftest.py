@@ -1,0 +1,90 @@
+"""A site with a policy, a spool, and small objects: sealed, unsealed, altered."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from provenance import Site, load_policy, seal
+from provenance.pacs.arrivals import Instance, Kept, Route, Sender
+from provenance.pacs.intake import Intake
+from provenance.pacs.spool import Spool
+from provenance.verifying.verifier import Verifier
+
+POLICY = """version = 1
+[defaults]
+depth = "ledger"
+[defaults.actions]
+authentic = "accept"
+unsealed = "tag"
+altered = "refuse"
+[[rules]]
+name = "seals"
+must_seal_ingest_since = 2026-01-01
+[rules.match]
+calling_ae = ["SEALS"]
+"""
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class Door:
+    """A way in, without a network: what the doors of the gateway share."""
+
+    site: Site
+    spool: Spool
+    intake: Intake
+
+    def take(self, content: bytes, calling_ae: str = "CT7") -> Kept:
+        """Take an object in, as if it had come over an association."""
+        from provenance.dicom.read import read_instance
+
+        path = self.spool.incoming()
+        path.write_bytes(content)
+        dataset = read_instance(content).dataset
+        instance = Instance(
+            str(dataset.SOPClassUID),
+            str(dataset.SOPInstanceUID),
+            str(dataset.file_meta.TransferSyntaxUID),
+            str(dataset.get("StudyInstanceUID", "")),
+        )
+        sender = Sender(Route.DIMSE, NOON, calling_ae, "GATEWAY", "127.0.0.1")
+        return self.intake.take(path, sender=sender, instance=instance, spool=self.spool)
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Any:
+    """Yield an open door of a new site."""
+    from ledger import Algorithm
+
+    site = Site.init(tmp_path / "site", algorithm=Algorithm.ED25519)
+    path = tmp_path / "policy.toml"
+    path.write_text(POLICY)
+    policy = load_policy(path)
+    records = site.records()
+    with records.log, Spool.open(tmp_path / "spool") as spool:
+        verifier = Verifier(site.trust, records, policy=policy)
+        digest = hashlib.sha256(path.read_bytes()).digest()
+        yield Door(site, spool, Intake(verifier, digest, ("archive",)))
+
+
+@pytest.fixture
+def sealed(door: Door, make_dicom: Callable[..., bytes]) -> bytes:
+    """A sealed object of the site."""
+    with door.site.device() as device:
+        return seal(make_dicom(_samples(1)), device=device, profile="none").to_bytes()
+
+
+@pytest.fixture
+def unsealed(make_dicom: Callable[..., bytes]) -> bytes:
+    """An object that nobody sealed."""
+    return make_dicom(_samples(2), SOPInstanceUID="1.2.3.4.5")
+
+
+def _samples(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 4096, (64, 80)).astype(np.uint16)
