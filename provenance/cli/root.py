@@ -35,6 +35,7 @@ VERBS: Mapping[str, str] = {
     "outbox": "outbox",
     "witness": "witness",
     "policy": "policy",
+    "serve": "serve",
     "tamper": "tamper",
     "explain": "explain",
     "doctor": "doctor",
