@@ -7,9 +7,9 @@ another form is refused whole.
 import asyncio
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,11 +45,9 @@ JUDGED_AT_ONCE = 16  # of one request
 
 @dataclass(slots=True)
 class Stow:
-    """The door of STOW-RS. ``archives`` get what is let in; ``wake`` tells who brings it there."""
+    """The door of STOW-RS: what is let in goes to the archives of the service."""
 
     service: "Service"
-    archives: Sequence[str]
-    wake: Callable[[], None] = field(default=lambda: None)
 
     async def studies(self, request: Request) -> Response:
         """Store instances of any study."""
@@ -69,13 +67,14 @@ class Stow:
         with self.service.on_its_way(), ExitStack() as left:
             paths = await self._receive(request, boundary, left)
             outcomes = await self._take(paths, self._sender(request), study)
-        self.wake()
+        self.service.wake()
         status = status_of(outcomes)
         return answer(json.dumps(dataset_of(outcomes)).encode(), DICOM_JSON, status=status)
 
     def _sender(self, request: Request) -> Sender:
         address = None if request.client is None else request.client.host
-        return Sender(Route.STOW, self.service.clock(), address=address)
+        service = self.service
+        return Sender(Route.STOW, service.clock(), service.stow_ae, address=address)
 
     async def _receive(self, request: Request, boundary: str, left: ExitStack) -> list[Path]:
         """Return the files of all parts; ``left`` removes those that are still there."""
@@ -117,7 +116,9 @@ class Stow:
             async with turns:
                 began = self.service.monotonic()
                 try:
-                    found = await self.service.examiners.store(path, sender, self.archives, study)
+                    found = await self.service.examiners.store(
+                        path, sender, self.service.archives, study
+                    )
                 except NotJudgedError as error:
                     failures.append(error)
                     full = error.cause is Cause.DISK

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import Instance, Kept, State
 from provenance.pacs.statuses import REFUSED
 from provenance.policy.terms import Action
@@ -48,7 +47,7 @@ class Outcome:
 def outcome_of(kept: Kept) -> Outcome:
     """Return what to say of an object that was taken in, or refused."""
     if kept.judged.action is Action.REFUSE or kept.state is State.REFUSED:
-        return Outcome(kept.instance, failure=REFUSED[Word(kept.judged.word)])
+        return Outcome(kept.instance, failure=REFUSED[kept.judged.word])
     if kept.state is State.QUARANTINED:
         return Outcome(kept.instance, warning=WARNING_HELD)
     return Outcome(kept.instance)
