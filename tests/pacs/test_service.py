@@ -143,6 +143,8 @@ def test_started_without_a_token_it_takes_but_shows_nothing(
     run_service: Callable[..., Any], unsealed: bytes
 ) -> None:
     running = run_service(token=None)
+    by_page = running.ask("POST", "/ingest", unsealed, Origin="https://page.example")
+    assert by_page.status_code == 401
     assert running.ingest(unsealed).status_code == 200
     assert running.ask("GET", "/objects").status_code == 401
 
