@@ -334,6 +334,13 @@ def test_no_object_waits_for_the_log(
     wait_until(lambda: running.ask("GET", "/health").status_code == 200, "health is not well")
 
 
+def test_one_spool_has_one_service(run_service: Callable[..., Any]) -> None:
+    first = run_service()
+    second = run_service()
+    assert second.server.process.wait(timeout=120) == 2
+    assert first.ask("GET", "/live").status_code == 200
+
+
 def test_bodies_that_break_off_leave_nothing(
     run_service: Callable[..., Any], wait_until: Any
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,8 @@ import pydicom
 import pytest
 import requests
 from dicomweb_client.api import DICOMwebClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from test_service import altered
 
 from benchmarks.workflow.orthanc import Orthanc
@@ -291,3 +294,60 @@ def test_the_answer_as_a_whole() -> None:
     assert set(made) == {FAILED, STORED, OTHER}
     assert set(dataset_of([good])) == {STORED}
     assert len(REASONS) == len(Reason) + len(Word)
+
+
+def test_what_is_released_goes_to_the_archive(
+    run_service: Callable[..., Any], orthanc: Orthanc, image: Any, wait_until: Any
+) -> None:
+    """Brought by STOW-RS without a title, kept apart, released: then the archive has it."""
+    running = run_service(*to_archive(orthanc.dicom)[:2])
+    assert store(running, parts(image(1))).status_code == 202
+    (kept,) = running.ask("GET", "/objects?state=quarantined").json()["objects"]
+    assert json.loads(orthanc.ask("/instances")) == []
+    words = json.dumps({"person": "on duty", "reason": "the sender was asked"}).encode()
+    freed = running.ask("POST", f"/objects/{kept['number']}/release", words)
+    assert freed.status_code == 200
+    wait_until(lambda: counts(running)["delivered"] == 1, "the archive has not got it")
+    (name,) = json.loads(orthanc.ask("/instances"))
+    assert without_meta(orthanc.ask(f"/instances/{name}/file")) == without_meta(image(1))
+
+
+def test_hostile_bodies_are_answered_and_nothing_is_lost(
+    run_service: Callable[..., Any], image: Any
+) -> None:
+    running = run_service(*to_archive())
+    body = parts(image(1), image(2, sealed=True))
+    answered: Counter[int] = Counter()
+    stored: set[str] = set()
+    cuts = st.tuples(st.integers(0, len(body)), st.integers(0, 400), st.binary(max_size=40))
+
+    @settings(
+        max_examples=60, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(st.lists(cuts, min_size=1, max_size=3), st.sampled_from(["radseal", "x", 'a"', ""]))
+    def is_answered(changes: list[tuple[int, int, bytes]], boundary: str) -> None:
+        changed = body
+        for at, length, new in changes:
+            changed = changed[:at] + new + changed[at + length :]
+        kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
+        answer = store(running, changed, Content_Type=kind)
+        answered[answer.status_code] += 1
+        stored.update(named(answer, STORED, "00081196") if answer.status_code < 300 else ())
+
+    is_answered()
+    assert set(answered) <= {200, 202, 400, 409, 415}, answered
+    assert running.ask("GET", "/live").status_code == 200
+    assert store(running, body).status_code == 200
+    kept = [each for state in ("forwarding", "quarantined") for each in pages(running, state)]
+    assert stored <= {each["sop_instance_uid"] for each in kept}
+    assert list((running.spool / "incoming").iterdir()) == []
+    assert len(list((running.spool / "objects").iterdir())) == len(kept)
+
+
+def pages(running: Any, state: str) -> Iterator[dict[str, Any]]:
+    """Return all objects in a state."""
+    after: int | None = 0
+    while after is not None:
+        page = running.ask("GET", f"/objects?state={state}&after={after}").json()
+        yield from page["objects"]
+        after = page["next"]
