@@ -63,7 +63,7 @@ class Spool:
 
     def incoming(self) -> Path:
         """Return a new name to write an object to while it arrives."""
-        return self.folder / "incoming" / f"{secrets.token_hex(16)}.dcm"
+        return incoming_of(self.folder)
 
     def recover(self) -> int:
         """Remove what nobody was told is here: half a file, or a file without a row.
@@ -290,6 +290,11 @@ class Spool:
             "select at, person, act, reason from step where object = ? order by number", (number,)
         )
         return [(moment(at), person, act, reason) for at, person, act, reason in rows]
+
+
+def incoming_of(folder: Path) -> Path:
+    """Return a new name to write an object to, in a spool that somebody has open."""
+    return folder / "incoming" / f"{secrets.token_hex(16)}.dcm"
 
 
 def _state(action: Action) -> State:
