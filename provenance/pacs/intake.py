@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import Instance, Judged, Kept, Sender, State
-from provenance.pacs.spool import Spool
+from provenance.pacs.proposals import Settled
+from provenance.pacs.spool import Spool, sha256_of
 from provenance.policy.decide import Decision
+from provenance.policy.terms import Action
 from provenance.schema.verify import Judged as Answered
 from provenance.schema.verify import object_answer
 from provenance.verifying.examination import Examination, examine, examine_nothing
@@ -37,16 +39,22 @@ class Intake:
         Once it returns, the object is on disk, or refused. Sent once more while it still waits, it
         is the same object. Raises OSError or sqlite3.Error when the disk fails: then its sender
         must be told that nothing was taken.
+
+        Of bytes that persons have released or rejected before, that decides: they are let in, or
+        refused, whatever the policy says.
         """
+        arrived = sha256_of(path)
+        settled = spool.proposals.settled(arrived, instance.sop_instance)
         found = self._examine(path, sender)
-        sealed = found.verdict.word is Word.UNSEALED and self.seal(path, sender)
+        unsealed = settled is None and found.verdict.word is Word.UNSEALED
+        sealed = unsealed and self.seal(path, sender)
         if sealed:
             found = self._examine(path, sender)
-        judged = judged_of(found)
+        judged = _as_settled(judged_of(found), settled)
         for kept in spool.of_instance(instance.sop_instance):
             if kept.state in _AGAIN and _same(spool.path(kept.number), path):
                 path.unlink()
-                return kept
+                return kept if settled is None else replace(kept, judged=judged)
         return spool.keep(
             path,
             sender=sender,
@@ -55,6 +63,8 @@ class Intake:
             archives=self.archives,
             policy=self.policy,
             sealed_here=sealed,
+            arrived=arrived,
+            earlier=None if settled is None else settled.object,
         )
 
     def _examine(self, path: Path, sender: Sender) -> Examination:
@@ -81,6 +91,13 @@ def judged_of(found: Examination) -> Judged:
         verdict=answer,
         seal_id=found.verdict.seal_id,
     )
+
+
+def _as_settled(judged: Judged, settled: Settled | None) -> Judged:
+    if settled is None:
+        return judged
+    action = Action.ACCEPT if settled.to_archives else Action.REFUSE
+    return replace(judged, action=action, rule=None, reasons=(settled.words, *judged.reasons))
 
 
 def _same(one: Path, other: Path) -> bool:
