@@ -35,6 +35,7 @@ VERBS: Mapping[str, str] = {
     "outbox": "outbox",
     "witness": "witness",
     "policy": "policy",
+    "quarantine": "quarantine",
     "tamper": "tamper",
     "explain": "explain",
     "doctor": "doctor",

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from ledger import NotFoundError, Role, VerificationKey
-from provenance.errors import TrustError
+from provenance.errors import TrustError, UsageError
 from provenance.records import ReadableLog
 from provenance.trust.certificates import certificate_name, certificate_spki, load_certificate
 from provenance.trust.store import TrustStore
@@ -51,3 +52,21 @@ def find_person(kid: bytes, *, log: ReadableLog, trust: TrustStore, at: datetime
         raise TrustError("the certificate logged with the key is that of another")
     trust.as_of(at).judge_signer([certificate], role=key.role, at=at)
     return Person(VerificationKey.from_spki(key.spki), certificate_name(certificate), key.role)
+
+
+def one_is_enough(folder: Path) -> bool:
+    """Whether the file ``persons`` of a spool lets one person decide: it holds 1 or 2.
+
+    Two without it; UsageError for any other content.
+    """
+    try:
+        with (folder / "persons").open("rb") as file:
+            content = file.read(16)
+    except FileNotFoundError:
+        return False
+    match content.strip():
+        case b"1":
+            return True
+        case b"2":
+            return False
+    raise UsageError(f"{folder / 'persons'} must hold 1 or 2: how many persons decide")

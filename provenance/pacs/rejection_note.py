@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
-from pathlib import Path
 
 from provenance.dicom.read import read_instance
 from provenance.dicom.values import text
@@ -54,14 +53,14 @@ def title_of(short: str) -> RejectionTitle:
 
 
 def rejection_note(
-    path: Path, title: RejectionTitle, *, names: KeyObjectNames, at: datetime
+    content: bytes, title: RejectionTitle, *, names: KeyObjectNames, at: datetime
 ) -> bytes:
-    """Return the Part 10 file of a note about the object in a file, in the object's own study.
+    """Return the Part 10 file of a note about the object ``content``, in the object's own study.
 
-    UnreadableError if the file cannot be read, UsageError if it lacks what a reference names,
+    UnreadableError if it cannot be read, UsageError if it lacks what a reference names,
     SealError if patient or study cannot be written.
     """
-    rejected = read_instance(path)
+    rejected = read_instance(content)
     uids = {
         tag: text(rejected.dataset, tag) for tag in (_SOP_CLASS, _SOP_INSTANCE, _SERIES, _STUDY)
     }

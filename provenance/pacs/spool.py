@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from provenance.errors import UsageError
+from provenance.errors import EvidenceError, UsageError
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import Instance, Judged, Kept, Route, Sender, State
 from provenance.pacs.custody_events import SALT_SIZE, CustodyEvent
@@ -219,6 +219,19 @@ class Spool:
             "select name from object where number = ?", (number,)
         ).fetchone()
         return self.folder / "objects" / str(name)
+
+    def content(self, number: int) -> bytes:
+        """Return the file of an object; EvidenceError if it is not the one that was taken in."""
+        kept = self.object(number)
+        try:
+            found = self.path(number).read_bytes()
+        except FileNotFoundError as error:
+            raise UsageError(
+                f"the file of the object {number} is not here: {kept.state}"
+            ) from error
+        if hashlib.sha256(found).digest() != kept.sha256:
+            raise EvidenceError(f"the file of the object {number} is not the one that was taken in")
+        return found
 
     def counts(self) -> dict[State, int]:
         """Return how many objects are in each state."""
