@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.cli.bracket import bracket_fields, bracket_line, worth_saying
+from provenance.cli.custody_words import custody_fields, custody_lines
 from provenance.cli.failure import NOTHING_MATCHED, UNTRUSTED, CommandError, Failure
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.output import document, moment, print_json, say
@@ -25,7 +26,8 @@ def trace(session: Session, subject: str, site: Path | None) -> int:
     """Show every event that the ledger holds of an object, oldest first.
 
     The object is named by a file (its seal, UID or mark), by a seal id in hex, or by a SOP,
-    Series or Study Instance UID. A gap in the chain is named.
+    Series or Study Instance UID. A gap in the chain is named. What a gateway or archive said of it
+    is put into words: by which door it came, what was decided, by whom it was released.
 
     \b
     Examples
@@ -49,7 +51,7 @@ def trace(session: Session, subject: str, site: Path | None) -> int:
                     exit_code=NOTHING_MATCHED,
                 )
             ) from error
-    code = 0 if all(t.complete for t in traces) else UNTRUSTED
+    code = 0 if all(t.complete and not t.unproven for t in traces) else UNTRUSTED
     if session.as_json:
         objects = [_object(t) for t in traces]
         print_json(document("trace", {"subject": subject, "objects": objects}, exit_code=code))
@@ -82,6 +84,9 @@ def _print(found: "Trace") -> None:
         )
         if event.kind is not None:
             say(f"          {_origin(event)}")
+        if event.custody is not None:
+            for line in custody_lines(event.event, event.custody):
+                say(f"          {line}")
         if event.linked and event.order is not None:
             say(f"          {_ORDER[event.order]}")
         if event.bracket is not None and worth_saying(event.bracket):
@@ -112,6 +117,7 @@ def _object(found: "Trace") -> dict[str, object]:
                 "kind": e.kind,
                 "parents": [parent.hex() for parent in e.parents],
                 "bracket": None if e.bracket is None else bracket_fields(e.bracket),
+                "custody": None if e.custody is None else custody_fields(e.custody),
             }
             for e in found.events
         ],

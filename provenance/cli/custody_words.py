@@ -1,0 +1,73 @@
+"""What a PACS said of an object, as lines and as JSON values."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from provenance.cli.output import moment
+from provenance.cli.terminal import plain
+
+if TYPE_CHECKING:
+    from provenance.pacs.custody_told import Custody, ToldPerson
+
+
+def custody_lines(event: str, custody: "Custody") -> Iterator[str]:
+    """Yield the lines that say it; what comes from the log is made plain."""
+    if custody.problem is not None:
+        yield f"its body is none that can be read here: {plain(custody.problem)}"
+        return
+    yield plain(_sentence(event, custody))
+    for person in custody.persons:
+        yield _person(person)
+
+
+def _sentence(event: str, custody: "Custody") -> str:
+    match event:
+        case "ingested":
+            return f"came by {custody.route}"
+        case "verified":
+            by = "as persons decided before" if custody.as_decided_before else "by the policy"
+            return f"{custody.verdict}: {custody.action}, {by}"
+        case "sent":
+            return f"to {custody.place}"
+        case "quarantined" if custody.step is None:
+            return f"{custody.verdict}: kept apart"
+        case "quarantined":
+            return f"{custody.step} to {'release' if custody.to_archives else 'reject'} it"
+    what = "to the archives" if custody.to_archives else "no: rejected, and kept apart for good"
+    match custody.step:
+        case None:
+            return f"{what}; no person has signed it"
+        case "alone":
+            return f"{what}, by one person alone"
+    return f"{what}, by two persons"
+
+
+def _person(person: "ToldPerson") -> str:
+    who = f"{person.step} by {person.role} {person.name}, key {person.kid.hex()[:16]}"
+    fault = "" if person.problem is None else f"  FAIL: {person.problem}"
+    return plain(f"{who}, {moment(person.at)}{fault}")
+
+
+def custody_fields(custody: "Custody") -> dict[str, object]:
+    """Return it as JSON values: `custody` of an event in `radseal/trace/1`."""
+    return {
+        "problem": custody.problem,
+        "route": custody.route,
+        "verdict": custody.verdict,
+        "action": custody.action,
+        "as_decided_before": custody.as_decided_before,
+        "place": custody.place,
+        "to_archives": custody.to_archives,
+        "step": None if custody.step is None else custody.step.value,
+        "persons": [
+            {
+                "key": each.kid.hex(),
+                "name": each.name,
+                "role": each.role,
+                "step": each.step.value,
+                "at": moment(each.at),
+                "problem": each.problem,
+            }
+            for each in custody.persons
+        ],
+    }
