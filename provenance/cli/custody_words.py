@@ -32,7 +32,8 @@ def _sentence(event: str, custody: "Custody") -> str:
         case "quarantined" if custody.step is None:
             return f"{custody.verdict}: kept apart"
         case "quarantined":
-            return f"{custody.step} to {'release' if custody.to_archives else 'reject'} it"
+            what = "release" if custody.to_archives else "rejection"
+            return f"still kept apart; its {what} is {custody.step}"
     what = "to the archives" if custody.to_archives else "no: rejected, and kept apart for good"
     match custody.step:
         case None:

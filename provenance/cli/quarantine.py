@@ -106,7 +106,7 @@ def _print_line(kept: "Kept", proposal: "Proposal | None", now: "datetime") -> N
 
 
 def _proposed(proposal: "Proposal", now: "datetime") -> str:
-    what = "release" if proposal.to_archives else "reject"
+    what = "release" if proposal.to_archives else "rejection"
     late = now >= proposal.until
     until = "void since" if late else "until"
     return f"{what} proposed by {plain(proposal.person)}, {until} {moment(proposal.until)}"

@@ -328,11 +328,12 @@ def _tell(session: Session, proposal: "Proposal", became: str, written: Path | N
         print_json(document("quarantine-step", fields, exit_code=0))
         return 0
     what = "release" if proposal.to_archives else "reject"
+    noun = "release" if proposal.to_archives else "rejection"
     match became:
         case "proposed":
             say(
-                f"object {proposal.object}: {what} is proposed; a second person confirms it until "
-                f"{moment(proposal.until)}"
+                f"object {proposal.object}: its {noun} is proposed; a second person confirms it "
+                f"until {moment(proposal.until)}"
             )
         case "withdrawn":
             say(f"object {proposal.object}: the proposal to {what} it is withdrawn")

@@ -73,9 +73,9 @@ def test_the_whole_story(door: Any, kept: Any) -> None:
     for line in (
         "came by dimse",
         "AUTHENTIC: accept, by the policy",
-        "proposed to reject it",
-        "withdrawn to reject it",
-        "proposed to release it",
+        "its rejection is proposed",
+        "its rejection is withdrawn",
+        "its release is proposed",
         "proposed by operator site operator, key ",
         "to the archives, by two persons",
         "confirmed by archivist site archivist, key ",

@@ -88,6 +88,8 @@ def test_there_are_all_commands() -> None:
         *("outbox init", "outbox status", "outbox sync"),
         *("witness init", "witness serve"),
         *("policy check", "policy explain", "policy example"),
+        *("quarantine list", "quarantine show", "quarantine export", "quarantine release"),
+        *("quarantine reject", "quarantine confirm", "quarantine withdraw", "quarantine note"),
         *("tamper", "explain", "doctor", "demo"),
     ] == NAMES
 
