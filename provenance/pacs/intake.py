@@ -25,7 +25,8 @@ _AGAIN = (State.FORWARDING, State.QUARANTINED)
 class Intake:
     """What is asked of every object. The verifier has the policy, ``policy`` is its SHA-256.
 
-    ``seal`` seals the file at a path on behalf of its sender, in place, and says whether it did.
+    ``seal`` seals the file at a path on behalf of its sender, in place, and says whether it did;
+    whatever it raises becomes a reason, and the object goes on as it came.
     """
 
     verifier: Verifier
@@ -36,9 +37,9 @@ class Intake:
     def take(self, path: Path, *, sender: Sender, instance: Instance, spool: Spool) -> Kept:
         """Return what became of the object at ``path``, of ``spool.incoming()``.
 
-        Once it returns, the object is on disk, or refused. Sent once more while it still waits, it
-        is the same object. Raises OSError or sqlite3.Error when the disk fails: then its sender
-        must be told that nothing was taken.
+        Once it returns, the object is on disk, or refused. Sent once more while it still waits, and
+        decided alike, it is the same object. Raises OSError or sqlite3.Error when the disk fails:
+        then its sender must be told that nothing was taken.
 
         Of bytes that persons have released or rejected before, that decides: they are let in, or
         refused, whatever the policy says.
@@ -46,15 +47,18 @@ class Intake:
         arrived = sha256_of(path)
         settled = spool.proposals.settled(arrived, instance.sop_instance)
         found = self._examine(path, sender)
-        unsealed = settled is None and found.verdict.word is Word.UNSEALED
-        sealed = unsealed and self.seal(path, sender)
+        sealed, why_not = False, None
+        if found.verdict.word is Word.UNSEALED and settled is None:
+            sealed, why_not = self._seal(path, sender)
         if sealed:
             found = self._examine(path, sender)
         judged = _as_settled(judged_of(found), settled)
+        if why_not is not None:
+            judged = replace(judged, reasons=(*judged.reasons, why_not))
         for kept in spool.of_instance(instance.sop_instance):
-            if kept.state in _AGAIN and _same(spool.path(kept.number), path):
+            if _is_again(kept, judged, settled) and _same(spool.path(kept.number), path):
                 path.unlink()
-                return kept if settled is None else replace(kept, judged=judged)
+                return replace(kept, judged=judged) if settled is not None else kept
         return spool.keep(
             path,
             sender=sender,
@@ -66,6 +70,14 @@ class Intake:
             arrived=arrived,
             earlier=None if settled is None else settled.object,
         )
+
+    def _seal(self, path: Path, sender: Sender) -> tuple[bool, str | None]:
+        """Return whether it was sealed, and why not, if it should have been."""
+        try:
+            return self.seal(path, sender), None
+        except Exception as error:  # noqa: BLE001 - the original goes on, by the policy
+            _logger.warning("an object was not sealed on behalf of its sender: %s", error)
+            return False, f"it could not be sealed here: {error}"[:500]
 
     def _examine(self, path: Path, sender: Sender) -> Examination:
         try:
@@ -91,6 +103,13 @@ def judged_of(found: Examination) -> Judged:
         verdict=answer,
         seal_id=found.verdict.seal_id,
     )
+
+
+def _is_again(kept: Kept, judged: Judged, settled: Settled | None) -> bool:
+    """Whether an object that waits is decided as the same bytes would be now."""
+    if settled is not None:
+        return settled.to_archives and kept.state is State.FORWARDING
+    return kept.state in _AGAIN and kept.judged.action is judged.action
 
 
 def _as_settled(judged: Judged, settled: Settled | None) -> Judged:
