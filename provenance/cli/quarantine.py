@@ -18,11 +18,12 @@ from provenance.cli.output import (
 )
 from provenance.cli.quarantine_decide import confirm, note, reject, release, withdraw
 from provenance.cli.quarantine_options import (
+    Where,
     kept_fields,
     number_argument,
     open_spool,
     require_object,
-    spool_option,
+    spool_options,
 )
 from provenance.cli.session import Session
 from provenance.cli.terminal import coloured, plain
@@ -57,10 +58,10 @@ def quarantine() -> None:
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most."
 )
-@spool_option
+@spool_options
 @common
 @click.pass_obj
-def list_objects(session: Session, state: str, after: int, limit: int, spool: Path) -> int:
+def list_objects(session: Session, state: str, after: int, limit: int, where: Where) -> int:
     """List what is kept apart, oldest first, and what is proposed about it.
 
     \b
@@ -71,7 +72,7 @@ def list_objects(session: Session, state: str, after: int, limit: int, spool: Pa
     from provenance.pacs.arrivals import State
 
     wanted = None if state == "any" else State(state)
-    with open_spool(spool) as opened:
+    with open_spool(where.spool) as opened:
         found = opened.objects(wanted, after=after, limit=limit + 1)
         more = len(found) > limit
         pairs = [(kept, opened.proposals.of_object(kept.number)) for kept in found[:limit]]
@@ -114,17 +115,17 @@ def _proposed(proposal: "Proposal", now: "datetime") -> str:
 
 @quarantine.command(short_help="Show why an object is kept apart.")
 @number_argument
-@spool_option
+@spool_options
 @common
 @click.pass_obj
-def show(session: Session, number: int, spool: Path) -> int:
+def show(session: Session, number: int, where: Where) -> int:
     """Show an object: its verdict and why, what to do, where it differs, who sent it, all steps.
 
     \b
     Example
       radseal quarantine show 7 --spool /var/spool/radseal
     """
-    with open_spool(spool) as opened:
+    with open_spool(where.spool) as opened:
         kept = require_object(opened, number)
         proposal = opened.proposals.of_object(number)
         steps = opened.proposals.steps(number)
@@ -187,10 +188,10 @@ def _print_verdict(verdict: "Any") -> None:
 @number_argument
 @output_file("Where the copy goes.")
 @force_option
-@spool_option
+@spool_options
 @common
 @click.pass_obj
-def export(session: Session, number: int, output: Path, force: bool, spool: Path) -> int:
+def export(session: Session, number: int, output: Path, force: bool, where: Where) -> int:
     """Copy the file that is kept apart, to look at it; what is in the spool stays as it is.
 
     \b
@@ -199,7 +200,7 @@ def export(session: Session, number: int, output: Path, force: bool, spool: Path
     """
     from provenance.whole_file import write_whole
 
-    with open_spool(spool) as opened:
+    with open_spool(where.spool) as opened:
         kept = require_object(opened, number)
         content = opened.content(number)
     write_whole(output, content, overwrite=force)

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from provenance.cli.options import common, site_option
+from provenance.cli.options import common
 from provenance.cli.output import document, moment, path_text, print_json, say
 from provenance.cli.quarantine_options import (
+    Where,
     alone_option,
     archive_option,
     number_argument,
@@ -17,7 +18,7 @@ from provenance.cli.quarantine_options import (
     reason_option,
     require_object,
     signer_of,
-    spool_option,
+    site_options,
     title_option,
 )
 from provenance.cli.session import Session
@@ -44,8 +45,7 @@ note_option = click.option(
 @alone_option
 @archive_option
 @person_options
-@spool_option
-@site_option
+@site_options
 @common
 @click.pass_obj
 def release(
@@ -56,9 +56,7 @@ def release(
     archives: tuple[str, ...],
     role: str,
     named: str | None,
-    url: str | None,
-    spool: Path,
-    site: Path | None,
+    where: Where,
 ) -> int:
     """Propose to send object N on to the archives. A second person confirms it within seven days.
 
@@ -72,12 +70,17 @@ def release(
     """
     if archives and not alone:
         raise click.UsageError("the archives are named by who confirms")
-    with open_quarantine(spool, site, url) as (quarantine, opened, _records):
+    with open_quarantine(where) as (quarantine, opened, _records):
         require_object(quarantine.spool, number)
         signer, at = signer_of(opened, named, role), session.now()
         if alone:
             done = quarantine.decide_alone(
-                number, to_archives=True, reason=reason, signer=signer, at=at, archives=archives
+                number,
+                to_archives=True,
+                reason=reason,
+                signer=signer,
+                at=at,
+                archives=where.chosen(archives),
             )
             return _tell(session, done, "released")
         made = quarantine.propose(number, to_archives=True, reason=reason, signer=signer, at=at)
@@ -91,8 +94,7 @@ def release(
 @title_option
 @alone_option
 @person_options
-@spool_option
-@site_option
+@site_options
 @common
 @click.pass_obj
 def reject(
@@ -104,9 +106,7 @@ def reject(
     alone: bool,
     role: str,
     named: str | None,
-    url: str | None,
-    spool: Path,
-    site: Path | None,
+    where: Where,
 ) -> int:
     """Propose to keep object N from readers for good. A second person confirms it.
 
@@ -121,7 +121,7 @@ def reject(
     from provenance.pacs.proposals import NoteWish
 
     wish = None if folder is None else NoteWish(title, folder)
-    with open_quarantine(spool, site, url) as (quarantine, opened, _records):
+    with open_quarantine(where) as (quarantine, opened, _records):
         require_object(quarantine.spool, number)
         signer, at = signer_of(opened, named, role), session.now()
         if not alone:
@@ -146,8 +146,7 @@ def reject(
 @number_argument
 @archive_option
 @person_options
-@spool_option
-@site_option
+@site_options
 @common
 @click.pass_obj
 def confirm(
@@ -156,9 +155,7 @@ def confirm(
     archives: tuple[str, ...],
     role: str,
     named: str | None,
-    url: str | None,
-    spool: Path,
-    site: Path | None,
+    where: Where,
 ) -> int:
     """Confirm what was proposed about object N, and do it: release it, or reject it.
 
@@ -170,10 +167,10 @@ def confirm(
       radseal quarantine confirm 7 --archive PACS --as archivist \\
         --spool /var/spool/radseal --site /srv/radseal
     """
-    with open_quarantine(spool, site, url) as (quarantine, opened, _records):
+    with open_quarantine(where) as (quarantine, opened, _records):
         require_object(quarantine.spool, number)
         signer, at = signer_of(opened, named, role), session.now()
-        done = quarantine.confirm(number, signer=signer, at=at, archives=archives)
+        done = quarantine.confirm(number, signer=signer, at=at, archives=where.chosen(archives))
         written = _write_wished(done, quarantine.spool, at)
     return _tell(session, done, "released" if done.to_archives else "rejected", written)
 
@@ -181,8 +178,7 @@ def confirm(
 @click.command(short_help="Take a proposal back.")
 @number_argument
 @person_options
-@spool_option
-@site_option
+@site_options
 @common
 @click.pass_obj
 def withdraw(
@@ -190,9 +186,7 @@ def withdraw(
     number: int,
     role: str,
     named: str | None,
-    url: str | None,
-    spool: Path,
-    site: Path | None,
+    where: Where,
 ) -> int:
     """Take back what was proposed about object N: your proposal, or somebody else's.
 
@@ -200,7 +194,7 @@ def withdraw(
     Example
       radseal quarantine withdraw 7 --spool /var/spool/radseal --site /srv/radseal
     """
-    with open_quarantine(spool, site, url) as (quarantine, opened, _records):
+    with open_quarantine(where) as (quarantine, opened, _records):
         require_object(quarantine.spool, number)
         signer = signer_of(opened, named, role)
         done = quarantine.withdraw(number, signer=signer, at=session.now())
@@ -219,9 +213,7 @@ def withdraw(
 )
 @archive_option
 @title_option
-@click.option("--log", "url", metavar="URL", help="Where the site's log is served.")
-@spool_option
-@site_option
+@site_options
 @common
 @click.pass_obj
 def note(
@@ -230,9 +222,7 @@ def note(
     folder: Path | None,
     archives: tuple[str, ...],
     title: str,
-    url: str | None,
-    spool: Path,
-    site: Path | None,
+    where: Where,
 ) -> int:
     """Make the rejection note of object N, which was rejected: a Key Object as IHE IOCM has it.
 
@@ -251,8 +241,9 @@ def note(
 
     if folder is None and not archives:
         raise click.UsageError("say where the note goes: -o DIR, --archive NAME, or both")
+    archives = where.chosen(archives) if archives else ()
     queued = written = None
-    with open_quarantine(spool, site, url) as (quarantine, _site, records):
+    with open_quarantine(where) as (quarantine, _site, records):
         opened, at = quarantine.spool, session.now()
         kept = require_object(opened, number)
         if kept.state is not State.REJECTED:

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from provenance.cli.failure import NOTHING_MATCHED, USAGE, CommandError, Failure
 from provenance.cli.key_output import parse_place
-from provenance.cli.options import open_site
+from provenance.cli.options import open_site, site_option
 from provenance.cli.output import moment
 
 if TYPE_CHECKING:
@@ -26,13 +29,24 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 number_argument = click.argument("number", type=click.IntRange(min=1), metavar="N")
-spool_option = click.option(
+_spool_option = click.option(
     "--spool",
     type=click.Path(path_type=Path, file_okay=False),
     envvar="RADSEAL_SPOOL",
     show_envvar=True,
-    required=True,
     help="The folder of the gateway's spool.",
+)
+_config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The gateway's radseal-gateway.toml: it names spool, site, log and archives.",
+)
+_log_option = click.option(
+    "--log",
+    "url",
+    metavar="URL",
+    help="Where radseal log serve serves the site's log. Default: the one in its folder.",
 )
 reason_option = click.option(
     "--reason", required=True, help="Why, in 1 to 500 characters. It stays in the spool."
@@ -42,7 +56,8 @@ archive_option = click.option(
     "archives",
     multiple=True,
     metavar="NAME",
-    help="Which archive gets it, by its name in the gateway's configuration; as often as needed.",
+    help="Which archive gets it, by the name that the gateway has for it; as often as needed. "
+    "Default: all that the file of --config names.",
 )
 alone_option = click.option(
     "--alone", is_flag=True, help="Without a second person, where the spool allows it."
@@ -56,14 +71,73 @@ title_option = click.option(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The spool, and the site and its log; ``archives`` if a configuration names them."""
+
+    spool: Path
+    site: Path | None = None
+    log: str | None = None
+    archives: tuple[str, ...] | None = None
+
+    def chosen(self, named: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the archives that are meant: those named, or all of the configuration."""
+        if self.archives is None:
+            return named
+        unknown = [name for name in named if name not in self.archives]
+        if unknown:
+            raise click.UsageError(
+                f"the configuration has no archive {unknown[0]!r}: {', '.join(self.archives)}"
+            )
+        return named or self.archives
+
+
+def spool_options(function: F) -> F:
+    """Where the spool is: --spool, or --config; handed over as ``where``."""
+
+    @wraps(function)
+    def called(*args: Any, spool: Path | None, config: Path | None, **more: Any) -> Any:
+        return function(*args, where=_where(spool, config, None, None), **more)
+
+    return cast(F, _config_option(_spool_option(called)))
+
+
+def site_options(function: F) -> F:
+    """Where spool, site and log are; handed over as ``where``."""
+
+    @wraps(function)
+    def called(
+        *args: Any,
+        spool: Path | None,
+        config: Path | None,
+        site: Path | None,
+        url: str | None,
+        **more: Any,
+    ) -> Any:
+        return function(*args, where=_where(spool, config, site, url), **more)
+
+    return cast(F, _config_option(_spool_option(site_option(_log_option(called)))))
+
+
+def _where(spool: Path | None, config: Path | None, site: Path | None, url: str | None) -> Where:
+    if config is None:
+        if spool is None:
+            raise click.UsageError("name the spool: --spool DIR, or --config FILE of the gateway")
+        return Where(spool, site, url)
+    from provenance.pacs.configuration_file import load_configuration
+
+    context = click.get_current_context()
+    for name in ("spool", "site", "url"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = "log" if name == "url" else name
+            raise click.UsageError(f"the file of --config names it: leave out --{option}")
+    found = load_configuration(config)
+    names = tuple(archive.name for archive in found.archives)
+    return Where(found.spool, found.site, found.log, names)
+
+
 def person_options(function: F) -> F:
-    """With which key a person signs, and where the log is."""
-    function = click.option(
-        "--log",
-        "url",
-        metavar="URL",
-        help="Where radseal log serve serves the site's log. Default: the one in its folder.",
-    )(function)
+    """With which key a person signs."""
     function = click.option(
         "--key",
         "named",
@@ -110,20 +184,20 @@ def open_records(site: "Site", url: str | None) -> Iterator["Records[ReadableLog
 
 @contextmanager
 def open_quarantine(
-    folder: Path, site: Path | None, url: str | None
+    where: Where,
 ) -> Iterator["tuple[Quarantine, Site, Records[ReadableLog]]"]:
     """Hold a spool's quarantine, its site, and the ledger that knows who may decide."""
     from provenance.pacs.persons import find_person, one_is_enough
     from provenance.pacs.quarantine import Quarantine
 
-    opened = open_site(site)
+    opened = open_site(where.site)
     trust = opened.trust
-    with open_spool(folder) as spool, open_records(opened, url) as records:
+    with open_spool(where.spool) as spool, open_records(opened, where.log) as records:
 
         def find(kid: bytes, at: datetime) -> "Person":
             return find_person(kid, log=records.log, trust=trust, at=at)
 
-        alone = one_is_enough(folder)
+        alone = one_is_enough(where.spool)
         yield Quarantine(spool, records.log.origin, find, alone), opened, records
 
 

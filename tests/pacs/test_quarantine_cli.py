@@ -168,6 +168,17 @@ def test_the_log_is_away(door: Any, run: Callable[..., Result], number: int) -> 
     assert door.spool.proposals.of_object(number) is None
 
 
+def test_the_log_behind_its_server(
+    door: Any, run: Callable[..., Result], number: int, log_server: Callable[..., Any]
+) -> None:
+    server = log_server(door.site.folder)
+    words = ("--log", server.url)
+    assert run("release", number, "--reason", "r", *words).exit_code == 0
+    assert run("confirm", number, "--archive", "a", *words).exit_code == 2
+    result = run("confirm", number, "--archive", "a", "--as", "archivist", *words)
+    assert result.exit_code == 0, result.output
+
+
 def test_a_note_that_cannot_be_written_undoes_nothing(
     door: Any, run: Callable[..., Result], number: int, tmp_path: Path
 ) -> None:
