@@ -16,7 +16,17 @@ from ledger import (
 )
 from provenance.errors import MalformedError
 from provenance.pacs.consents import Consent, Matter, Step, steps_of, verify_consent
-from provenance.pacs.custody_events import decided_by, matter_of, read_custody_body
+from provenance.pacs.custody_events import (
+    KEY_ACTION,
+    KEY_EARLIER,
+    KEY_OUTCOME,
+    KEY_PLACE,
+    KEY_ROUTE,
+    KEY_VERDICT,
+    decided_by,
+    matter_of,
+    read_custody_body,
+)
 from provenance.pacs.persons import ROLES
 from provenance.records import ReadableLog
 from provenance.trust.certificates import certificate_name, load_certificate
@@ -66,21 +76,21 @@ def read_custody(
     except (MalformedError, LedgerError) as error:
         return Custody(problem=str(error))
     words = {key: value for key, value in body.items() if isinstance(value, str)}
-    outcome = body.get(8)
+    outcome = body.get(KEY_OUTCOME)
     decided = decided_by(body)
     persons: tuple[ToldPerson, ...] = ()
     if decided is not None:
         matter = matter_of(body, decided, log.origin)
         persons = _persons(matter, decided.step, decided.persons, index, log)
     return Custody(
-        route=words.get(6),
-        verdict=words.get(3),
-        action=words.get(4),
-        place=words.get(7),
+        route=words.get(KEY_ROUTE),
+        verdict=words.get(KEY_VERDICT),
+        action=words.get(KEY_ACTION),
+        place=words.get(KEY_PLACE),
         to_archives=outcome if isinstance(outcome, bool) else None,
         step=None if decided is None else decided.step,
         persons=persons,
-        as_decided_before=12 in body,
+        as_decided_before=KEY_EARLIER in body,
     )
 
 

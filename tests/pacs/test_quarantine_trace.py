@@ -174,9 +174,17 @@ def test_a_key_that_nobody_knows(door: Any, kept: Any) -> None:
     assert "the key is not in the log" in traced(door, kept).output
 
 
+def test_the_log_is_asked_for_verdicts(door: Any, kept: Any) -> None:
+    log_all(door)
+    words = ["log", "query", "--verdict", "AUTHENTIC", "--site", str(door.site.folder), "--json"]
+    result = CliRunner().invoke(cli, words, catch_exceptions=False)
+    (entry,) = json.loads(result.stdout)["entries"]
+    assert (entry["event"], entry["verdict"]) == ("verified", "AUTHENTIC")
+
+
 def test_bodies_of_no_custody_event_are_shown_as_such(door: Any, kept: Any) -> None:
     log_all(door)
-    bodies: list[dict[int, object]] = [{}, {1: 1}, {1: "ALTERED"}, {1: 2, 2: bytes(32)}]
+    bodies: list[dict[int, object]] = [{}, {3: 1}, {1: "ALTERED"}, {3: 2, 2: bytes(32)}]
     with door.site.device(Role.GATEWAY) as gateway:
         for body in bodies:
             gateway.record(Event.RELEASED, object_id=kept.judged.seal_id, body=body, at=NOW)
@@ -243,7 +251,7 @@ _BODIES = st.dictionaries(
 def test_whatever_a_body_holds_trace_says_something(
     make_statement: Callable[..., Any], body: dict[int, object], event: Event
 ) -> None:
-    said = make_statement()._replace(event=event, body={**body, 1: 1, 2: bytes(32)})
+    said = make_statement()._replace(event=event, body={**body, 3: 1, 2: bytes(32)})
     told = read_custody(said, 9, Role.GATEWAY, _NoKeys())  # type: ignore[arg-type]
     if told is not None:
         lines = list(custody_lines(event.value, told))
