@@ -448,6 +448,19 @@ def test_released_bytes_that_still_wait_are_the_same_object(ward: Ward, unsealed
     assert again.judged.action is Action.ACCEPT
 
 
+def test_it_is_looked_up_and_not_searched_for(ward: Ward) -> None:
+    """However much the spool has seen."""
+    asked: list[str] = []
+    database = ward.spool._database
+    database.set_trace_callback(asked.append)
+    ward.spool.proposals.settled(bytes(32), "1.2")
+    database.set_trace_callback(None)
+    assert len(asked) == 2
+    for statement in asked:
+        for *_, plan in database.execute(f"explain query plan {statement}"):
+            assert "SCAN" not in plan, plan
+
+
 def test_one_bit_more_than_what_was_released(ward: Ward, unsealed: bytes) -> None:
     ward.propose()
     ward.confirm()
