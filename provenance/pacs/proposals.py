@@ -176,23 +176,20 @@ class Proposals:
         Bytes are rejected as they came and as they were kept. Released are those that were kept,
         and for the instance that they were.
         """
-        row = self._database.execute(
+        rejected = self._database.execute(
             "select number from object where state = 'rejected' and (sha256 = ? or arrived = ?)"
             " order by number limit 1",
             (sha256, sha256),
         ).fetchone()
-        if row is None:
-            row = self._database.execute(
-                "select o.number from object o join proposal p on p.object = o.number"
-                " where o.sha256 = ? and o.sop_instance = ? and p.became = ? and p.to_archives"
-                " order by o.number desc limit 1",
-                (sha256, sop_instance, Became.CONFIRMED),
-            ).fetchone()
-            to_archives = True
-        else:
-            to_archives = False
-        if row is None:
+        released = self._database.execute(
+            "select number from object where sha256 = ? and sop_instance = ?"
+            " and action = 'quarantine' and state in ('forwarding', 'delivered')"
+            " order by number desc limit 1",
+            (sha256, sop_instance),
+        ).fetchone()
+        found = rejected or released
+        if found is None:
             return None
-        (number,) = row
+        (number,) = found
         at, persons = self.confirmed(number) or (None, ())
-        return Settled(number, to_archives, at, tuple(persons))
+        return Settled(number, rejected is None, at, tuple(persons))

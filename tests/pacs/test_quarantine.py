@@ -461,6 +461,28 @@ def test_it_is_looked_up_and_not_searched_for(ward: Ward) -> None:
             assert "SCAN" not in plan, plan
 
 
+def test_what_left_without_persons_is_known_as_well(ward: Ward, unsealed: bytes) -> None:
+    """Else whoever put it into an archive that asks again would get it back."""
+    ward.spool.release(ward.kept.number, archives=("archive",), at=NOW)
+    ward.spool.delivered(ward.kept.number, "archive", at=NOW)
+    again = ward.door.take(unsealed, "SEALS")
+    assert again.judged.action is Action.ACCEPT
+    assert again.judged.reasons[0].startswith("released from quarantine, as object 1")
+
+
+def test_a_rejection_outweighs_a_release(ward: Ward, unsealed: bytes) -> None:
+    ward.propose()
+    ward.confirm()
+    other = ward.door.take(unsealed[:-1] + b"x", "SEALS")
+    ward.quarantine.propose(other.number, to_archives=False, reason="r", signer=ward.first, at=NOW)
+    ward.quarantine.confirm(other.number, signer=ward.second, at=NOW, archives=())
+    with ward.spool.writing():
+        ward.spool._database.execute(
+            "update object set sha256 = ? where number = ?", (ward.kept.sha256, other.number)
+        )
+    assert ward.door.take(unsealed, "SEALS").state is State.REFUSED
+
+
 def test_one_bit_more_than_what_was_released(ward: Ward, unsealed: bytes) -> None:
     ward.propose()
     ward.confirm()
