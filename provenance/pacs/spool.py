@@ -269,6 +269,15 @@ class Spool:
             self.path(number).unlink(missing_ok=True)
         return state
 
+    def require_as_released(self, number: int) -> None:
+        """Return only if the file of an object that left quarantine is the one that persons meant.
+
+        EvidenceError if it is not. Of an object that the policy let in nothing is read.
+        """
+        kept = self.object(number)
+        if kept.judged.action is Action.QUARANTINE and sha256_of(self.path(number)) != kept.sha256:
+            raise EvidenceError(f"the file of the object {number} is not the one that was released")
+
     def failed(self, number: int, archive: str, *, why: str, again: datetime) -> None:
         """Note that a delivery failed, and when it is tried again."""
         with writing(self._database):

@@ -14,6 +14,7 @@ from ledger import Algorithm, Event, parse_statement
 from provenance import Site
 from provenance.cli.root import cli
 from provenance.pacs.arrivals import State
+from provenance.pacs.spool import Spool
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +98,25 @@ def test_what_is_rejected_is_refused_and_its_note_arrives(
     (study,) = note.CurrentRequestedProcedureEvidenceSequence
     (reference,) = study.ReferencedSeriesSequence[0].ReferencedSOPSequence
     assert reference.ReferencedSOPInstanceUID == pydicom.dcmread(file).SOPInstanceUID
+
+
+def test_a_file_exchanged_after_its_release_is_not_sent(
+    world: World, archive: Storescp, file: Path
+) -> None:
+    number = kept_apart(world, file)
+    assert world.stop() == 0
+    run(world, "release", number, "--reason", "asked the sender")
+    run(world, "confirm", number, "--as", "archivist")
+    with Spool.open(world.spool) as spool:
+        path = spool.path(number)
+    genuine = path.read_bytes()
+    path.write_bytes(genuine[:-1] + bytes([genuine[-1] ^ 1]))
+    world.start()
+    eventually("it says so", lambda: "not the one that was released" in world.log.read_text())
+    assert archive.datasets() == []
+    path.write_bytes(genuine)
+    world.delivered(1)
+    assert archive.datasets() == [dataset_bytes(file.read_bytes())]
 
 
 def test_the_file_of_the_gateway_says_it_all(world: World, file: Path) -> None:
