@@ -1,7 +1,6 @@
 """Rows 1 to 3: sent, saved, stored in another transfer syntax."""
 
 import json
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from pydicom.uid import (
 from benchmarks.workflow.edits import edit
 from benchmarks.workflow.orthanc import free_port
 from benchmarks.workflow.row import Act, Case
-from benchmarks.workflow.tools import ToolFailedError, ToolMissingError, run, through
+from benchmarks.workflow.tools import ToolFailedError, program, run, through
 from provenance.findings import Code
 from provenance.judging.verdict import Word
 
@@ -41,10 +40,9 @@ AS_IS, ANEW = (), (Code.REWRITTEN,)
 def by_storescp(bench: "Bench", sealed: Path) -> Path:
     """Send with storescu to storescp."""
     port, folder = free_port(), sealed.with_name("received")
-    if shutil.which("storescp") is None:
-        raise ToolMissingError("storescp is not installed")
+    receive = program("storescp")
     folder.mkdir()
-    words = ["storescp", "+xa", "-od", str(folder), str(port)]
+    words = [receive, "+xa", "-od", str(folder), str(port)]
     receiver = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(50):

@@ -1,7 +1,9 @@
 """Run other people's tools: DCMTK, GDCM. What is missing or refuses says so by its own error."""
 
+import os
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,13 +26,21 @@ class ToolFailedError(Exception):
     """The tool did not take the file, or wrote none."""
 
 
+def program(name: str) -> str:
+    """Return the path of a tool; pynetdicom puts others of the names of DCMTK beside Python."""
+    ours = Path(sysconfig.get_path("scripts"))
+    places = [place for place in os.get_exec_path() if Path(place) != ours]
+    found = shutil.which(name, path=os.pathsep.join(places))
+    if found is None:
+        raise ToolMissingError(f"{name} is not installed")
+    return found
+
+
 def run(words: Sequence[str | Path], *, codes: tuple[int, ...] = (0,)) -> str:
     """Run a command; return what it prints."""
     tool = str(words[0])
-    if shutil.which(tool) is None:
-        raise ToolMissingError(f"{tool} is not installed")
     done = subprocess.run(
-        [str(word) for word in words],
+        [program(tool), *(str(word) for word in words[1:])],
         capture_output=True,
         check=False,
         timeout=SECONDS,

@@ -1,6 +1,8 @@
 """`radseal gateway`: between modalities and archive."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
     from provenance.pacs.configuration import Configuration
+    from provenance.pacs.gateway import Gateway
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -130,15 +133,32 @@ def _run(session: Session, configuration: "Configuration", metrics: str | None) 
     def stop(*_: object) -> None:
         made.stop()
 
-    with log_lines(), listening(f"{listen.address}:{listen.port}") as (listener, url):
+    with (
+        log_lines(),
+        listening(f"{listen.address}:{listen.port}") as (listener, url),
+        _watching(made, metrics) as watch,
+    ):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         place = url.removeprefix("http://")
         if session.as_json:
-            print_json(
-                document("gateway", {"ae_title": listen.ae_title, "listening": place}, exit_code=0)
-            )
+            fields = {"ae_title": listen.ae_title, "listening": place, "metrics": watch}
+            print_json(document("gateway", fields, exit_code=0))
         else:
             say(f"{plain(listen.ae_title)} listens on {plain(place)}")
+            if watch is not None:
+                say(f"metrics are at {plain(watch)}")
         made.run(listener)
     return 0
+
+
+@contextmanager
+def _watching(made: "Gateway", metrics: str | None) -> Iterator[str | None]:
+    """Answer those who watch it, if they were given an address; yield that as a URL."""
+    if metrics is None:
+        yield None
+        return
+    from provenance.pacs.gateway_watch import make_watch_app, watched
+
+    with listening(metrics) as (listener, url), watched(make_watch_app(made.watch()), listener):
+        yield url

@@ -14,10 +14,12 @@ from provenance.pacs.configuration import Configuration
 from provenance.pacs.custody_writer import CustodyThread
 from provenance.pacs.forwarding import Forwarding
 from provenance.pacs.gateway_counts import Counts
+from provenance.pacs.gateway_watch import Watch
 from provenance.pacs.intake import Intake
 from provenance.pacs.listener import Listener
 from provenance.pacs.sealing_on_behalf import SealingOnBehalf
 from provenance.pacs.spool import Spool
+from provenance.pacs.spool_use import taking_in
 from provenance.pacs.storage_scp import Answered, Bench, StorageScp
 from provenance.pacs.tls import client_context, server_context
 from provenance.policy.load import read_policy_bytes
@@ -66,6 +68,18 @@ class Gateway:
         self._stopping = Flag()
         self.counts = Counts()
         self.custody: CustodyThread | None = None
+        Spool.open(configuration.spool).close()
+
+    def watch(self) -> Watch:
+        """Return what answers for it to those who watch it."""
+        configuration = self._configuration
+        return Watch(
+            folder=configuration.spool,
+            archives=tuple(each.name for each in configuration.archives),
+            free_disk_bytes=configuration.limits.free_disk_bytes,
+            counts=self.counts,
+            overdue=lambda: self.custody is not None and self.custody.overdue,
+        )
 
     def stop(self) -> None:
         """Ask it to stop: from a signal handler or another thread."""
@@ -74,13 +88,12 @@ class Gateway:
     def run(self, listening: socket.socket) -> None:
         """Take in what comes to ``listening``, until it is stopped; then stop in order."""
         configuration = self._configuration
-        with Spool.open(configuration.spool) as spool:
-            lost = spool.recover()
-        if lost:
-            _logger.warning("%d files of an earlier run were nobody's, and are gone", lost)
         tls = configuration.listen.tls
         context = None if tls is None else server_context(tls)
         with ExitStack() as stack:
+            lost = stack.enter_context(taking_in(configuration.spool))
+            if lost:
+                _logger.warning("%d files of an earlier run were nobody's, and are gone", lost)
             self.custody = CustodyThread(
                 configuration.spool,
                 self._device,

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from provenance.judging.verdict import Word
+from provenance.findings import Code
+from provenance.judging.verdict import Verdict, Word
 from provenance.pacs.arrivals import Instance, Judged, Kept, Sender, State
 from provenance.pacs.proposals import Settled
 from provenance.pacs.spool import Spool, sha256_of
@@ -48,7 +49,7 @@ class Intake:
         settled = spool.proposals.settled(arrived, instance.sop_instance)
         found = self._examine(path, sender)
         sealed, why_not = False, None
-        if found.verdict.word is Word.UNSEALED and settled is None:
+        if settled is None and _has_no_seal(found.verdict):
             sealed, why_not = self._seal(path, sender)
         if sealed:
             found = self._examine(path, sender)
@@ -117,6 +118,14 @@ def _as_settled(judged: Judged, settled: Settled | None) -> Judged:
         return judged
     action = Action.ACCEPT if settled.to_archives else Action.REFUSE
     return replace(judged, action=action, rule=None, reasons=(settled.words, *judged.reasons))
+
+
+def _has_no_seal(verdict: Verdict) -> bool:
+    """Whether nobody knows of a seal, and at most the policy says that there should be one."""
+    if verdict.seal_id is not None:
+        return False
+    demanded = any(check.code is Code.MUST_BE_SEALED for check in verdict.checks)
+    return verdict.word is Word.UNSEALED or (verdict.word is Word.STRIPPED and demanded)
 
 
 def _same(one: Path, other: Path) -> bool:

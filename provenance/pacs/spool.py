@@ -296,6 +296,15 @@ class Spool:
         ).fetchone()
         return None if at is None else moment(at)
 
+    def failing(self) -> dict[str, int]:
+        """Return how many objects each archive has refused so far, by its name."""
+        return dict(
+            self._database.execute(
+                "select archive, count(*) from delivery where sent is null and attempts > 0"
+                " group by archive"
+            )
+        )
+
     def release(self, number: int, *, archives: Sequence[str], at: datetime) -> None:
         """Send a quarantined object on, without persons who sign for it (quarantine.py has them).
 

@@ -9,7 +9,7 @@ from provenance.errors import UsageError
 from provenance.pacs.configuration import TlsFiles
 from provenance.pacs.line import LineError
 
-_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all meant
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all meant
 
 
 def server_context(files: TlsFiles) -> ssl.SSLContext:
@@ -63,7 +63,7 @@ def _wait(connection: ssl.SSLSocket, what: int, deadline: float) -> None:
 
 def _prepare(context: ssl.SSLContext, files: TlsFiles) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(_CIPHERS)
+    context.set_ciphers(CIPHERS)
     try:
         if files.certificate is not None:
             context.load_cert_chain(files.certificate, files.key)

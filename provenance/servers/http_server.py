@@ -157,12 +157,9 @@ class _Protocol(H11Protocol):
             self.transport.close()
 
 
-def serve(app: Starlette, listener: socket.socket, *, ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; requests that have begun are answered first.
-
-    Once ``ready`` is called a signal stops it, and requests wait to be answered.
-    """
-    config = uvicorn.Config(
+def uvicorn_config(app: Starlette) -> uvicorn.Config:
+    """Return how each of our servers is run: every wait bounded, no words about itself."""
+    return uvicorn.Config(
         app,
         http=_Protocol,
         lifespan="off",
@@ -174,7 +171,14 @@ def serve(app: Starlette, listener: socket.socket, *, ready: Callable[[], None])
         limit_concurrency=MAX_CONNECTIONS,
         h11_max_incomplete_event_size=MAX_HEAD,
     )
-    server = uvicorn.Server(config)
+
+
+def serve(app: Starlette, listener: socket.socket, *, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; requests that have begun are answered first.
+
+    Once ``ready`` is called a signal stops it, and requests wait to be answered.
+    """
+    server = uvicorn.Server(uvicorn_config(app))
 
     def stop(*_: object) -> None:
         server.should_exit = True

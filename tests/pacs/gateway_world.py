@@ -10,15 +10,20 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import pydicom
 import pytest
 
-from provenance import Site
-from provenance.pacs.arrivals import State
+from ledger import Algorithm
+from provenance import Site, seal
+from provenance.pacs.arrivals import Instance, State
+from provenance.pacs.configuration import Archive
 from provenance.pacs.spool import Spool
+from provenance.pacs.storage_scu import StorageScu
 
 NODELAY = {**os.environ, "TCP_NODELAY": "1"}
 SECONDS = 120.0
@@ -133,6 +138,7 @@ class World:
     extra: str = ""  # lines of [limits], [sealing] and further tables
     listen: str = ""  # further lines of [listen]
     top: str = ""  # further lines at the top
+    tail: str = ""  # further lines of the last archive
     policy: str = POLICY
     address: tuple[str, int] = ("", 0)
     process: "subprocess.Popen[bytes] | None" = None
@@ -158,6 +164,7 @@ class World:
         for name, title, at in self.archives:
             text += f'[[archives]]\nname = "{name}"\nae_title = "{title}"\n'
             text += f'host = "127.0.0.1"\nport = {at}\n'
+        text += self.tail
         path = self.folder / "radseal-gateway.toml"
         path.write_text(text)
         return path
@@ -222,6 +229,25 @@ class World:
 
 
 @contextmanager
+def scu(world: World) -> Iterator[StorageScu]:
+    """A sender of our own, that tells the status."""
+    with closing(StorageScu(Archive("gateway", "RADSEAL", *world.address), "CT7")) as made:
+        yield made
+
+
+def instance_of(path: Path) -> Instance:
+    found = pydicom.dcmread(path, stop_before_pixels=True)
+    syntax = str(found.file_meta.TransferSyntaxUID)
+    return Instance(str(found.SOPClassUID), str(found.SOPInstanceUID), syntax)
+
+
+def connected_until_closed(world: World) -> bool:
+    """Connect, say nothing, and wait until the gateway closes."""
+    with socket.create_connection(world.address, SECONDS) as line:
+        return line.recv(1) == b""
+
+
+@contextmanager
 def running(world: World, *options: str) -> Iterator[World]:
     """Run a gateway for a while."""
     world.start(*options)
@@ -230,3 +256,41 @@ def running(world: World, *options: str) -> Iterator[World]:
     finally:
         if world.process is not None:
             world.stop()
+
+
+@pytest.fixture(scope="module")
+def gateway_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site.init(tmp_path_factory.mktemp("site") / "here", algorithm=Algorithm.ED25519)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Storescp]:
+    made = Storescp(tmp_path / "archive").start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def world(tmp_path: Path, gateway_site: Site, archive: Storescp) -> Iterator[World]:
+    with running(World(tmp_path, gateway_site, [("archive", "ARCHIVE", archive.port)])) as made:
+        yield made
+
+
+@pytest.fixture
+def files(tmp_path: Path, gateway_site: Site, make_dicom: Callable[..., bytes]) -> dict[str, Path]:
+    """A sealed object, an altered one, one that was never sealed."""
+    chance = np.random.default_rng(1)
+    with gateway_site.device() as device:
+        sealed = seal(
+            make_dicom(chance.integers(0, 4096, (64, 80)).astype(np.uint16)),
+            device=device,
+            profile="none",
+        ).to_bytes()
+    altered = bytearray(sealed)
+    altered[sealed.index(b"\xe0\x7f\x10\x00") + 40] ^= 1
+    unsealed = make_dicom(chance.integers(0, 4096, (64, 80)).astype(np.uint16))
+    found = {}
+    for name, data in (("sealed", sealed), ("altered", altered), ("unsealed", unsealed)):
+        found[name] = tmp_path / f"{name}.dcm"
+        found[name].write_bytes(data)
+    return found

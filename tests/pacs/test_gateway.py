@@ -1,53 +1,29 @@
 """The gateway between storescu and storescp: what goes on, what is kept apart, what is refused."""
 
-from collections.abc import Callable, Iterator
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from gateway_world import Storescp, World, dataset_bytes, eventually, running
+from gateway_world import (  # fixtures, too
+    Storescp,
+    World,
+    archive,
+    dataset_bytes,
+    eventually,
+    files,
+    gateway_site,
+    running,
+    world,
+)
 
-from ledger import Algorithm
-from provenance import Site, seal
+from provenance import Site
 from provenance.pacs.arrivals import State
 
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return Site.init(tmp_path_factory.mktemp("site") / "here", algorithm=Algorithm.ED25519)
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Storescp]:
-    made = Storescp(tmp_path / "archive").start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def world(tmp_path: Path, site: Site, archive: Storescp) -> Iterator[World]:
-    with running(World(tmp_path, site, [("archive", "ARCHIVE", archive.port)])) as made:
-        yield made
-
-
-@pytest.fixture
-def files(tmp_path: Path, site: Site, make_dicom: Callable[..., bytes]) -> dict[str, Path]:
-    """A sealed object, an altered one, one that was never sealed."""
-    chance = np.random.default_rng(1)
-    with site.device() as device:
-        sealed = seal(
-            make_dicom(chance.integers(0, 4096, (64, 80)).astype(np.uint16)),
-            device=device,
-            profile="none",
-        ).to_bytes()
-    altered = bytearray(sealed)
-    altered[sealed.index(b"\xe0\x7f\x10\x00") + 40] ^= 1
-    unsealed = make_dicom(chance.integers(0, 4096, (64, 80)).astype(np.uint16))
-    found = {}
-    for name, data in (("sealed", sealed), ("altered", altered), ("unsealed", unsealed)):
-        found[name] = tmp_path / f"{name}.dcm"
-        found[name].write_bytes(data)
-    return found
+__all__ = ["archive", "files", "gateway_site", "world"]
 
 
 def test_a_sealed_object_arrives_byte_for_byte(
@@ -89,3 +65,70 @@ def test_the_archive_is_away_and_comes_back(
     archive.start()
     world.delivered(2)
     assert len(archive.datasets()) == 2
+
+
+def test_one_archive_that_is_away_holds_up_no_other(
+    tmp_path: Path, gateway_site: Site, archive: Storescp, files: dict[str, Path]
+) -> None:
+    away = Storescp(tmp_path / "away")
+    archives = [("away", "ARCHIVE", away.port), ("archive", "ARCHIVE", archive.port)]
+    with running(World(tmp_path, gateway_site, archives)) as made:
+        assert made.send(files["sealed"], files["unsealed"]).returncode == 0
+        eventually("one has them", lambda: len(list(archive.folder.iterdir())) == 2)
+        assert made.counts()[State.FORWARDING] == 2
+        away.start()
+        made.delivered(2)
+        away.stop()
+    assert sorted(away.datasets()) == sorted(archive.datasets())
+
+
+def test_what_an_unknown_title_asks_for_is_rejected(world: World, files: dict[str, Path]) -> None:
+    sent = world.send(files["sealed"], called="ANOTHER")
+    assert sent.returncode != 0
+    assert "Called AE Title Not Recognized" in sent.stderr
+    assert world.lines() == []
+
+
+def test_eight_associations_at_once(
+    world: World, archive: Storescp, tmp_path: Path, make_dicom: Callable[..., bytes]
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    groups = []
+    for group in range(8):
+        pixels = np.full((64, 64), group, np.uint16)
+        paths = [tmp_path / f"g{group}-{n}.dcm" for n in range(4)]
+        for path in paths:
+            path.write_bytes(make_dicom(pixels))
+        groups.append(paths)
+    with ThreadPoolExecutor(8) as pool:
+        sent = list(pool.map(lambda paths: world.send(*paths), groups))
+    assert [each.returncode for each in sent] == [0] * 8
+    world.delivered(32)
+    assert sorted(archive.datasets()) == sorted(
+        dataset_bytes(path.read_bytes()) for paths in groups for path in paths
+    )
+
+
+def test_whoever_watches_it_is_answered(
+    tmp_path: Path, gateway_site: Site, archive: Storescp, files: dict[str, Path]
+) -> None:
+    made = World(tmp_path, gateway_site, [("archive", "ARCHIVE", archive.port)])
+    with running(made, "--metrics", "127.0.0.1:0"):
+        assert made.process is not None
+        assert made.process.stdout is not None
+        url = made.process.stdout.readline().decode().split()[-1]
+        made.send(files["sealed"], files["altered"])
+        made.send(files["altered"])
+        made.delivered(1)
+        with urllib.request.urlopen(f"{url}/live") as answer:
+            assert answer.status == 200
+        with urllib.request.urlopen(f"{url}/health") as answer:
+            assert json.loads(answer.read())["problems"] == []
+        with urllib.request.urlopen(f"{url}/metrics") as answer:
+            text = answer.read().decode()
+        assert 'radseal_gateway_objects_total{verdict="AUTHENTIC",action="accept"} 1' in text
+        assert 'radseal_gateway_answers_total{status="C0A1"} ' in text
+        assert 'radseal_spool_objects{state="delivered"} 1' in text
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{url}/objects")
