@@ -1,4 +1,4 @@
-"""What a PACS said of an object, as lines and as JSON values."""
+"""What a PACS said of an object, as lines."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -47,28 +47,3 @@ def _person(person: "ToldPerson") -> str:
     who = f"{person.step} by {person.role} {person.name}, key {person.kid.hex()[:16]}"
     fault = "" if person.problem is None else f"  FAIL: {person.problem}"
     return plain(f"{who}, {moment(person.at)}{fault}")
-
-
-def custody_fields(custody: "Custody") -> dict[str, object]:
-    """Return it as JSON values: `custody` of an event in `radseal/trace/1`."""
-    return {
-        "problem": custody.problem,
-        "route": custody.route,
-        "verdict": custody.verdict,
-        "action": custody.action,
-        "as_decided_before": custody.as_decided_before,
-        "place": custody.place,
-        "to_archives": custody.to_archives,
-        "step": None if custody.step is None else custody.step.value,
-        "persons": [
-            {
-                "key": each.kid.hex(),
-                "name": each.name,
-                "role": each.role,
-                "step": each.step.value,
-                "at": moment(each.at),
-                "problem": each.problem,
-            }
-            for each in custody.persons
-        ],
-    }

@@ -36,6 +36,7 @@ VERBS: Mapping[str, str] = {
     "witness": "witness",
     "policy": "policy",
     "quarantine": "quarantine",
+    "serve": "serve",
     "gateway": "gateway",
     "tamper": "tamper",
     "explain": "explain",

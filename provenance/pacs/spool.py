@@ -70,7 +70,7 @@ class Spool:
 
     def incoming(self) -> Path:
         """Return a new name to write an object to while it arrives."""
-        return self.folder / "incoming" / f"{secrets.token_hex(16)}.dcm"
+        return incoming_of(self.folder)
 
     def recover(self) -> int:
         """Remove what nobody was told is here: half a file, or a file without a row.
@@ -340,6 +340,11 @@ class Spool:
     def steps(self, number: int) -> list[tuple[datetime, str, str, str]]:
         """Return what persons did about an object: when, who, what, and why, oldest first."""
         return self.proposals.steps(number)
+
+
+def incoming_of(folder: Path) -> Path:
+    """Return a new name to write an object to, in a spool that somebody has open."""
+    return folder / "incoming" / f"{secrets.token_hex(16)}.dcm"
 
 
 def _state(action: Action) -> State:

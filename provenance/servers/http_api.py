@@ -55,6 +55,7 @@ class Body:
     words: str
     most: int
     kind: str = BYTES
+    schema: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,11 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One question a server answers. ``signed`` ones need the header of log-server.md."""
+    """One question a server answers.
+
+    ``signed`` ones need the header of log-server.md, ``bearer`` ones a token (RFC 6750). ``query``
+    are what may stand behind the path.
+    """
 
     name: str
     path: str
@@ -78,6 +83,8 @@ class Endpoint:
     body: Body | None = None
     signed: bool = False
     forms: tuple[Form, ...] = ()  # of a last place with slashes, which OpenAPI does not know
+    query: tuple[Place, ...] = ()
+    bearer: bool = False
 
     @property
     def method(self) -> str:

@@ -48,7 +48,8 @@ def document(endpoints: Sequence[Endpoint], *, title: str, words: str) -> dict[s
                     "scheme": "radseal",
                     "description": "A signed question: base64url of a COSE_Sign1 over the nonce "
                     "that a 401 brings (docs/spec/log-server.md)",
-                }
+                },
+                "token": {"type": "http", "scheme": "bearer", "description": "RFC 6750"},
             }
         },
     }
@@ -58,28 +59,34 @@ def _operation(endpoint: Endpoint, name: str, places: Sequence[Place]) -> dict[s
     operation: dict[str, object] = {
         "operationId": name,
         "summary": endpoint.words,
-        "responses": _responses(endpoint.answers),
+        "responses": _responses(endpoint.answers, bearer=endpoint.bearer),
     }
-    if places:
+    if places or endpoint.query:
         operation["parameters"] = [
-            {
-                "name": each.name,
-                "in": "path",
-                "required": True,
-                "description": each.words,
-                "schema": {"type": "string", "pattern": f"^(?:{each.pattern})$"},
-            }
-            for each in places
+            *(_parameter(each, "path") for each in places),
+            *(_parameter(each, "query") for each in endpoint.query),
         ]
     if endpoint.body is not None:
         operation["requestBody"] = _body(endpoint.body)
     if endpoint.signed:
         operation["security"] = [{"question": []}]
+    if endpoint.bearer:
+        operation["security"] = [{"token": []}]
     return operation
 
 
+def _parameter(place: Place, where: str) -> dict[str, object]:
+    return {
+        "name": place.name,
+        "in": where,
+        "required": where == "path",
+        "description": place.words,
+        "schema": {"type": "string", "pattern": f"^(?:{place.pattern})$"},
+    }
+
+
 def _body(body: Body) -> dict[str, object]:
-    schema = {"type": "string", "format": "binary", "maxLength": body.most}
+    schema = body.schema or {"type": "string", "format": "binary", "maxLength": body.most}
     return {
         "required": True,
         "description": body.words,
@@ -87,7 +94,7 @@ def _body(body: Body) -> dict[str, object]:
     }
 
 
-def _responses(answers: Sequence[Answer]) -> dict[str, object]:
+def _responses(answers: Sequence[Answer], *, bearer: bool) -> dict[str, object]:
     responses: dict[str, Any] = {}
     for each in answers:
         content: dict[str, object] = {} if each.schema is None else {"schema": dict(each.schema)}
@@ -96,7 +103,8 @@ def _responses(answers: Sequence[Answer]) -> dict[str, object]:
         if each.status in (429, 503):
             made["headers"] = {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}}}
         if each.status == HTTPStatus.UNAUTHORIZED:
-            challenge = {"type": "string", "pattern": '^Radseal nonce="[0-9a-f]{64}"$'}
+            pattern = "^Bearer$" if bearer else '^Radseal nonce="[0-9a-f]{64}"$'
+            challenge = {"type": "string", "pattern": pattern}
             made["headers"] = {"WWW-Authenticate": {"schema": challenge}}
     return responses
 

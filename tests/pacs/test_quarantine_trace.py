@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import Event, NotFoundError, Role, encode_cbor, parse_statement
-from provenance.cli.custody_words import custody_fields, custody_lines
+from provenance.cli.custody_words import custody_lines
 from provenance.cli.root import cli
 from provenance.errors import MalformedError
 from provenance.pacs.consents import Consent, Matter, Step, consent
@@ -22,6 +22,7 @@ from provenance.pacs.custody_writer import CustodyWriter
 from provenance.pacs.persons import find_person
 from provenance.pacs.quarantine import Quarantine
 from provenance.schema import schema_text
+from provenance.schema.trace import custody_fields
 from provenance.site.actor_keys import revoke_key
 
 schemas = pytest.importorskip("jsonschema_rs", reason="jsonschema-rs is not installed")

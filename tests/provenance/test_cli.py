@@ -90,7 +90,8 @@ def test_there_are_all_commands() -> None:
         *("policy check", "policy explain", "policy example"),
         *("quarantine list", "quarantine show", "quarantine export", "quarantine release"),
         *("quarantine reject", "quarantine confirm", "quarantine withdraw", "quarantine note"),
-        *("gateway", "tamper", "explain", "doctor", "demo"),
+        *("serve", "gateway"),
+        *("tamper", "explain", "doctor", "demo"),
     ] == NAMES
 
 
