@@ -176,7 +176,7 @@ def _check(found: Mapping[int, object]) -> None:
         (KEY_ACTION, _ACTIONS),
         (KEY_ROUTE, frozenset(ROUTES)),
     ):
-        if key in found and found[key] not in known:
+        if key in found and (type(found[key]) is not str or found[key] not in known):
             raise MalformedError(f"field {key} of a custody event has a value that is not known")
     place = found.get(KEY_PLACE, "x")
     if not isinstance(place, str) or not 1 <= len(place) <= MAX_PLACE:

@@ -220,6 +220,8 @@ def test_persons_in_a_body() -> None:
         {**good, 10: [[b"\1" * 32, True, bytes(64)], other.fields]},
         {**good, 10: [[b"\1" * 32, 1, bytes(63)], other.fields]},
         {**good, 11: bytes(31)},
+        {**good, 4: [1]},
+        {**good, 6: {}},
         {**good, 9: "decided"},
         *({k: v for k, v in good.items() if k != key} for key in (8, 9, 10, 11)),
     ]
