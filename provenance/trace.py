@@ -19,6 +19,7 @@ from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
 from provenance.errors import EvidenceMissingError, MalformedError
 from provenance.marks.mark_search import read_mark, search_mark
+from provenance.pacs.custody_told import Custody, read_custody
 from provenance.pictures.picture_file import is_picture, read_head, read_picture_file
 from provenance.records import Lookup, ReadableLog, Records, uid_of
 from provenance.trust.certificates import certificate_name, load_certificate
@@ -37,8 +38,8 @@ class Order(StrEnum):
 class TracedEvent:
     """One event of an object's life, whether its back link holds, and who signed it.
 
-    Of the birth of a copy also what ``kind`` it is, and the ids of its ``parents``. ``statement``
-    is what was signed, as the log holds it.
+    Of the birth of a copy also what ``kind`` it is, and the ids of its ``parents``; of what a PACS
+    says, its ``custody``. ``statement`` is what was signed, as the log holds it.
     """
 
     index: int
@@ -52,6 +53,7 @@ class TracedEvent:
     kind: str | None = None
     parents: tuple[bytes, ...] = ()
     statement: bytes = field(default=b"", repr=False)
+    custody: Custody | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,12 @@ class Trace:
     def complete(self) -> bool:
         """Whether every event names its predecessor, or, of a device, its own last one."""
         return bool(self.events) and all(e.linked for e in self.events)
+
+    @property
+    def unproven(self) -> bool:
+        """Whether an event names a person whose signature, key or role does not hold."""
+        persons = (p for e in self.events if e.custody is not None for p in e.custody.persons)
+        return any(person.problem is not None for person in persons)
 
 
 def trace(
@@ -165,6 +173,7 @@ def _events(seal_id: bytes, records: Records[ReadableLog]) -> Iterator[TracedEve
             kind=None if origin is None else origin.kind,
             parents=() if origin is None else tuple(p.object_id for p in origin.parents),
             statement=entry.statement,
+            custody=read_custody(statement, entry.index, key.role, records.log),
         )
         born = born or statement.event in BIRTHS
 

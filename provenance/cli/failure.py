@@ -29,11 +29,12 @@ EXIT_CODES: Mapping[int, str] = {
     1: "radseal itself failed: a defect, please report it",
     USAGE: "usage or set-up is wrong; for seal: an object could not be sealed",
     ALTERED: "ALTERED; study verify: DIFFERS; restore: the pixels are not those that were sealed; "
-    "log audit: findings; "
+    "quarantine: the file or the proposal was changed; log audit: findings; "
     "log monitor: alarm; log alarms: one is open; outbox sync: the log does not agree",
     UNSEALED: "UNSEALED; study verify: NOT CLOSED; inspect, restore: no seal; "
     "watermark read: no mark",
-    UNTRUSTED: "UNTRUSTED; trace: the chain of custody has a gap; log timestamp: the answer was "
+    UNTRUSTED: "UNTRUSTED; trace: the chain of custody has a gap, or a signature of a person "
+    "in it does not hold; quarantine: the key may not decide; log timestamp: the answer was "
     "refused; log timestamps: a time is not proven; audit-trail check: the collector is not who it "
     "must be",
     13: "DERIVED",

@@ -37,6 +37,7 @@ VERBS: Mapping[str, str] = {
     "witness": "witness",
     "policy": "policy",
     "audit-trail": "audit_trail",
+    "quarantine": "quarantine",
     "serve": "serve",
     "gateway": "gateway",
     "tamper": "tamper",

@@ -150,7 +150,7 @@ def _signer(
 
 def _require_room(surveyed: "Survey") -> None:
     from provenance.errors import UsageError
-    from provenance.study.key_object import MAX_REFERENCES
+    from provenance.study.selection import MAX_REFERENCES
 
     if len(surveyed.listed) > MAX_REFERENCES:
         raise UsageError(
@@ -171,7 +171,8 @@ def _write_key_object(
 ) -> None:
     from provenance.dicom.read import read_instance
     from provenance.sealing.seal import Chance, seal_at_time
-    from provenance.study.key_object import KeyObjectNames, key_object
+    from provenance.study.key_object import key_object
+    from provenance.study.selection import KeyObjectNames
 
     macs = {each.instance_uid: each.mac for each in surveyed.present if each.mac is not None}
     data = key_object(

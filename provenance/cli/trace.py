@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.cli.bracket import bracket_line, worth_saying
+from provenance.cli.custody_words import custody_lines
 from provenance.cli.failure import NOTHING_MATCHED, CommandError, Failure
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.output import document, moment, print_json, say
@@ -30,7 +31,8 @@ def trace(session: Session, subject: str, fhir: str | None, site: Path | None) -
     """Show every event that the ledger holds of an object, oldest first.
 
     The object is named by a file (its seal, UID or mark), by a seal id in hex, or by a SOP,
-    Series or Study Instance UID. A gap in the chain is named.
+    Series or Study Instance UID. A gap in the chain is named. What a gateway or archive said of it
+    is put into words: by which door it came, what was decided, by whom it was released.
 
     \b
     Examples
@@ -97,6 +99,9 @@ def _print(found: "Trace") -> None:
         )
         if event.kind is not None:
             say(f"          {_origin(event)}")
+        if event.custody is not None:
+            for line in custody_lines(event.event, event.custody):
+                say(f"          {line}")
         if event.linked and event.order is not None:
             say(f"          {_ORDER[event.order]}")
         if event.bracket is not None and worth_saying(event.bracket):

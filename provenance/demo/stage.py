@@ -1,5 +1,6 @@
 """The stage: two throw-away sites, real images sealed at the first, and custody events for one."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,7 +12,11 @@ from provenance.demo.images import IMAGES, DemoImage, find_images
 from provenance.demo.result import LogFacts, Panel, SealedImage
 from provenance.dicom.pixels import pixel_geometry
 from provenance.dicom.read import read_instance
+from provenance.judging.verdict import Word
+from provenance.pacs.custody_events import Witnessed
 from provenance.pictures.picture import read_frame
+from provenance.policy.example import example_policy
+from provenance.policy.terms import Action
 from provenance.sealing.seal import Sealed, seal
 from provenance.site.site import Site
 from provenance.trace import Trace, trace
@@ -94,10 +99,19 @@ class Stage:
 
     def live(self, name: str) -> Trace:
         """Record the life of one image, and return its chain of custody."""
-        image = self.images[name]
+        image, at = self.images[name], datetime.now(UTC)
+        about = Witnessed(
+            image.seal_id, bytes(16), hashlib.sha256(image.path.read_bytes()).digest()
+        )
+        policy = hashlib.sha256(example_policy().encode()).digest()
+        bodies = {
+            Event.VERIFIED: about.verified(Word.AUTHENTIC, Action.ACCEPT, policy=policy, at=at),
+            Event.INGESTED: about.ingested("dimse", at=at),
+        }
         for role, event in _LIFE:
+            body = bodies[event].body if event in bodies else {}
             with self.site.device(role) as actor:
-                actor.record(event, object_id=image.seal_id, body={}, at=datetime.now(UTC))
+                actor.record(event, object_id=image.seal_id, body=body, at=datetime.now(UTC))
         records = self.site.records()
         with records.log:
             (chain,) = trace(str(image.path), records=records, mark_keys=())

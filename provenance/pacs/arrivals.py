@@ -12,12 +12,13 @@ from provenance.policy.terms import Action
 
 
 class Route(StrEnum):
-    """By which door an object came."""
+    """By which door an object came; by none, if it was made here."""
 
     DIMSE = "dimse"
     STOW = "stow-rs"
     REST = "rest"
     ORTHANC = "orthanc"
+    OWN = "own"
 
 
 class State(StrEnum):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from provenance.errors import EvidenceError
 from provenance.pacs.backoff import Backoff
 from provenance.pacs.spool import Delivery, Spool
 from provenance.pacs.storage_scu import NotStoredError, StorageScu, UnreachableError
@@ -65,13 +66,14 @@ class Forwarder:
             if self.stopping():
                 return None
             try:
+                self.spool.require_as_released(delivery.number)
                 also = [each.instance for each in due[number + 1 :]]
                 self.scu.store(delivery.path, delivery.instance, also=also)
             except UnreachableError as error:
                 pause = self._archive_fails.failed()
                 self._tell("an archive does not answer", delivery, error, pause)
                 return pause
-            except (NotStoredError, OSError) as error:
+            except (NotStoredError, EvidenceError, OSError) as error:
                 pause = self._object_fails.after(delivery.attempts + 1)
                 self._tell("an archive does not take an object", delivery, error, pause)
                 again = self.clock() + pause

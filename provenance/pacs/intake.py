@@ -8,8 +8,10 @@ from pathlib import Path
 from provenance.findings import Code
 from provenance.judging.verdict import Verdict, Word
 from provenance.pacs.arrivals import Instance, Judged, Kept, Sender, State
-from provenance.pacs.spool import Spool
+from provenance.pacs.proposals import Settled
+from provenance.pacs.spool import Spool, sha256_of
 from provenance.policy.decide import Decision
+from provenance.policy.terms import Action
 from provenance.schema.verify import Judged as Answered
 from provenance.schema.verify import object_answer
 from provenance.verifying.examination import Examination, examine, examine_nothing
@@ -39,24 +41,25 @@ class Intake:
         Once it returns, the object is on disk, or refused. Sent once more while it still waits, and
         decided alike, it is the same object. Raises OSError or sqlite3.Error when the disk fails:
         then its sender must be told that nothing was taken.
+
+        Of bytes that persons have released or rejected before, that decides: they are let in, or
+        refused, whatever the policy says.
         """
+        arrived = sha256_of(path)
+        settled = spool.proposals.settled(arrived, instance.sop_instance)
         found = self._examine(path, sender)
         sealed, why_not = False, None
-        if _has_no_seal(found.verdict):
+        if settled is None and _has_no_seal(found.verdict):
             sealed, why_not = self._seal(path, sender)
         if sealed:
             found = self._examine(path, sender)
-        judged = judged_of(found)
+        judged = _as_settled(judged_of(found), settled)
         if why_not is not None:
             judged = replace(judged, reasons=(*judged.reasons, why_not))
         for kept in spool.of_instance(instance.sop_instance):
-            if (
-                kept.state in _AGAIN
-                and kept.judged.action is judged.action
-                and _same(spool.path(kept.number), path)
-            ):
+            if _is_again(kept, judged, settled) and _same(spool.path(kept.number), path):
                 path.unlink()
-                return kept
+                return replace(kept, judged=judged) if settled is not None else kept
         return spool.keep(
             path,
             sender=sender,
@@ -65,6 +68,8 @@ class Intake:
             archives=self.archives,
             policy=self.policy,
             sealed_here=sealed,
+            arrived=arrived,
+            earlier=None if settled is None else settled.object,
         )
 
     def _seal(self, path: Path, sender: Sender) -> tuple[bool, str | None]:
@@ -99,6 +104,20 @@ def judged_of(found: Examination) -> Judged:
         verdict=answer,
         seal_id=found.verdict.seal_id,
     )
+
+
+def _is_again(kept: Kept, judged: Judged, settled: Settled | None) -> bool:
+    """Whether an object that waits is decided as the same bytes would be now."""
+    if settled is not None:
+        return settled.to_archives and kept.state is State.FORWARDING
+    return kept.state in _AGAIN and kept.judged.action is judged.action
+
+
+def _as_settled(judged: Judged, settled: Settled | None) -> Judged:
+    if settled is None:
+        return judged
+    action = Action.ACCEPT if settled.to_archives else Action.REFUSE
+    return replace(judged, action=action, rule=None, reasons=(settled.words, *judged.reasons))
 
 
 def _has_no_seal(verdict: Verdict) -> bool:

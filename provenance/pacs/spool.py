@@ -11,16 +11,18 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from provenance.errors import UsageError
+from provenance.errors import EvidenceError, UsageError
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import Instance, Judged, Kept, Route, Sender, State
 from provenance.pacs.custody_events import SALT_SIZE, CustodyEvent
 from provenance.pacs.custody_queue import CustodyQueue
+from provenance.pacs.proposals import Proposals
 from provenance.pacs.spool_database import milliseconds, moment, open_database, writing
 from provenance.policy.terms import Action
 
@@ -42,6 +44,7 @@ class Spool:
         self.folder = folder
         self._database = connection
         self.custody = CustodyQueue(connection)
+        self.proposals = Proposals(connection)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -60,6 +63,10 @@ class Spool:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Hold one transaction: all of what is written in it, or nothing."""
+        return writing(self._database)
 
     def incoming(self) -> Path:
         """Return a new name to write an object to while it arrives."""
@@ -87,19 +94,22 @@ class Spool:
         archives: Sequence[str],
         policy: bytes,
         sealed_here: bool = False,
+        arrived: bytes | None = None,
+        earlier: int | None = None,
     ) -> Kept:
         """Take the file at ``path`` (of ``incoming``) in; once this returns, nothing loses it.
 
         ``policy`` is the SHA-256 of the policy by which it was decided. A refused object leaves a
         row and no file: it is its sender's. So does one that is let in where there are no
-        ``archives``: whoever asked keeps it.
+        ``archives``: whoever asked keeps it. ``arrived`` is the SHA-256 of the file as it came,
+        before it was sealed here. ``earlier`` is the object with the same bytes by whose release or
+        rejection it was decided.
         """
         state = _state(judged.action)
         if state is State.FORWARDING and not archives:
             state = State.DELIVERED
-        with path.open("rb") as file:
-            digest, size = hashlib.file_digest(file, "sha256").digest(), file.tell()
-        name = path.name
+        size, name = path.stat().st_size, path.name
+        digest = sha256_of(path) if arrived is None or sealed_here else arrived
         salt = secrets.token_bytes(SALT_SIZE)
         made = Kept(0, sender, instance, judged, state, size, digest, salt, sealed_here)
         if state in (State.REFUSED, State.DELIVERED):
@@ -107,13 +117,31 @@ class Spool:
         else:
             _durable(path, self.folder / "objects" / name)
         with writing(self._database):
-            made = replace(made, number=self._insert(name, made))
+            made = replace(made, number=self._insert(name, made, arrived))
             if state is State.FORWARDING:
-                self._deliver(made.number, archives, sender.at)
-            self.custody.put(made.number, _first_events(made, policy))
+                self.deliver(made.number, archives, sender.at)
+            before = None if earlier is None else self.object(earlier).witnessed.meant
+            self.custody.put(made.number, _first_events(made, policy, before))
         return made
 
-    def _insert(self, name: str, made: Kept) -> int:
+    def add_own(
+        self, path: Path, *, instance: Instance, archives: Sequence[str], at: datetime
+    ) -> int:
+        """Send the archives an object that was made here, such as a rejection note.
+
+        It came from nobody and was not verified: its custody begins with its being sent.
+        """
+        judged = Judged(Word.NOT_CHECKED, Action.ACCEPT, None, ("made here",), {})
+        size, digest, salt = path.stat().st_size, sha256_of(path), secrets.token_bytes(SALT_SIZE)
+        sender = Sender(Route.OWN, at)
+        made = Kept(0, sender, instance, judged, State.FORWARDING, size, digest, salt)
+        _durable(path, self.folder / "objects" / path.name)
+        with writing(self._database):
+            number = self._insert(path.name, made, None)
+            self.deliver(number, archives, at)
+        return number
+
+    def _insert(self, name: str, made: Kept, arrived: bytes | None) -> int:
         sender, instance, judged = made.sender, made.instance, made.judged
         row = (
             name,
@@ -137,18 +165,20 @@ class Spool:
             json.dumps(judged.verdict),
             judged.seal_id,
             made.salt,
+            arrived if made.sealed_here else None,
         )
         number = self._database.execute(
             "insert into object (name, state, route, at, calling_ae, called_ae, address, sop_class,"
             " sop_instance, transfer_syntax, study, size, sha256, sealed_here, word, action, rule,"
-            " reasons, verdict, seal_id, salt)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " reasons, verdict, seal_id, salt, arrived)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             row,
         ).lastrowid
         assert number is not None
         return number
 
-    def _deliver(self, number: int, archives: Sequence[str], at: datetime) -> None:
+    def deliver(self, number: int, archives: Sequence[str], at: datetime) -> None:
+        """Give archives an object to be sent, within the transaction that decides it."""
         self._database.executemany(
             "insert into delivery (object, archive, attempts, due) values (?, ?, 0, ?)",
             [(number, archive, milliseconds(at)) for archive in archives],
@@ -190,6 +220,19 @@ class Spool:
         ).fetchone()
         return self.folder / "objects" / str(name)
 
+    def content(self, number: int) -> bytes:
+        """Return the file of an object; EvidenceError if it is not the one that was taken in."""
+        kept = self.object(number)
+        try:
+            found = self.path(number).read_bytes()
+        except FileNotFoundError as error:
+            raise UsageError(
+                f"the file of the object {number} is not here: {kept.state}"
+            ) from error
+        if hashlib.sha256(found).digest() != kept.sha256:
+            raise EvidenceError(f"the file of the object {number} is not the one that was taken in")
+        return found
+
     def counts(self) -> dict[State, int]:
         """Return how many objects are in each state."""
         found = dict(self._database.execute("select state, count(*) from object group by state"))
@@ -226,6 +269,15 @@ class Spool:
             self.path(number).unlink(missing_ok=True)
         return state
 
+    def require_as_released(self, number: int) -> None:
+        """Return only if the file of an object that left quarantine is the one that persons meant.
+
+        EvidenceError if it is not. Of an object that the policy let in nothing is read.
+        """
+        kept = self.object(number)
+        if kept.judged.action is Action.QUARANTINE and sha256_of(self.path(number)) != kept.sha256:
+            raise EvidenceError(f"the file of the object {number} is not the one that was released")
+
     def failed(self, number: int, archive: str, *, why: str, again: datetime) -> None:
         """Note that a delivery failed, and when it is tried again."""
         with writing(self._database):
@@ -254,21 +306,25 @@ class Spool:
         )
 
     def release(self, number: int, *, archives: Sequence[str], at: datetime) -> None:
-        """Send a quarantined object on; UsageError if it is not in quarantine."""
+        """Send a quarantined object on, without persons who sign for it (quarantine.py has them).
+
+        UsageError if it is not in quarantine.
+        """
         event = self.object(number).witnessed.released(to_archives=True, at=at)
         with writing(self._database):
-            self._leave_quarantine(number, State.FORWARDING)
-            self._deliver(number, archives, at)
+            self.leave_quarantine(number, State.FORWARDING)
+            self.deliver(number, archives, at)
             self.custody.put(number, [event])
 
     def reject(self, number: int, *, at: datetime) -> None:
-        """Keep a quarantined object from readers for good; its file stays. UsageError as above."""
+        """Keep a quarantined object from readers for good; its file stays. As above otherwise."""
         event = self.object(number).witnessed.released(to_archives=False, at=at)
         with writing(self._database):
-            self._leave_quarantine(number, State.REJECTED)
+            self.leave_quarantine(number, State.REJECTED)
             self.custody.put(number, [event])
 
-    def _leave_quarantine(self, number: int, state: State) -> None:
+    def leave_quarantine(self, number: int, state: State) -> None:
+        """Move an object out of quarantine, within a transaction; UsageError if it is not there."""
         moved = self._database.execute(
             "update object set state = ? where number = ? and state = ?",
             (state, number, State.QUARANTINED),
@@ -279,17 +335,11 @@ class Spool:
     def add_step(self, number: int, *, at: datetime, person: str, act: str, reason: str) -> None:
         """Write down what a person did about an object."""
         with writing(self._database):
-            self._database.execute(
-                "insert into step (object, at, person, act, reason) values (?, ?, ?, ?, ?)",
-                (number, milliseconds(at), person, act, reason),
-            )
+            self.proposals.add_step(number, at=at, person=person, act=act, reason=reason)
 
     def steps(self, number: int) -> list[tuple[datetime, str, str, str]]:
         """Return what persons did about an object: when, who, what, and why, oldest first."""
-        rows = self._database.execute(
-            "select at, person, act, reason from step where object = ? order by number", (number,)
-        )
-        return [(moment(at), person, act, reason) for at, person, act, reason in rows]
+        return self.proposals.steps(number)
 
 
 def incoming_of(folder: Path) -> Path:
@@ -307,15 +357,21 @@ def _state(action: Action) -> State:
             return State.REFUSED
 
 
-def _first_events(made: Kept, policy: bytes) -> list[CustodyEvent]:
+def _first_events(made: Kept, policy: bytes, before: bytes | None) -> list[CustodyEvent]:
     about, judged, at = made.witnessed, made.judged, made.sender.at
-    verified = about.verified(judged.word, judged.action, policy=policy, at=at)
+    verified = about.verified(judged.word, judged.action, policy=policy, at=at, earlier=before)
     if made.state is State.REFUSED:
         return [verified]
     events = [about.ingested(made.sender.route.value, at=at), verified]
     if made.state is State.QUARANTINED:
         events.append(about.quarantined(judged.word, at=at))
     return events
+
+
+def sha256_of(path: Path) -> bytes:
+    """Return the SHA-256 of a file. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _durable(path: Path, target: Path) -> None:

@@ -17,10 +17,12 @@ create table object (
   sop_class text not null, sop_instance text not null, transfer_syntax text not null,
   study text not null, size integer not null, sha256 blob not null, sealed_here integer not null,
   word text not null, action text not null, rule text, reasons text not null,
-  verdict text not null, seal_id blob, salt blob not null
+  verdict text not null, seal_id blob, salt blob not null, arrived blob
 );
 create index object_state on object (state, number);
 create index object_instance on object (sop_instance);
+create index object_sha256 on object (sha256);
+create index object_arrived on object (arrived) where arrived is not null;
 create table delivery (
   object integer not null references object, archive text not null, attempts integer not null,
   due integer not null, sent integer, error text, primary key (object, archive)
@@ -39,6 +41,14 @@ create table step (
   number integer primary key, object integer not null references object, at integer not null,
   person text not null, act text not null, reason text not null
 );
+create table proposal (
+  number integer primary key, object integer not null references object,
+  to_archives integer not null, reason text not null, salt blob not null, kid blob not null,
+  at integer not null, signature blob not null, person text not null,
+  note_title text, note_folder text, became text not null, closed integer, second text
+);
+create unique index proposal_open on proposal (object) where became = 'open';
+create index proposal_object on proposal (object);
 """
 
 

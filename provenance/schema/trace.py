@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ledger import Bracket
+    from provenance.pacs.custody_told import Custody
     from provenance.trace import Trace
 
 SCHEMA = "radseal/trace/1"
-GAP = 12  # the exit code for a chain that is not complete
+GAP = 12  # the exit code for a chain that is not complete, or a person who is not proven
 
 
 def trace_fields(subject: str, traces: "Sequence[Trace]") -> dict[str, object]:
@@ -18,8 +19,8 @@ def trace_fields(subject: str, traces: "Sequence[Trace]") -> dict[str, object]:
 
 
 def trace_exit_code(traces: "Sequence[Trace]") -> int:
-    """Return 0 if every chain is complete."""
-    return 0 if all(each.complete for each in traces) else GAP
+    """Return 0 if every chain is complete, and every person in it proven."""
+    return 0 if all(each.complete and not each.unproven for each in traces) else GAP
 
 
 def bracket_fields(bracket: "Bracket") -> dict[str, object]:
@@ -34,6 +35,31 @@ def bracket_fields(bracket: "Bracket") -> dict[str, object]:
         "width_seconds": None if width is None else int(width.total_seconds()),
         "delay_seconds": None if delay is None else int(delay.total_seconds()),
         "finding": None if bracket.finding is None else str(bracket.finding),
+    }
+
+
+def custody_fields(custody: "Custody") -> dict[str, object]:
+    """Return what a PACS said: `custody` of an event."""
+    return {
+        "problem": custody.problem,
+        "route": custody.route,
+        "verdict": custody.verdict,
+        "action": custody.action,
+        "as_decided_before": custody.as_decided_before,
+        "place": custody.place,
+        "to_archives": custody.to_archives,
+        "step": None if custody.step is None else custody.step.value,
+        "persons": [
+            {
+                "key": each.kid.hex(),
+                "name": each.name,
+                "role": each.role,
+                "step": each.step.value,
+                "at": _moment(each.at),
+                "problem": each.problem,
+            }
+            for each in custody.persons
+        ],
     }
 
 
@@ -54,6 +80,7 @@ def _object(found: "Trace") -> dict[str, object]:
                 "kind": e.kind,
                 "parents": [parent.hex() for parent in e.parents],
                 "bracket": None if e.bracket is None else bracket_fields(e.bracket),
+                "custody": None if e.custody is None else custody_fields(e.custody),
             }
             for e in found.events
         ],

@@ -38,10 +38,11 @@ from provenance.study.closing_block import (
     read_closing_block,
     write_closing_block,
 )
-from provenance.study.key_object import KeyObjectNames, key_object
+from provenance.study.key_object import key_object
 from provenance.study.manifest import Manifest
 from provenance.study.places import Places, taken_from
 from provenance.study.present import look
+from provenance.study.selection import KeyObjectNames
 from provenance.study.survey import survey
 from provenance.study.verdict import State, StudyVerdict, StudyWord
 from provenance.study.verify import verify_study

@@ -90,6 +90,8 @@ def test_there_are_all_commands() -> None:
         *("witness init", "witness serve"),
         *("policy check", "policy explain", "policy example"),
         "audit-trail check",
+        *("quarantine list", "quarantine show", "quarantine export", "quarantine release"),
+        *("quarantine reject", "quarantine confirm", "quarantine withdraw", "quarantine note"),
         *("serve", "gateway"),
         *("tamper", "explain", "doctor", "demo"),
     ] == NAMES

@@ -22,8 +22,9 @@ from provenance.dicom.read import read_instance
 from provenance.errors import SealError, UsageError
 from provenance.ps315.examine import State as State315
 from provenance.study.close import ClosedStudy
-from provenance.study.key_object import MAX_REFERENCES, TITLE, KeyObjectNames, key_object
+from provenance.study.key_object import TITLE, key_object
 from provenance.study.reference_mac import reference_mac
+from provenance.study.selection import MAX_REFERENCES, KeyObjectNames
 from provenance.study.verdict import State, StudyWord
 from provenance.study.verify import verify_study
 

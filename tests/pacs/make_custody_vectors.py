@@ -1,0 +1,81 @@
+"""Write tests/vectors/custody-event/persons.json: `python tests/pacs/make_custody_vectors.py`.
+
+Ed25519 signs without chance, so the same bytes come out again.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from ledger import Event, PrivateKeySigner
+from provenance.judging.verdict import Word
+from provenance.pacs.consents import Consent, Matter, Step, commit_reason, consent
+from provenance.pacs.custody_events import Decided, Witnessed
+
+PATH = Path(__file__).resolve().parents[1] / "vectors" / "custody-event" / "persons.json"
+ORIGIN = "radseal.invalid/vectors"
+REASON, SALT = "nachgefragt: Röntgen 3 war in Wartung", bytes(range(16))
+AT = datetime(2026, 3, 1, 12, 5, 0, 250_000, tzinfo=UTC)
+ABOUT = Witnessed(None, bytes(range(16, 32)), bytes(range(32)))
+
+
+def signer(number: int) -> PrivateKeySigner:
+    """Return a key that everybody knows."""
+    return PrivateKeySigner.from_private_key(
+        Ed25519PrivateKey.from_private_bytes(bytes([number] * 32))
+    )
+
+
+def cases() -> dict[str, Any]:
+    """Return what the file holds."""
+    reason = commit_reason(REASON, SALT)
+    found = []
+    for to_archives in (True, False):
+        matter = Matter(ORIGIN, ABOUT.meant, to_archives, reason)
+        first = consent(matter, Step.PROPOSED, signer=signer(1), at=AT)
+        later = AT + timedelta(hours=1)
+        alone = consent(matter, Step.ALONE, signer=signer(1), at=AT)
+        ends = {
+            step: consent(matter, step, signer=signer(2), at=later, follows=first)
+            for step in (Step.CONFIRMED, Step.WITHDRAWN)
+        }
+        persons: dict[Step, tuple[Consent, ...]] = {
+            Step.PROPOSED: (first,),
+            Step.WITHDRAWN: (first, ends[Step.WITHDRAWN]),
+            Step.CONFIRMED: (first, ends[Step.CONFIRMED]),
+            Step.ALONE: (alone,),
+        }
+        for step, signed in persons.items():
+            decided = Decided(step, to_archives, signed, reason)
+            if step in (Step.CONFIRMED, Step.ALONE):
+                event = ABOUT.released(to_archives=to_archives, at=later, decided=decided)
+            else:
+                event = ABOUT.considered(Word.UNSEALED, decided, at=later)
+            name = f"{step}-to-{'release' if to_archives else 'reject'}"
+            found.append({"name": name, "event": event.event.value, "body": event.encoded.hex()})
+    earlier = {"name": "verified-as-decided-before", "event": Event.VERIFIED.value}
+    return {
+        "origin": ORIGIN,
+        "keys": [signer(number).spki.hex() for number in (1, 2)],
+        "reason": REASON,
+        "reason_salt": SALT.hex(),
+        "file_salt": ABOUT.salt.hex(),
+        "file_sha256": ABOUT.sha256.hex(),
+        "cases": [*found, {**earlier, "body": _verified().hex()}],
+    }
+
+
+def _verified() -> bytes:
+    from provenance.policy.terms import Action
+
+    return ABOUT.verified(
+        Word.UNSEALED, Action.ACCEPT, policy=bytes(32), at=AT, earlier=ABOUT.meant
+    ).encoded
+
+
+if __name__ == "__main__":
+    PATH.parent.mkdir(exist_ok=True)
+    PATH.write_text(json.dumps(cases(), indent=1) + "\n", encoding="ascii")
