@@ -36,6 +36,7 @@ VERBS: Mapping[str, str] = {
     "witness": "witness",
     "policy": "policy",
     "serve": "serve",
+    "gateway": "gateway",
     "tamper": "tamper",
     "explain": "explain",
     "doctor": "doctor",

@@ -1,7 +1,7 @@
 """What a PACS takes in: how an object came, and what was decided about it. Values only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -48,6 +48,10 @@ class Sender:
     def arrival(self) -> Arrival:
         """What a policy asks about it."""
         return Arrival(self.calling_ae, self.called_ae, self.at)
+
+    def with_time(self, at: datetime) -> "Sender":
+        """The same sender, who brings another object later."""
+        return replace(self, at=at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from provenance.judging.verdict import Word
@@ -23,7 +23,8 @@ _AGAIN = (State.FORWARDING, State.QUARANTINED)
 class Intake:
     """What is asked of every object. The verifier has the policy, ``policy`` is its SHA-256.
 
-    ``seal`` seals the file at a path on behalf of its sender, in place, and says whether it did.
+    ``seal`` seals the file at a path on behalf of its sender, in place, and says whether it did;
+    whatever it raises becomes a reason, and the object goes on as it came.
     """
 
     verifier: Verifier
@@ -34,17 +35,25 @@ class Intake:
     def take(self, path: Path, *, sender: Sender, instance: Instance, spool: Spool) -> Kept:
         """Return what became of the object at ``path``, of ``spool.incoming()``.
 
-        Once it returns, the object is on disk, or refused. Sent once more while it still waits, it
-        is the same object. Raises OSError or sqlite3.Error when the disk fails: then its sender
-        must be told that nothing was taken.
+        Once it returns, the object is on disk, or refused. Sent once more while it still waits, and
+        decided alike, it is the same object. Raises OSError or sqlite3.Error when the disk fails:
+        then its sender must be told that nothing was taken.
         """
         found = self._examine(path, sender)
-        sealed = found.verdict.word is Word.UNSEALED and self.seal(path, sender)
+        sealed, why_not = False, None
+        if found.verdict.word is Word.UNSEALED:
+            sealed, why_not = self._seal(path, sender)
         if sealed:
             found = self._examine(path, sender)
         judged = judged_of(found)
+        if why_not is not None:
+            judged = replace(judged, reasons=(*judged.reasons, why_not))
         for kept in spool.of_instance(instance.sop_instance):
-            if kept.state in _AGAIN and _same(spool.path(kept.number), path):
+            if (
+                kept.state in _AGAIN
+                and kept.judged.action is judged.action
+                and _same(spool.path(kept.number), path)
+            ):
                 path.unlink()
                 return kept
         return spool.keep(
@@ -56,6 +65,14 @@ class Intake:
             policy=self.policy,
             sealed_here=sealed,
         )
+
+    def _seal(self, path: Path, sender: Sender) -> tuple[bool, str | None]:
+        """Return whether it was sealed, and why not, if it should have been."""
+        try:
+            return self.seal(path, sender), None
+        except Exception as error:  # noqa: BLE001 - the original goes on, by the policy
+            _logger.warning("an object was not sealed on behalf of its sender: %s", error)
+            return False, f"it could not be sealed here: {error}"[:500]
 
     def _examine(self, path: Path, sender: Sender) -> Examination:
         try:

@@ -87,7 +87,7 @@ def test_there_are_all_commands() -> None:
         ),
         *("outbox init", "outbox status", "outbox sync"),
         *("witness init", "witness serve"),
-        *("policy check", "policy explain", "policy example"),
+        *("policy check", "policy explain", "policy example", "gateway"),
         *("tamper", "explain", "doctor", "demo"),
     ] == NAMES
 

@@ -1,0 +1,136 @@
+"""The gateway put together: door, intake, spool, forwarders and custody, from its configuration."""
+
+import hashlib
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Event as Flag
+
+from ledger import Role
+from provenance.pacs.configuration import Configuration
+from provenance.pacs.custody_writer import CustodyThread
+from provenance.pacs.forwarding import Forwarding
+from provenance.pacs.gateway_counts import Counts
+from provenance.pacs.intake import Intake
+from provenance.pacs.listener import Listener
+from provenance.pacs.sealing_on_behalf import SealingOnBehalf
+from provenance.pacs.spool import Spool
+from provenance.pacs.storage_scp import Answered, Bench, StorageScp
+from provenance.pacs.tls import client_context, server_context
+from provenance.policy.load import read_policy_bytes
+from provenance.policy.parse import parse_acceptance_policy
+from provenance.policy.policy import AcceptancePolicy
+from provenance.site.device import Device
+from provenance.site.site import Site
+from provenance.verifying.verifier import Verifier
+
+_logger = logging.getLogger(__name__)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the files of a configuration hold."""
+
+    site: Site
+    policy: AcceptancePolicy
+    policy_sha256: bytes
+
+    @classmethod
+    def read(cls, configuration: Configuration) -> "Parts":
+        """Read them; UsageError or PolicyError for what is faulty. TLS files are tried, too."""
+        data = read_policy_bytes(configuration.policy)
+        policy = parse_acceptance_policy(data)
+        if configuration.listen.tls is not None:
+            server_context(configuration.listen.tls)
+        for archive in configuration.archives:
+            if archive.tls is not None:
+                client_context(archive.tls)
+        site = Site.open(configuration.site)
+        site.chain(Role.GATEWAY)
+        return cls(site, policy, hashlib.sha256(data).digest())
+
+
+class Gateway:
+    """A gateway that is about to run; `run` blocks until `stop` is called."""
+
+    def __init__(self, configuration: Configuration, parts: Parts) -> None:
+        self._configuration = configuration
+        self._parts = parts
+        self._stopping = Flag()
+        self.counts = Counts()
+        self.custody: CustodyThread | None = None
+
+    def stop(self) -> None:
+        """Ask it to stop: from a signal handler or another thread."""
+        self._stopping.set()
+
+    def run(self, listening: socket.socket) -> None:
+        """Take in what comes to ``listening``, until it is stopped; then stop in order."""
+        configuration = self._configuration
+        with Spool.open(configuration.spool) as spool:
+            lost = spool.recover()
+        if lost:
+            _logger.warning("%d files of an earlier run were nobody's, and are gone", lost)
+        tls = configuration.listen.tls
+        context = None if tls is None else server_context(tls)
+        with ExitStack() as stack:
+            self.custody = CustodyThread(
+                configuration.spool,
+                self._device,
+                clock=_now,
+                deadline=configuration.custody_deadline,
+            )
+            stack.callback(self.custody.close)
+            title, archives = configuration.listen.ae_title, configuration.archives
+            forwarding = Forwarding(configuration.spool, title, archives)
+            stack.callback(forwarding.close)
+            sealing = SealingOnBehalf(configuration.sealing_for, self._device, _now)
+            stack.callback(sealing.close)
+
+            def answered(answer: Answered) -> None:
+                self.counts.count(answer)
+                if answer.kept is not None:
+                    forwarding.wake()
+
+            scp = StorageScp(
+                title=title,
+                limits=configuration.limits,
+                open_bench=lambda: self._bench(sealing),
+                answered=answered,
+                stopping=self._stopping.is_set,
+                clock=_now,
+            )
+            listener = Listener(
+                listening, scp, configuration.limits, tls=context, stopping=self._stopping
+            )
+            self.counts.connections = lambda: listener.connections
+            listener.run()
+            _logger.info("stopping")
+
+    def _device(self) -> Device:
+        site, log = self._parts.site, self._configuration.log
+        if log is None:
+            return site.device(Role.GATEWAY)
+        return site.remote_device(log, Role.GATEWAY)
+
+    @contextmanager
+    def _bench(self, sealing: SealingOnBehalf) -> Iterator[Bench]:
+        site, log = self._parts.site, self._configuration.log
+        records = site.records() if log is None else site.remote_records(log)
+        with closing(records.log), Spool.open(self._configuration.spool) as spool:
+            verifier = Verifier(
+                site.trust,
+                records,
+                site.mark_key,
+                site.former_mark_keys,
+                policy=self._parts.policy,
+            )
+            names = tuple(each.name for each in self._configuration.archives)
+            yield Bench(Intake(verifier, self._parts.policy_sha256, names, sealing), spool)

@@ -1,0 +1,232 @@
+"""A gateway in a process of its own, its senders and its archives: DCMTK and Orthanc, real ones."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from provenance import Site
+from provenance.pacs.arrivals import State
+from provenance.pacs.spool import Spool
+
+NODELAY = {**os.environ, "TCP_NODELAY": "1"}
+SECONDS = 120.0
+POLICY = """version = 1
+[defaults]
+depth = "ledger"
+[defaults.actions]
+authentic = "accept"
+unsealed = "tag"
+altered = "refuse"
+unreadable = "quarantine"
+[[rules]]
+name = "seals"
+must_seal_ingest_since = 2026-01-01
+[rules.match]
+calling_ae = ["SEALS"]
+[[rules]]
+name = "old"
+roles = ["device", "gateway"]
+must_seal_ingest_since = 2026-01-01
+[rules.match]
+calling_ae = ["OLD"]
+"""
+
+
+def tool(name: str) -> str:
+    """Return the path of a program of DCMTK, or skip. pynetdicom's bear the same names."""
+    ours = Path(sysconfig.get_path("scripts"))
+    places = [place for place in os.get_exec_path() if Path(place) != ours]
+    found = shutil.which(name, path=os.pathsep.join(places))
+    if found is None:
+        pytest.skip(f"{name} of DCMTK is not installed")
+    return found
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(what: str, holds: Callable[[], bool], *, seconds: float = SECONDS) -> None:
+    """Wait until something holds; fail with words if it never does."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            pytest.fail(f"it never came about: {what}")
+        time.sleep(0.05)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Stop a process of ours."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
+def dataset_bytes(part10: bytes) -> bytes:
+    """Return what stands behind the file meta information."""
+    assert part10[128:132] == b"DICM"
+    return part10[144 + int.from_bytes(part10[140:144], "little") :]
+
+
+@dataclass
+class Storescp:
+    """DCMTK's archive: writes what it gets, bit by bit, into a folder."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    options: Sequence[str] = ()
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> "Storescp":
+        self.folder.mkdir(exist_ok=True)
+        command = [tool("storescp"), "+xa", "+B", "--fork", "-od", str(self.folder)]
+        command += ["-aet", "ARCHIVE", *self.options, str(self.port)]
+        self.process = subprocess.Popen(
+            command, env=NODELAY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        eventually("storescp listens", self._listens)
+        return self
+
+    def stop(self) -> None:
+        if self.process is not None:
+            end(self.process)
+            self.process = None
+
+    def datasets(self) -> list[bytes]:
+        """Return what it holds."""
+        return [dataset_bytes(path.read_bytes()) for path in sorted(self.folder.iterdir())]
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@dataclass
+class World:
+    """A site, a policy, and a gateway that can be started, stopped and killed."""
+
+    folder: Path
+    site: Site
+    archives: Sequence[tuple[str, str, int]]  # name, AE title, port
+    extra: str = ""  # lines of [limits], [sealing] and further tables
+    listen: str = ""  # further lines of [listen]
+    top: str = ""  # further lines at the top
+    policy: str = POLICY
+    address: tuple[str, int] = ("", 0)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def spool(self) -> Path:
+        return self.folder / "spool"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "gateway.log"
+
+    def configuration(self) -> Path:
+        """Write the file."""
+        (self.folder / "policy.toml").write_text(self.policy)
+        port = self.address[1]
+        text = f'version = 1\nsite = "{self.site.folder}"\npolicy = "policy.toml"\n'
+        text += f'spool = "spool"\n{self.top}\n[listen]\nae_title = "RADSEAL"\n'
+        text += f'address = "127.0.0.1"\nport = {port}\n{self.listen}\n'
+        if "[limits]" not in self.extra:
+            text += "[limits]\nfree_disk_bytes = 0\n"
+        text += self.extra + "\n"
+        for name, title, at in self.archives:
+            text += f'[[archives]]\nname = "{name}"\nae_title = "{title}"\n'
+            text += f'host = "127.0.0.1"\nport = {at}\n'
+        path = self.folder / "radseal-gateway.toml"
+        path.write_text(text)
+        return path
+
+    def start(self, *options: str) -> "World":
+        """Start it, at the same port as before if it ran already."""
+        command = [sys.executable, "-m", "provenance.cli", "gateway", "--config"]
+        command += [str(self.configuration()), *options]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().decode()
+        if " listens on " not in line:
+            pytest.fail(f"the gateway did not start: {self.log.read_text()[-2000:]}")
+        host, _, port = line.split()[3].rpartition(":")
+        self.address = (host, int(port))
+        return self
+
+    def stop(self) -> int:
+        """Stop it in order; return its exit code."""
+        assert self.process is not None
+        end(self.process)
+        code, self.process = self.process.returncode, None
+        return code
+
+    def kill(self) -> None:
+        """Kill it as a crash does."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.process = None
+
+    def send(
+        self,
+        *files: Path,
+        calling: str = "CT7",
+        called: str = "RADSEAL",
+        options: Sequence[str] = (),
+    ) -> "subprocess.CompletedProcess[str]":
+        """Send files over one association of storescu."""
+        command = [tool("storescu"), "-v", "-R", "-aet", calling, "-aec", called, *options]
+        command += [self.address[0], str(self.address[1]), *map(str, files)]
+        return subprocess.run(
+            command, env=NODELAY, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+
+    def counts(self) -> dict[State, int]:
+        """Return the states of all objects."""
+        with Spool.open(self.spool) as spool:
+            return spool.counts()
+
+    def lines(self) -> list[dict[str, object]]:
+        """Return what the gateway wrote about objects."""
+        found = [json.loads(line) for line in self.log.read_text().splitlines() if line[0] == "{"]
+        return [each for each in found if each["says"] == "an object was answered"]
+
+    def delivered(self, count: int) -> None:
+        """Wait until so many objects are delivered."""
+        eventually(f"{count} are delivered", lambda: self.counts()[State.DELIVERED] >= count)
+
+
+@contextmanager
+def running(world: World, *options: str) -> Iterator[World]:
+    """Run a gateway for a while."""
+    world.start(*options)
+    try:
+        yield world
+    finally:
+        if world.process is not None:
+            world.stop()
