@@ -47,7 +47,9 @@ class Page:
             (made / "python.json").write_text(json.dumps(python))
         return made
 
-    def command(self, *, site: Path, policy: Path, spool: Path, token: Path, listen: str) -> list[str]:
+    def command(
+        self, *, site: Path, policy: Path, spool: Path, token: Path, listen: str
+    ) -> list[str]:
         """Return the words of `radseal serve`."""
         replaced = {
             "--site": str(site),

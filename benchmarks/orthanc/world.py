@@ -123,47 +123,70 @@ class World:
     @contextmanager
     def open(cls, folder: Path, site: Site, policy: str, *, jobs: int = 2) -> Iterator["World"]:
         """Start the service and Orthanc as the page says; stop both at the end."""
+        world = cls._made(folder, site, policy, jobs=jobs, with_script=True)
+        try:
+            world.service.start()
+            world.orthanc.start()
+            yield world
+        finally:
+            world.orthanc.stop()
+            world.service.stop()
+
+    @classmethod
+    @contextmanager
+    def open_plain(cls, folder: Path, site: Site) -> Iterator["World"]:
+        """Start the same Orthanc without the script, and no service."""
+        world = cls._made(folder, site, "version = 1\n", jobs=1, with_script=False)
+        try:
+            world.orthanc.start()
+            yield world
+        finally:
+            world.orthanc.stop()
+
+    @classmethod
+    @contextmanager
+    def open_stand_in(cls, folder: Path, site: Site) -> Iterator["World"]:
+        """Start Orthanc with the script, and what answers it at once without looking."""
+        world = cls._made(folder, site, "version = 1\n", jobs=1, with_script=True)
+        words = [sys.executable, "-m", "benchmarks.orthanc.stand_in", str(world.service.port)]
+        world.service.words = words
+        try:
+            world.service.start()
+            world.orthanc.start()
+            yield world
+        finally:
+            world.orthanc.stop()
+            world.service.stop()
+
+    @classmethod
+    def _made(
+        cls, folder: Path, site: Site, policy: str, *, jobs: int, with_script: bool
+    ) -> "World":
         page = Page.read()
-        files = {name: folder / name for name in ("radseal-policy.toml", "token", "spool")}
-        files["radseal-policy.toml"].write_text(policy)
+        (folder / "db").mkdir(parents=True)
+        policy_file, token_file = folder / "radseal-policy.toml", folder / "token"
+        policy_file.write_text(policy)
         token = os.urandom(32).hex()
-        files["token"].write_text(f"{token}\n")
+        token_file.write_text(f"{token}\n")
         at, http_port, dicom = free_port(), free_port(), free_port()
         words = page.command(
             site=site.folder,
-            policy=files["radseal-policy.toml"],
-            spool=files["spool"],
-            token=files["token"],
+            policy=policy_file,
+            spool=folder / "spool",
+            token=token_file,
             listen=f"127.0.0.1:{at}",
         )
         command = [sys.executable, "-m", "provenance.cli", *words, "--jobs", str(jobs)]
         python = {"PYTHONPATH": str(CHECKOUT), "OPENBLAS_NUM_THREADS": "1"}
         service = Process("serve", command, folder / "serve.log", at, "/live", python)
+        url = f"http://127.0.0.1:{at}"
         etc = page.write(
-            folder,
-            http=http_port,
-            dicom=dicom,
-            url=f"http://127.0.0.1:{at}",
-            token=files["token"],
-            with_script=True,
+            folder, http=http_port, dicom=dicom, url=url, token=token_file, with_script=with_script
         )
-        orthanc = Process(
-            "Orthanc",
-            [PROGRAM, str(etc)],
-            folder / "orthanc.log",
-            http_port,
-            "/system",
-            {"TCP_NODELAY": "1"},
-        )
-        (folder / "db").mkdir()
-        world = cls(folder, site, service, orthanc, dicom, token)
-        try:
-            service.start()
-            orthanc.start()
-            yield world
-        finally:
-            orthanc.stop()
-            service.stop()
+        nodelay = {"TCP_NODELAY": "1"}
+        log = folder / "orthanc.log"
+        orthanc = Process("Orthanc", [PROGRAM, str(etc)], log, http_port, "/system", nodelay)
+        return cls(folder, site, service, orthanc, dicom, token)
 
     def storescu(self, folder: Path, calling: str = "CT7") -> "subprocess.Popen[bytes]":
         """Send all files of a folder over one association, by DCMTK."""

@@ -6,7 +6,7 @@ import json
 import threading
 
 import orthanc
-from radseal_door import VERDICT, write_down
+from radseal_notes import VERDICT, write_down
 from radseal_routes import judge
 from radseal_service import NotAskedError, Peer, Service
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orthanc
+from radseal_notes import Answer, Notes
 from radseal_service import LETS_IN, NotAskedError, Service
 
-VERDICT, ACTION, REPORT = "radseal-verdict", "radseal-action", "radseal-report"
 STORE, QUARANTINED, DUPLICATE, TRY_AGAIN, REFUSED = 0x0000, 0xB000, 0x0111, 0xA700, 0xC0A0
 WORDS = (
     *("ALTERED", "UNSEALED", "UNTRUSTED", "DERIVED", "UNREADABLE", "NOT CHECKED", "STRIPPED"),
@@ -20,11 +20,10 @@ WORDS = (
 REFUSED_FOR = {word: REFUSED + number for number, word in enumerate(WORDS, 1)}
 KEEP = (orthanc.ReceivedInstanceAction.KEEP_AS_IS, None)
 DISCARD = (orthanc.ReceivedInstanceAction.DISCARD, None)
-# An exception would let the instance in. "Modified" into nothing, or into what is no DICOM, it makes
-# Orthanc fail and say so: 500 and 400 over REST.
+# An exception would let the instance in. "Modified" into nothing, or into what is no DICOM, it
+# makes Orthanc fail and say so: 500 and 400 over REST.
 FAIL = (orthanc.ReceivedInstanceAction.MODIFY, b"")
 FAIL_FOR_GOOD = (orthanc.ReceivedInstanceAction.MODIFY, b"refused by radseal")
-Answer = dict[str, Any]
 
 
 class Door:
@@ -34,11 +33,13 @@ class Door:
         self,
         service: Service,
         configuration: Mapping[str, Any],
+        notes: Notes,
         *,
         over_http: str,
         forbidden: Callable[[str, int], bool],
     ) -> None:
         self._service = service
+        self._notes = notes
         self._overwrites = bool(configuration.get("OverwriteInstances", False))
         checked = bool(configuration.get("DicomCheckCalledAet", False))
         self._called = str(configuration.get("DicomAet", "ORTHANC")) if checked else ""
@@ -129,10 +130,10 @@ class Door:
         return STORE
 
     def stored(self, _instance: Any, orthanc_id: str) -> None:
-        """Write down the verdict on what this thread has just stored."""
+        """Have the verdict written beside what this thread has just stored."""
         answer = self._let_in.pop(threading.get_ident(), None)
         if answer is not None:
-            write_down(orthanc_id, answer["verdict"], answer["action"], answer)
+            self._notes.put(orthanc_id, answer["verdict"], answer["action"], answer)
 
 
 def _another(answer: Answer, content: bytes) -> bool:
@@ -151,11 +152,3 @@ def complain(error: BaseException) -> None:
     known = isinstance(error, NotAskedError)
     what = str(error) if known else f"a defect, please report it: {error!r}"
     orthanc.LogError(f"radseal: an instance stays with its sender: {what}")
-
-
-def write_down(orthanc_id: str, verdict: str, action: str, report: Answer) -> None:
-    """Keep verdict and action as metadata of an instance, and the report as an attachment."""
-    place = f"/instances/{orthanc_id}"
-    orthanc.RestApiPut(f"{place}/attachments/{REPORT}", json.dumps(report).encode())
-    orthanc.RestApiPut(f"{place}/metadata/{ACTION}", action.encode())
-    orthanc.RestApiPut(f"{place}/metadata/{VERDICT}", verdict.encode())  # last: then all is there

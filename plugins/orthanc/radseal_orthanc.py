@@ -15,7 +15,8 @@ from typing import Any
 
 import orthanc
 from radseal_catch_up import CatchUp
-from radseal_door import ACTION, REPORT, VERDICT, Door
+from radseal_door import Door
+from radseal_notes import ACTION, REPORT, VERDICT, Notes
 from radseal_routes import Desk, Forbidden, Stow
 from radseal_service import Peer, Service
 
@@ -49,6 +50,7 @@ def start(configuration: Mapping[str, Any]) -> None:
     door = Door(
         service,
         configuration,
+        Notes(),
         over_http=settings["HttpCallingAe"],
         forbidden=Forbidden(web_root=web_root, kept=kept),
     )
@@ -61,7 +63,9 @@ def start(configuration: Mapping[str, Any]) -> None:
     orthanc.RegisterOnChangeCallback(CatchUp(service, own).changed)
     orthanc.RegisterRestCallback("/radseal/dicom-web/studies.*", stow.answer)
     orthanc.RegisterRestCallback("/radseal/verify", desk.verify)
-    orthanc.RegisterRestCallback("/radseal/quarantine(/[0-9]+(/release|/reject)?)?", desk.quarantine)
+    orthanc.RegisterRestCallback(
+        "/radseal/quarantine(/[0-9]+(/release|/reject)?)?", desk.quarantine
+    )
 
 
 def check(configuration: Mapping[str, Any], said: Mapping[str, Any]) -> None:

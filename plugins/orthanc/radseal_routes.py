@@ -11,7 +11,8 @@ from typing import Any
 
 import orthanc
 import radseal_stow as stow
-from radseal_door import STORE, TRY_AGAIN, Answer, Door, complain, write_down
+from radseal_door import STORE, TRY_AGAIN, Door, complain
+from radseal_notes import Answer, write_down
 from radseal_service import NotAskedError, Peer, Service
 from radseal_stow import Outcome
 

@@ -49,7 +49,7 @@ class Peer:
             connection.close()
             if not kept or isinstance(error, TimeoutError):
                 raise NotAskedError(f"no answer from {self._host}: {error!r}") from error
-            self._drop_idle()  # it was started again, or tired of waiting: once more, from anew
+            self.close()  # it was started again, or tired of waiting: once more, from anew
             return self.ask(method, path, body, kind)
         try:
             self._idle.put_nowait(connection)
@@ -72,7 +72,8 @@ class Peer:
                 raise http.client.HTTPException("an answer without end")
             return response.status, content
 
-    def _drop_idle(self) -> None:
+    def close(self) -> None:
+        """Close the connections that nobody uses just now."""
         while True:
             try:
                 self._idle.get_nowait().close()
@@ -100,8 +101,9 @@ class Service(Peer):
         known = {name: value for name, value in sender.items() if value}
         query = urllib.parse.urlencode({"route": "orthanc", **known})
         answer = self.object("POST", f"/ingest?{query}", content)
-        if answer.get("action") not in ACTIONS or not isinstance(answer.get("verdict"), str):
-            raise NotAskedError("an answer without action or verdict")
+        whole = isinstance(answer.get("verdict"), str) and isinstance(answer.get("report"), dict)
+        if not whole or answer.get("action") not in ACTIONS:
+            raise NotAskedError("an answer without action, verdict or report")
         return answer
 
     def verify(self, content: bytes) -> dict[str, Any]:

@@ -43,17 +43,17 @@ def parts(content_type: str, body: bytes) -> list[bytes]:
     if kind.strip().lower() != "multipart/related" or found is None:
         raise MalformedError("the body is not multipart/related with a boundary")
     delimiter = b"\r\n--" + (found[1] or found[2]).encode("latin-1")
-    first, *pieces = (b"\r\n" + body).split(delimiter, MAX_PARTS + 1)
+    pieces = (b"\r\n" + body).split(delimiter, MAX_PARTS + 2)[1:]  # the last is the end
+    if len(pieces) > MAX_PARTS + 1:
+        raise MalformedError(f"more than {MAX_PARTS} parts")
     if not pieces or not pieces[-1].startswith(b"--"):
         raise MalformedError("the body is cut off")
-    if len(pieces) > MAX_PARTS:
-        raise MalformedError(f"more than {MAX_PARTS} parts")
     return [_content(piece) for piece in pieces[:-1]]
 
 
 def _content(piece: bytes) -> bytes:
     head, separator, content = piece.partition(b"\r\n\r\n")
-    if not separator or head.strip(b" \t") and not head.lstrip(b" \t").startswith(b"\r\n"):
+    if not separator or (head.strip(b" \t") and not head.lstrip(b" \t").startswith(b"\r\n")):
         raise MalformedError("a part without headers")
     kind = re.search(rb"^content-type:\s*([^\s;]+)", head, re.IGNORECASE | re.MULTILINE)
     if kind is not None and kind[1].lower() != b"application/dicom":

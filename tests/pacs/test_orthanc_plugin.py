@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from benchmarks.orthanc.world import World, missing
+from benchmarks.orthanc.world import WAIT_SECONDS, World, missing
 from ledger import Algorithm
 from provenance import Site, seal
 from provenance.pacs.arrivals import State
@@ -106,8 +107,14 @@ def in_orthanc(world: World, content: bytes) -> str | None:
 
 
 def metadata(world: World, name: str) -> dict[str, str]:
-    found: Any = world.orthanc.ask("GET", f"/instances/{name}/metadata?expand").json
-    return {key: value for key, value in found.items() if key.startswith("radseal")}
+    """Return what is written beside an instance, once it is."""
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        found: Any = world.orthanc.ask("GET", f"/instances/{name}/metadata?expand").json
+        if "radseal-verdict" in found:
+            return {key: value for key, value in found.items() if key.startswith("radseal")}
+        assert time.monotonic() < until, "no verdict was written"
+        time.sleep(0.05)
 
 
 def counts(world: World) -> tuple[int, int, int]:
@@ -150,7 +157,9 @@ def test_what_becomes_of_it_and_what_its_sender_is_told(
         assert data_set(kept) == data_set(content)
         if route == "rest":
             assert kept == content
-        report: Any = world.orthanc.ask("GET", f"/instances/{name}/attachments/radseal-report/data").json
+        report: Any = world.orthanc.ask(
+            "GET", f"/instances/{name}/attachments/radseal-report/data"
+        ).json
         assert (report["verdict"], report["action"]) == (word, action)
     with Spool.open(world.folder / "spool") as spool:
         uid = pydicom.dcmread(io.BytesIO(content)).SOPInstanceUID
@@ -168,9 +177,7 @@ def test_a_title_is_told_to_the_policy(
     assert dimse(world, content, tmp_path, "CT7") == Told(0)
 
 
-def test_a_request_of_stow_is_answered_for_each(
-    world: World, make: Callable[..., bytes]
-) -> None:
+def test_a_request_of_stow_is_answered_for_each(world: World, make: Callable[..., bytes]) -> None:
     kinds = [("sealed", "A"), ("altered", "B"), ("unsealed", "APART"), ("unsealed", "C")]
     files = [make(kind, StationName=station) for kind, station in kinds]
     sent = [pydicom.dcmread(io.BytesIO(content)) for content in files]
@@ -180,7 +187,12 @@ def test_a_request_of_stow_is_answered_for_each(
     assert set(taken) == {sent[0].SOPInstanceUID, sent[2].SOPInstanceUID, sent[3].SOPInstanceUID}
     assert taken[sent[2].SOPInstanceUID].WarningReason == 0xB000
     assert failed[sent[1].SOPInstanceUID].FailureReason == 0xC0A1
-    assert [in_orthanc(world, content) is not None for content in files] == [True, False, False, True]
+    assert [in_orthanc(world, content) is not None for content in files] == [
+        True,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_a_zip_fails_as_a_whole_when_one_is_refused(
@@ -282,7 +294,9 @@ def test_stow_of_the_dicomweb_plugin_is_closed(world: World) -> None:
     assert world.orthanc.ask("GET", "/dicom-web/studies").status == 200
 
 
-@pytest.mark.parametrize("body", [b"", b"--b", b"--b\r\n\r\nx", b"--b\r\n\r\nx\r\n--b--", b"\xff" * 99])
+@pytest.mark.parametrize(
+    "body", [b"", b"--b", b"--b\r\n\r\nx", b"--b\r\n\r\nx\r\n--b--", b"\xff" * 99]
+)
 def test_what_is_no_multipart_body_is_refused(world: World, body: bytes) -> None:
     kind = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=b'}
     answer = world.orthanc.ask("POST", "/radseal/dicom-web/studies", body, kind)

@@ -171,9 +171,9 @@ def test_eight_associations_at_once(
     assert rest(world, make("CT7"), tmp_path).status == 0
     assert stow(world, make("CT7"), tmp_path).status == 0
     assert [each.wait(WAIT_SECONDS) for each in sending] == [0] * 8
-    found = in_orthanc(world)
-    assert len(found) == 50
-    assert all(each.get("radseal-verdict") == "UNSEALED" for each in found.values())
+    assert len(in_orthanc(world)) == 50
+    said = {"radseal-verdict": "UNSEALED", "radseal-action": "tag"}
+    wait_for(lambda: all(each == said for each in in_orthanc(world).values()), "no verdicts")
 
 
 @pytest.mark.parametrize(
