@@ -3,8 +3,8 @@
     python -m benchmarks.orthanc [--rounds N] [--ct N] [--dx N] [--jobs N]
 
 Sealed images, full verification, TCP_NODELAY on both ends. Rates: DCMTK's storescu, one
-association, all images of a round. Latency: of each C-STORE by pynetdicom, over all rounds. In between stands
-Orthanc with the script and a stand-in that answers at once: what is left is the script's own cost.
+association, all images of a round. Latency: of each C-STORE by pynetdicom, over all rounds. In
+between stands Orthanc with the script and a stand-in that answers at once: the script's own cost.
 """
 
 import argparse

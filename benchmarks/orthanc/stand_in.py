@@ -18,12 +18,12 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
-    def do_POST(self) -> None:  # noqa: N802 - a name of http.server
+    def do_POST(self) -> None:
         """Answer /ingest."""
         self.rfile.read(int(self.headers["Content-Length"]))
         self._answer()
 
-    def do_GET(self) -> None:  # noqa: N802 - a name of http.server
+    def do_GET(self) -> None:
         """Answer /live."""
         self._answer()
 
