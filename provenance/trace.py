@@ -73,7 +73,21 @@ def trace(
 
     Raises EvidenceMissingError when the ledger knows none.
     """
-    seal_ids, found_by = _resolve(subject, records, mark_keys)
+    if Path(subject).is_file():
+        seal_ids, found_by = _of_file(Path(subject), records, mark_keys)
+        return _known(subject, seal_ids, found_by, records)
+    return trace_name(subject, records=records)
+
+
+def trace_name(name: str, *, records: Records[ReadableLog]) -> tuple[Trace, ...]:
+    """Do the same by a seal id in hex or a UID: no file is looked for."""
+    seal_ids, found_by = _resolve(name, records)
+    return _known(name, seal_ids, found_by, records)
+
+
+def _known(
+    subject: str, seal_ids: tuple[bytes, ...], found_by: str, records: Records[ReadableLog]
+) -> tuple[Trace, ...]:
     traces = tuple(
         Trace(seal_id, found_by, tuple(_events(seal_id, records))) for seal_id in seal_ids
     )
@@ -83,11 +97,7 @@ def trace(
     return known
 
 
-def _resolve(
-    subject: str, records: Records[ReadableLog], mark_keys: Sequence[bytes]
-) -> tuple[tuple[bytes, ...], str]:
-    if Path(subject).is_file():
-        return _of_file(Path(subject), records, mark_keys)
+def _resolve(subject: str, records: Records[ReadableLog]) -> tuple[tuple[bytes, ...], str]:
     if len(subject) == SEAL_ID_HEX:
         try:
             return (bytes.fromhex(subject),), "seal id"

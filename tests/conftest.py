@@ -207,6 +207,12 @@ def log_server() -> Iterator[Callable[..., Server]]:
     yield from _servers(verb=("log", "serve", "--site"))
 
 
+@pytest.fixture
+def radseal_service() -> Iterator[Callable[..., Server]]:
+    """Start services: ``radseal_service(site_folder, place, *options)``; stopped at the end."""
+    yield from _servers(verb=("serve", "--site"))
+
+
 def _servers(**kind: tuple[str, ...]) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 

@@ -41,13 +41,13 @@ def announce(session: Session, *, verb: str, name: str, url: str) -> None:
         say(f"{plain(name)} listens on {plain(url)}")
 
 
-def server_missing(error: ModuleNotFoundError) -> CommandError:
-    """Return the words for an installation without the extra ``server``."""
+def server_missing(error: ModuleNotFoundError, *, extra: str = "server") -> CommandError:
+    """Return the words for an installation without the extra that it needs."""
     return CommandError(
         Failure(
             "the server is not installed",
             why=f"the package {error.name} is missing",
-            do="pip install 'radseal[server]'",
+            do=f"pip install 'radseal[{extra}]'",
             exit_code=USAGE,
         )
     )

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from provenance.cli.bracket import bracket_fields, bracket_line, worth_saying
+from provenance.cli.bracket import bracket_line, worth_saying
 from provenance.cli.named_key import key_name, named_key
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.output import count_of, document, moment, print_json, say
 from provenance.cli.session import Session
 from provenance.cli.terminal import plain
+from provenance.schema.trace import bracket_fields
 
 if TYPE_CHECKING:
     from ledger import Entry, LoggedKey

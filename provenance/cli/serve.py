@@ -1,17 +1,26 @@
 """`radseal serve`: verdicts over HTTP, for an archive's plugin and for others."""
 
 import asyncio
+import ipaddress
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from provenance.cli.archive_option import parse_archives
 from provenance.cli.failure import USAGE, CommandError, Failure
 from provenance.cli.listening import announce, listening, server_missing
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.policy_file import open_policy
 from provenance.cli.session import Session
+
+if TYPE_CHECKING:
+    from provenance.pacs.configuration import Archive
+    from provenance.pacs.examiners import Examiners
+    from provenance.pacs.forwarding import Forwarding
 
 MIN_TOKEN = 32
 
@@ -46,6 +55,25 @@ MIN_TOKEN = 32
     help="A file with a token of 32 characters or more, which requests must carry.",
 )
 @click.option(
+    "--archive",
+    "archive_words",
+    multiple=True,
+    metavar="NAME=AE_TITLE@HOST:PORT",
+    help="Where what STOW-RS brings, and what is released, goes; give it for each archive.",
+)
+@click.option(
+    "--ae-title",
+    default="RADSEAL",
+    show_default=True,
+    metavar="AE",
+    help="By which title the archives are called.",
+)
+@click.option(
+    "--stow-ae",
+    metavar="AE",
+    help="Calling AE title, for the policy, of what STOW-RS brings. Default: not known.",
+)
+@click.option(
     "--listen",
     default="127.0.0.1:8097",
     show_default=True,
@@ -60,6 +88,14 @@ MIN_TOKEN = 32
     metavar="N",
     help="Processes that judge objects.",
 )
+@click.option(
+    "--keep-free",
+    type=click.IntRange(min=0),
+    default=1024,
+    show_default=True,
+    metavar="MB",
+    help="With less than this free on the spool's disk nothing is taken.",
+)
 @site_option
 @common
 @click.pass_obj
@@ -69,18 +105,23 @@ def serve(
     spool: Path,
     log_url: str | None,
     token_file: Path | None,
+    archive_words: tuple[str, ...],
+    ae_title: str,
+    stow_ae: str | None,
     listen: str,
     jobs: int,
+    keep_free: int,
     site: Path | None,
 ) -> int:
     """Judge objects over HTTP, and take them in, until SIGTERM.
 
     POST a file to /verify for its verdict and the policy's decision; to /ingest, to have it
-    written down as well: a quarantined one is then kept here. What it answers is described at
-    /openapi.json. Custody events go to the ledger as it can be reached. Without a policy that can
-    be read it does not start; whatever fails is answered with 503, and nothing was taken. It
-    speaks HTTP without TLS: towards a network, put a reverse proxy before it. It needs
-    radseal[server].
+    written down as well: a quarantined one is then kept here. With --archive it also takes
+    instances by STOW-RS at /dicom-web, and forwards what the policy lets in. What it answers is
+    described at /openapi.json. Custody events go to the ledger as it can be reached. Without a
+    policy that can be read it does not start; whatever fails is answered with 503, and nothing was
+    taken. It speaks HTTP without TLS: towards a network, put a reverse proxy before it. It needs
+    radseal[pacs].
 
     \b
     Example
@@ -88,33 +129,76 @@ def serve(
     """
     try:
         from provenance.pacs.examiners import Examiners
-        from provenance.pacs.service import Service, make_app
+        from provenance.pacs.service import Limits, Service, make_app
+        from provenance.pacs.service_health import Watch
+        from provenance.pacs.service_views import Views
         from provenance.servers.http_server import serve as serve_app
         from provenance.servers.log_lines import log_lines
     except ModuleNotFoundError as error:
-        raise server_missing(error) from error
+        raise server_missing(error, extra="pacs") from error
     from provenance.pacs.custody_writer import CustodyThread
     from provenance.pacs.desk import Workplace
     from provenance.pacs.spool import Spool
+    from provenance.pacs.spool_lock import sole_owner
 
     opened = open_site(site)
     open_policy(policy_file)
     token = None if token_file is None else _token(token_file)
+    if token is None:
+        _require_loopback(listen)
+    archives = parse_archives(archive_words)
     place = Workplace(opened.folder.resolve(), policy_file.resolve(), spool.resolve(), log_url)
-    with log_lines(), listening(listen) as (listener, url):
+    with ExitStack() as stack:
+        stack.enter_context(log_lines())
+        listener, url = stack.enter_context(listening(listen))
+        stack.enter_context(sole_owner(place.spool))
         with Spool.open(place.spool) as opened_spool:
             opened_spool.recover()
-        examiners = Examiners(place, processes=jobs)
         custody = CustodyThread(place.spool, place.device, clock=lambda: datetime.now(UTC))
-        try:
-            asyncio.run(examiners.ready())
-            service = Service(place, examiners, token=token)
-            ready = partial(announce, session, verb="serve", name="radseal", url=url)
-            serve_app(make_app(service), listener, ready=ready)
-        finally:
-            examiners.close()
-            custody.close()
+        stack.callback(custody.close)
+        forwarding = _forwarding(place.spool, ae_title, archives)
+        stack.callback(forwarding.close)
+        examiners = Examiners(place, processes=jobs)
+        stack.callback(examiners.close)
+        _require_work(examiners)
+        limits = Limits(free_bytes=keep_free << 20)
+        service = Service(
+            Views(place),
+            examiners,
+            Watch(place, custody, free_bytes=limits.free_bytes, monotonic=session.monotonic),
+            archives=tuple(each.name for each in archives),
+            wake=forwarding.wake,
+            stow_ae=stow_ae,
+            token=token,
+            limits=limits,
+        )
+        ready = partial(announce, session, verb="serve", name="radseal", url=url)
+        serve_app(make_app(service), listener, ready=ready)
     return 0
+
+
+def _forwarding(spool: Path, title: str, archives: "tuple[Archive, ...]") -> "Forwarding":
+    try:
+        from provenance.pacs.forwarding import Forwarding
+    except ModuleNotFoundError as error:
+        raise server_missing(error, extra="pacs") from error
+    return Forwarding(spool, title, archives)
+
+
+def _require_work(examiners: "Examiners") -> None:
+    from provenance.pacs.examiners import NotJudgedError
+
+    try:
+        asyncio.run(examiners.ready())
+    except NotJudgedError as error:
+        raise CommandError(
+            Failure(
+                "the service cannot judge, and does not start",
+                why=error.words,
+                do="see radseal doctor --site, and radseal policy check",
+                exit_code=USAGE,
+            )
+        ) from error
 
 
 def _token(file: Path) -> bytes:
@@ -125,6 +209,24 @@ def _token(file: Path) -> bytes:
     if len(token) < MIN_TOKEN or not token.isascii() or b" " in token:
         raise CommandError(_no_token(file, "it has fewer than 32 characters, or other ones"))
     return token
+
+
+def _require_loopback(listen: str) -> None:
+    """Without a token only this machine is answered."""
+    host = listen.rpartition(":")[0].removeprefix("[").removesuffix("]")
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise CommandError(
+            Failure(
+                f"without a token the service does not listen at {listen}",
+                why="others than this machine could bring objects in",
+                do="give --token FILE, or listen at 127.0.0.1",
+                exit_code=USAGE,
+            )
+        )
 
 
 def _no_token(file: Path, why: str) -> Failure:

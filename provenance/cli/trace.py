@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from provenance.cli.bracket import bracket_fields, bracket_line, worth_saying
-from provenance.cli.failure import NOTHING_MATCHED, UNTRUSTED, CommandError, Failure
+from provenance.cli.bracket import bracket_line, worth_saying
+from provenance.cli.failure import NOTHING_MATCHED, CommandError, Failure
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.output import document, moment, print_json, say
 from provenance.cli.session import Session
@@ -33,6 +33,7 @@ def trace(session: Session, subject: str, site: Path | None) -> int:
       radseal trace 1.2.826.0.1.3680043.8.498.1 --site /srv/radseal
     """
     from provenance.errors import EvidenceMissingError
+    from provenance.schema.trace import trace_exit_code, trace_fields
     from provenance.trace import trace as follow
 
     opened = open_site(site)
@@ -49,10 +50,9 @@ def trace(session: Session, subject: str, site: Path | None) -> int:
                     exit_code=NOTHING_MATCHED,
                 )
             ) from error
-    code = 0 if all(t.complete for t in traces) else UNTRUSTED
+    code = trace_exit_code(traces)
     if session.as_json:
-        objects = [_object(t) for t in traces]
-        print_json(document("trace", {"subject": subject, "objects": objects}, exit_code=code))
+        print_json(document("trace", trace_fields(subject, traces), exit_code=code))
         return code
     for found in traces:
         _print(found)
@@ -93,26 +93,3 @@ def _origin(event: "TracedEvent") -> str:
     rest = len(event.parents) - _MOST
     more = f" and {rest} more" if rest > 0 else ""
     return f"kind {event.kind}" + (f", of {named}{more}" if named else ", of parents it conceals")
-
-
-def _object(found: "Trace") -> dict[str, object]:
-    return {
-        "seal_id": found.seal_id.hex(),
-        "found_by": found.found_by,
-        "complete": found.complete,
-        "events": [
-            {
-                "index": e.index,
-                "event": e.event,
-                "claimed_at": moment(e.claimed_at),
-                "role": e.role,
-                "actor": e.actor,
-                "linked": e.linked,
-                "order": e.order,
-                "kind": e.kind,
-                "parents": [parent.hex() for parent in e.parents],
-                "bracket": None if e.bracket is None else bracket_fields(e.bracket),
-            }
-            for e in found.events
-        ],
-    }

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
-from ledger import Role
+from ledger import LedgerError, Role, UnreachableError
 from provenance.dicom.read import read_instance
 from provenance.dicom.values import text
 from provenance.errors import UnreadableError
@@ -59,6 +59,23 @@ class Workplace:
         return hashlib.sha256(content).digest()
 
 
+class _Away:
+    """A log that could not be opened: whatever is asked of it fails, as its answers would."""
+
+    origin = ""
+
+    def __init__(self, error: LedgerError) -> None:
+        self._error = error
+
+    def _fail(self, *_: object) -> NoReturn:
+        raise UnreachableError(f"the log cannot be opened: {self._error}")
+
+    events = bracket = early_receipts = stamped_receipts = annex = find = key = _fail
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
 class Desk:
     """Takes objects in and judges them, one after the other, by the policy as it is now."""
 
@@ -72,6 +89,7 @@ class Desk:
     ) -> None:
         self._place = place
         self._records = records
+        self._opened_at = monotonic()
         self._spool = spool
         self._monotonic = monotonic
         self._site = Site.open(place.site)
@@ -81,8 +99,8 @@ class Desk:
 
     @classmethod
     def open(cls, place: Workplace, *, monotonic: Callable[[], float] = time.monotonic) -> Self:
-        """Open all of it; UsageError, PolicyError, LedgerError or OSError if something is amiss."""
-        records = place.records()
+        """Open all of it; UsageError, sqlite3.Error or OSError if it fails. The log may be away."""
+        records = _records(place)
         try:
             desk = cls(place, records, Spool.open(place.spool), monotonic=monotonic)
             desk._verifier_at(datetime.now(UTC))
@@ -100,6 +118,21 @@ class Desk:
         """Take in the file at ``path``, of the spool's folder ``incoming`` (Intake.take)."""
         intake = Intake(self._verifier_at(sender.at), self._policy, archives)
         return intake.take(path, sender=sender, instance=identify(path), spool=self._spool)
+
+    def store(
+        self, path: Path, sender: Sender, archives: Sequence[str], study: str | None
+    ) -> Kept | Instance:
+        """Do the same for an instance of ``study``, if that is given.
+
+        What names no instance, or another study, is not taken: then its name is returned, NOBODY
+        for the first.
+        """
+        instance = identify(path)
+        if not instance.sop_class or not instance.sop_instance:
+            return NOBODY
+        if study is not None and instance.study != study:
+            return instance
+        return self.take(path, sender, archives)
 
     def judge(self, path: Path, arrival: Arrival, at: datetime) -> Mapping[str, object]:
         """Return the verdict on a file, and the decision, as JSON values; nothing is kept."""
@@ -126,7 +159,18 @@ class Desk:
                 former_mark_keys=site.former_mark_keys,
             )
             self._believed_at = now
+        if isinstance(self._records.log, _Away) and now - self._opened_at >= TRUST_SECONDS:
+            self._records, self._opened_at = _records(self._place), now
+            self._verifier = replace(self._verifier, records=self._records)
         return replace(self._verifier, trust=self._verifier.trust.as_of(at))
+
+
+def _records(place: Workplace) -> Records[ReadableLog]:
+    """Open the ledger; where it is away, verdicts say so, and objects are taken all the same."""
+    try:
+        return place.records()
+    except LedgerError as error:
+        return Records(_Away(error), b"")
 
 
 def identify(path: Path) -> Instance:

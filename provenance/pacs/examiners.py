@@ -16,7 +16,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from provenance.errors import UsageError
-from provenance.pacs.arrivals import Kept, Sender
+from provenance.pacs.arrivals import Instance, Kept, Sender
 from provenance.pacs.desk import Desk, Workplace
 from provenance.policy.facts import Arrival
 from provenance.servers.log_lines import log_lines
@@ -57,6 +57,12 @@ class Examiners:
     async def take(self, path: Path, sender: Sender, archives: Sequence[str]) -> Kept:
         """Take a file of the spool in (Desk.take); NotJudgedError if nothing was taken."""
         return await self._ask(_take, path, sender, tuple(archives))
+
+    async def store(
+        self, path: Path, sender: Sender, archives: Sequence[str], study: str | None
+    ) -> Kept | Instance:
+        """Take an instance of a study in (Desk.store); NotJudgedError if nothing was taken."""
+        return await self._ask(_store, path, sender, tuple(archives), study)
 
     async def judge(self, path: Path, arrival: Arrival, at: datetime) -> Mapping[str, object]:
         """Return the verdict on a file (Desk.judge); NotJudgedError if there is none."""
@@ -132,6 +138,12 @@ def _opened() -> Desk:
 
 def _take(desk: Desk, path: Path, sender: Sender, archives: tuple[str, ...]) -> Kept:
     return desk.take(path, sender, archives)
+
+
+def _store(
+    desk: Desk, path: Path, sender: Sender, archives: tuple[str, ...], study: str | None
+) -> Kept | Instance:
+    return desk.store(path, sender, archives, study)
 
 
 def _judge(desk: Desk, path: Path, arrival: Arrival, at: datetime) -> Mapping[str, object]:

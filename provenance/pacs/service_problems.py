@@ -1,13 +1,14 @@
 """How the service says what is wrong (RFC 9457), and the table that describes it."""
 
 import logging
+import sqlite3
 from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from ledger import Problem, encode_problem
+from ledger import LedgerError, Problem, encode_problem
 from provenance.errors import EvidenceMissingError, MalformedError, UsageError
 from provenance.pacs.examiners import Cause, NotJudgedError
 from provenance.servers.http_api import Answer, answer
@@ -30,6 +31,7 @@ PROBLEMS: Mapping[int, Mapping[str, str]] = {
         "busy": "nothing was taken: send it again",
         "setting": "nothing was taken: the site or the policy cannot be read",
         "disk": "nothing was taken: the disk is full, or fails",
+        "log": "the log cannot be asked",
         "failed": "nothing was taken: the service failed",
     },
 }
@@ -76,9 +78,11 @@ def problem_of(error: Exception) -> Problem:
         case HTTPException():
             kind = _KIND_OF_STATUS.get(error.status_code, "malformed")
             return Problem(error.status_code, kind, error.detail)
-        case OSError():
+        case LedgerError():
+            return Problem(503, "log", f"the log cannot be asked: {error}")
+        case OSError() | sqlite3.Error():
             _logger.error("the disk fails", exc_info=error)
-            return Problem(503, "disk", f"the disk fails: {error.strerror}")
+            return Problem(503, "disk", "the disk fails")
         case _:
             _logger.error("a request failed", exc_info=error)
             return Problem(503, "failed", "the service failed: see its log")

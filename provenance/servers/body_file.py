@@ -58,35 +58,73 @@ async def read_pieces(request: Request, bounds: Bounds) -> AsyncIterator[bytes]:
             yield piece
 
 
-async def body_to_file(request: Request, path: Path, bounds: Bounds) -> int:
-    """Write a body to a new file; return its size. BodyError as above; OSError of the disk.
+async def body_to_file(request: Request, path: Path, bounds: Bounds) -> None:
+    """Write a body to a new file. BodyError as above and of FileInPieces; OSError of the disk.
 
-    BodyError 503 if less than ``bounds.free`` bytes would be left on the disk. The caller removes
-    the file.
+    The caller removes the file.
     """
     length = request.headers.get("content-length", "")
     expected = int(length) if length.isascii() and length.isdigit() else 0
-    await run_in_threadpool(require_room, path.parent, min(expected, bounds.most), bounds.free)
-    count, held = 0, bytearray()
-    with path.open("xb", buffering=0) as file:
+    file = FileInPieces(path, bounds)
+    try:
+        await run_in_threadpool(require_room, path.parent, min(expected, bounds.most), bounds.free)
         async for piece in read_pieces(request, bounds):
-            held += piece
-            if len(held) >= PIECE:
-                count += len(held)
-                await run_in_threadpool(_write, file, held)
-                held.clear()
-        count += len(held)
-        await run_in_threadpool(_write, file, held)
-    return count
+            await file.write(piece)
+        await file.close()
+    except BaseException:
+        await file.abandon()
+        raise
+
+
+class FileInPieces:
+    """A new file that grows by large pieces, written in a thread; the event loop never waits.
+
+    BodyError 413 for more bytes than a body may have, 503 if too few would be left on the disk.
+    """
+
+    def __init__(self, path: Path, bounds: Bounds) -> None:
+        self._path = path
+        self._bounds = bounds
+        self._file: BinaryIO | None = None
+        self._held = bytearray()
+        self._count = 0
+
+    async def write(self, data: bytes) -> None:
+        """Take some bytes."""
+        self._count += len(data)
+        if self._count > self._bounds.most:
+            raise BodyError(413, f"an object has at most {self._bounds.most} bytes")
+        self._held += data
+        if len(self._held) >= PIECE:
+            await run_in_threadpool(self._flush)
+
+    async def close(self) -> None:
+        """Write what is left."""
+        await run_in_threadpool(self._end)
+
+    async def abandon(self) -> None:
+        """Close it as it is."""
+        self._held.clear()
+        if self._file is not None:
+            await run_in_threadpool(self._file.close)
+
+    def _end(self) -> None:
+        self._flush()
+        assert self._file is not None
+        self._file.close()
+
+    def _flush(self) -> None:
+        if self._file is None:
+            self._file = self._path.open("xb", buffering=0)
+        require_room(self._path.parent, len(self._held), self._bounds.free)
+        left = memoryview(self._held)
+        while left:
+            left = left[self._file.write(left) :]
+        left.release()
+        self._held = bytearray()
 
 
 def require_room(folder: Path, size: int, free: int) -> None:
     """Return only if a disk keeps ``free`` bytes beside ``size`` more; else BodyError 503."""
     if shutil.disk_usage(folder).free < size + free:
         raise BodyError(503, "the disk is full")
-
-
-def _write(file: BinaryIO, data: bytearray) -> None:
-    left = memoryview(bytes(data))
-    while left:
-        left = left[file.write(left) :]

@@ -1,6 +1,7 @@
 """A site with a policy, a spool, and small objects: sealed, unsealed, altered."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
+import requests
 
 from provenance import Site, load_policy, seal
 from provenance.pacs.arrivals import Instance, Kept, Route, Sender
@@ -88,3 +91,76 @@ def unsealed(make_dicom: Callable[..., bytes]) -> bytes:
 
 def _samples(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 4096, (64, 80)).astype(np.uint16)
+
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+@dataclass
+class Running:
+    """A service that runs, and what is asked of it."""
+
+    server: Any
+    spool: Path
+    token: str | None = TOKEN
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Any:
+        """Return the answer to one request, with the token if there is one."""
+        if self.token is not None:
+            headers.setdefault("Authorization", f"Bearer {self.token}")
+        return requests.request(
+            method, self.server.url + path, data=body, headers=headers, timeout=120
+        )
+
+    def ingest(self, content: bytes, calling_ae: str = "CT7", route: str = "orthanc") -> Any:
+        """Bring an object in."""
+        return self.ask("POST", f"/ingest?route={route}&calling_ae={calling_ae}", content)
+
+    def metric(self, name: str) -> float:
+        """Return a number of /metrics."""
+        for line in self.ask("GET", "/metrics").text.splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.split()[1])
+        raise AssertionError(f"no metric {name}")
+
+    def examiners(self) -> list[psutil.Process]:
+        """Return its processes that judge."""
+        return [
+            each
+            for each in psutil.Process(self.server.process.pid).children()
+            if "spawn_main" in " ".join(each.cmdline())
+        ]
+
+
+@pytest.fixture
+def run_service(
+    door: Door, tmp_path: Path, radseal_service: Callable[..., Any]
+) -> Callable[..., Running]:
+    """Start services of the door's site and policy: ``run_service(*options)``."""
+
+    def start(*options: str, token: str | None = TOKEN, place: str = "127.0.0.1:0") -> Running:
+        spool = tmp_path / "service"
+        words = ["--policy", str(tmp_path / "policy.toml"), "--spool", str(spool)]
+        if token is not None:
+            (tmp_path / "token").write_text(token + "\n")
+            words += ["--token", str(tmp_path / "token")]
+        if "--keep-free" not in options:
+            words += ["--keep-free", "0"]
+        server = radseal_service(door.site.folder, place, *words, *options)
+        return Running(server, spool, token)
+
+    return start
+
+
+def eventually(true: Callable[[], bool], why: str) -> None:
+    """Return once it is true; a failure with the reason after two minutes."""
+    until = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < until, why
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool], str], None]:
+    """Wait for a condition."""
+    return eventually

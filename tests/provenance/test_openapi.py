@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,17 @@ with warnings.catch_warnings():
     from schemathesis import GenerationMode
     from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+
+@schemathesis.serializer("application/dicom", "multipart/related")
+def as_it_is(_context: Any, value: Any) -> bytes:
+    """Send the bytes that were drawn."""
+    return bytes(getattr(value, "data", value))
+
+
 EXAMPLES = 8  # of each endpoint and mode
 
 
-def every_endpoint_conforms(server: Any) -> set[str]:
+def every_endpoint_conforms(server: Any, headers: Mapping[str, str] | None = None) -> set[str]:
     document = json.loads(server.ask("GET", "/openapi.json")[2])
     assert document["openapi"] == "3.1.0"
     assert document["info"]["version"] == __version__
@@ -42,7 +49,7 @@ def every_endpoint_conforms(server: Any) -> set[str]:
             )
             @given(case=operation.as_strategy(generation_mode=mode))
             def conforms(case: Any) -> None:
-                response = case.call(base_url=server.url, timeout=20)
+                response = case.call(base_url=server.url, timeout=60, headers=headers)
                 assert response.status_code != 500
                 # JSON Schema cannot say which bytes are a statement
                 inexpressible = [positive_data_acceptance] if case.operation.body else []
@@ -70,6 +77,26 @@ def test_every_endpoint_of_a_witness(tmp_path: Path, witness_server: Callable[[P
     values = server.ask("GET", "/metrics")[2].decode()
     assert 'radseal_http_requests_total{endpoint="addCheckpoint",status="400"}' in values
     assert 'status="5' not in values
+    assert server.stop() == 0
+
+
+def test_every_endpoint_of_the_service(tmp_path: Path, radseal_service: Callable[..., Any]) -> None:
+    site = Site.init(tmp_path / "site", name="here").folder
+    (tmp_path / "policy.toml").write_text("version = 1\n")
+    (tmp_path / "token").write_text("0123456789abcdef" * 2)
+    server = radseal_service(
+        site, "127.0.0.1:0", "--policy", str(tmp_path / "policy.toml"), "--jobs", "1",
+        "--spool", str(tmp_path / "spool"), "--token", str(tmp_path / "token"),
+        "--keep-free", "0", "--archive", "away=AWAY@127.0.0.1:1",
+    )  # fmt: skip
+    names = every_endpoint_conforms(
+        server, {"Authorization": f"Bearer {(tmp_path / 'token').read_text()}"}
+    )
+    assert {"POST /ingest", "POST /dicom-web/studies", "GET /trace/{name}"} <= names
+    assert len(names) == 15
+    values = server.ask("GET", "/metrics")[2].decode()
+    assert 'radseal_http_requests_total{endpoint="ingest",status="200"}' in values
+    assert 'status="500"' not in values
     assert server.stop() == 0
 
 

@@ -1,0 +1,293 @@
+"""STOW-RS with its real peers: dicomweb-client and curl bring, Orthanc is the archive."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pydicom
+import pytest
+import requests
+from dicomweb_client.api import DICOMwebClient
+from test_service import altered
+
+from benchmarks.workflow.orthanc import Orthanc
+from benchmarks.workflow.tools import ToolMissingError
+from provenance import seal
+from provenance.judging.verdict import Word
+from provenance.pacs.arrivals import Instance
+from provenance.pacs.stow_answer import (
+    REASONS,
+    WARNING_HELD,
+    Outcome,
+    Reason,
+    dataset_of,
+    status_of,
+)
+
+STUDY = "1.2.3.77"
+FAILED, STORED, OTHER = "00081198", "00081199", "0008119A"
+
+
+@pytest.fixture
+def orthanc(tmp_path: Path) -> Iterator[Orthanc]:
+    """An archive."""
+    (tmp_path / "orthanc").mkdir()
+    try:
+        started = Orthanc.start(tmp_path / "orthanc")
+    except ToolMissingError as error:
+        pytest.skip(str(error))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def image(door: Any, make_dicom: Callable[..., bytes]) -> Callable[..., bytes]:
+    """Images of one study: ``image(number)``, and sealed: ``image(number, sealed=True)``."""
+
+    def make(number: int, *, sealed: bool = False) -> bytes:
+        pixels = np.random.default_rng(number).integers(0, 4096, (64, 80)).astype(np.uint16)
+        made = make_dicom(
+            pixels, SOPInstanceUID=f"1.2.3.77.{number + 1}", StudyInstanceUID=STUDY,
+            SeriesInstanceUID="1.2.3.77.1000",
+        )  # fmt: skip
+        if not sealed:
+            return made
+        with door.site.device() as device:
+            return seal(made, device=device, profile="none").to_bytes()
+
+    return make
+
+
+def to_archive(port: int = 1) -> tuple[str, ...]:
+    """Return the options for an archive; at the port 1 nobody listens."""
+    return ("--archive", f"archive=ORTHANC@127.0.0.1:{port}", "--stow-ae", "STOW")
+
+
+def parts(*contents: bytes, kind: str = "application/dicom", boundary: str = "radseal") -> bytes:
+    made = b""
+    for content in contents:
+        head = f"--{boundary}\r\nContent-Type: {kind}\r\n\r\n"
+        made += head.encode() + content + b"\r\n"
+    return made + f"--{boundary}--".encode()
+
+
+def store(running: Any, body: bytes, *, study: str | None = None, **headers: str) -> Any:
+    headers = {
+        "Content-Type": 'multipart/related; type="application/dicom"; boundary=radseal',
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    path = "/dicom-web/studies" + ("" if study is None else f"/{study}")
+    return running.ask("POST", path, body, **headers)
+
+
+def named(answer: Any, sequence: str, tag: str) -> dict[str, int | None]:
+    """Return the instances of a sequence by their UIDs, and the reason given for each."""
+    items = answer.json().get(sequence, {"Value": []})["Value"]
+    return {
+        each["00081155"]["Value"][0]: each[tag]["Value"][0] if tag in each else None
+        for each in items
+    }
+
+
+def uid_of(content: bytes) -> str:
+    return str(pydicom.dcmread(BytesIO(content)).SOPInstanceUID)
+
+
+def test_each_instance_has_its_own_answer(
+    run_service: Callable[..., Any], orthanc: Orthanc, image: Any, wait_until: Any
+) -> None:
+    running = run_service(*to_archive(orthanc.dicom))
+    good = [image(1, sealed=True), image(2, sealed=True), image(3)]
+    bad = altered(image(4, sealed=True))
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {running.token}"
+    client = DICOMwebClient(f"{running.server.url}/dicom-web", session=session)
+    datasets = [pydicom.dcmread(BytesIO(each)) for each in [*good, bad]]
+    response = client.store_instances(datasets)
+    stored = {str(each.ReferencedSOPInstanceUID) for each in response.ReferencedSOPSequence}
+    (failed,) = response.FailedSOPSequence
+    assert stored == {uid_of(each) for each in good}
+    assert failed.ReferencedSOPInstanceUID == uid_of(bad)
+    assert failed.FailureReason == 0xC0A1
+    assert REASONS[failed.FailureReason] == "the policy refuses it; the verdict is ALTERED"
+    wait_until(lambda: counts(running)["delivered"] == 3, "the archive has not got them")
+    names = json.loads(orthanc.ask("/instances"))
+    assert len(names) == 3
+    there = {without_meta(orthanc.ask(f"/instances/{name}/file")) for name in names}
+    assert there == {without_meta(saved(each)) for each in good}
+    assert counts(running) == {
+        "forwarding": 0, "delivered": 3, "quarantined": 0, "rejected": 0, "refused": 1,
+    }  # fmt: skip
+
+
+def counts(running: Any) -> dict[str, int]:
+    with_states = running.ask("GET", "/health").json()["spool"]
+    return dict(with_states)
+
+
+def saved(content: bytes) -> bytes:
+    """Return a file as dicomweb-client sends it."""
+    buffer = BytesIO()
+    pydicom.dcmread(BytesIO(content)).save_as(buffer)
+    return buffer.getvalue()
+
+
+def without_meta(part10: bytes) -> bytes:
+    """Return the dataset of a file: archives write a file meta of their own."""
+    return part10[144 + int.from_bytes(part10[140:144], "little") :]
+
+
+def test_curl_stores_byte_for_byte(
+    run_service: Callable[..., Any], orthanc: Orthanc, image: Any, tmp_path: Path, wait_until: Any
+) -> None:
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("curl is not installed")
+    running = run_service(*to_archive(orthanc.dicom))
+    sealed = image(1, sealed=True)
+    (tmp_path / "body").write_bytes(parts(sealed))
+    command = [
+        curl, "-sS", "-H", f"Authorization: Bearer {running.token}",
+        "-H", 'Content-Type: multipart/related; type="application/dicom"; boundary=radseal',
+        "-H", "Accept: application/dicom+json", "--data-binary", f"@{tmp_path / 'body'}",
+        f"{running.server.url}/dicom-web/studies/{STUDY}",
+    ]  # fmt: skip
+    said = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert list(said) == [STORED]
+    wait_until(lambda: counts(running)["delivered"] == 1, "the archive has not got it")
+    (name,) = json.loads(orthanc.ask("/instances"))
+    assert without_meta(orthanc.ask(f"/instances/{name}/file")) == without_meta(sealed)
+
+
+def test_an_archive_that_is_away_gets_it_later(run_service: Callable[..., Any], image: Any) -> None:
+    running = run_service(*to_archive())
+    answer = store(running, parts(image(1, sealed=True)))
+    assert (answer.status_code, list(answer.json())) == (200, [STORED])
+    assert counts(running)["forwarding"] == 1
+    assert running.server.stop() == 0
+
+
+def test_what_is_kept_apart_was_stored_with_a_warning(
+    run_service: Callable[..., Any], image: Any
+) -> None:
+    """A sender without a title may be one that must seal: that helps nothing in."""
+    running = run_service(*to_archive()[:2])
+    answer = store(running, parts(image(1), image(2, sealed=True)))
+    assert answer.status_code == 202
+    assert named(answer, STORED, "00081196") == {
+        "1.2.3.77.2": WARNING_HELD, "1.2.3.77.3": None,
+    }  # fmt: skip
+    assert (counts(running)["quarantined"], counts(running)["forwarding"]) == (1, 1)
+
+
+def test_other_studies_and_what_is_none(run_service: Callable[..., Any], image: Any) -> None:
+    running = run_service(*to_archive())
+    other = store(running, parts(image(1)), study="1.2.3.78")
+    assert other.status_code == 409
+    assert named(other, FAILED, "00081197") == {"1.2.3.77.2": Reason.OTHER_STUDY}
+    mixed = store(running, parts(image(1), b"no image", b""), study=STUDY)
+    assert mixed.status_code == 202
+    assert named(mixed, STORED, "00081196") == {"1.2.3.77.2": None}
+    reasons = [each["00081197"]["Value"] for each in mixed.json()[OTHER]["Value"]]
+    assert reasons == [[Reason.NOT_UNDERSTOOD]] * 2
+    assert running.metric("radseal_objects_unfit_total") == 3
+    assert sum(counts(running).values()) == 1
+    assert store(running, parts(image(1)), study="x").status_code == 404
+
+
+def test_bodies_of_another_form_are_refused_whole(
+    run_service: Callable[..., Any], image: Any
+) -> None:
+    running = run_service(*to_archive())
+    good = parts(image(1))
+    for_mail = good.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: base64\r\n\r\n", 1)
+    refused = [
+        (415, store(running, good, Content_Type="application/dicom")),
+        (415, store(running, good, Content_Type="multipart/related; boundary=radseal")),
+        (
+            415,
+            store(
+                running,
+                good,
+                Content_Type='multipart/related; type="application/dicom+xml"; boundary=radseal',
+            ),
+        ),
+        (400, store(running, good, Content_Type='multipart/related; type="application/dicom"')),
+        (406, store(running, good, Accept="application/dicom+xml")),
+        (400, store(running, good, Accept=";")),
+        (400, store(running, good[:-2])),
+        (400, store(running, good[:-30])),
+        (400, store(running, parts())),
+        (400, store(running, parts(image(1), kind="application/json"))),
+        (
+            400,
+            store(
+                running,
+                for_mail,
+            ),
+        ),
+        (401, store(running, good, Authorization="Bearer x")),
+    ]
+    for status, answer in refused:
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert sum(counts(running).values()) == 0
+    assert list((running.spool / "incoming").iterdir()) == []
+    assert store(running, good, Accept="application/dicom+json, */*;q=0.1").status_code == 200
+
+
+def test_a_full_disk_is_503_and_nothing_was_taken(
+    run_service: Callable[..., Any], image: Any
+) -> None:
+    running = run_service(*to_archive(), "--keep-free", str(1 << 40))
+    answer = store(running, parts(image(1)))
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:radseal:problem:disk")
+    assert "retry-after" in answer.headers
+    assert sum(counts(running).values()) == 0
+
+
+def test_without_archives_there_is_no_such_door(
+    run_service: Callable[..., Any], image: Any
+) -> None:
+    assert store(run_service(), parts(image(1))).status_code == 404
+
+
+def test_memory_does_not_grow_with_the_body(run_service: Callable[..., Any], image: Any) -> None:
+    """128 MB in one request, and the server's memory grows by less than half of it."""
+    running = run_service(*to_archive())
+    server = psutil.Process(running.server.process.pid)
+    store(running, parts(image(1)))
+    before = server.memory_info().rss
+
+    def body() -> Iterator[bytes]:
+        for _ in range(32):
+            yield b"--radseal\r\nContent-Type: application/dicom\r\n\r\n"
+            for _ in range(4):
+                yield bytes(1 << 20)
+            yield b"\r\n"
+        yield b"--radseal--"
+
+    answer = store(running, body())  # type: ignore[arg-type]
+    assert answer.status_code == 409
+    assert len(answer.json()[OTHER]["Value"]) == 32
+    assert server.memory_info().rss - before < 64 << 20
+
+
+def test_the_answer_as_a_whole() -> None:
+    one = Instance("1.2.840.10008.5.1.4.1.1.2", "1.2.3", "1.2.840.10008.1.2.1", "1.2")
+    good, held = Outcome(one), Outcome(one, warning=WARNING_HELD)
+    bad, unknown = Outcome(one, failure=0xC0A1), Outcome(Instance("", "", "", ""), failure=0xC000)
+    assert [status_of(each) for each in ([good], [good, held], [good, bad], [bad, unknown])] == [
+        200, 202, 202, 409,
+    ]  # fmt: skip
+    made = dataset_of([good, held, bad, unknown])
+    assert pydicom.Dataset.from_json(made).FailedSOPSequence[0].FailureReason == 0xC0A1
+    assert set(made) == {FAILED, STORED, OTHER}
+    assert set(dataset_of([good])) == {STORED}
+    assert len(REASONS) == len(Reason) + len(Word)
