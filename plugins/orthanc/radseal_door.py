@@ -118,9 +118,10 @@ class Door:
 
     def _decide(self, answer: Answer, content: bytes) -> int:
         self._let_in.pop(threading.get_ident(), None)
-        if answer["action"] == "quarantine":
+        released = answer["action"] == "quarantine" and answer.get("state") == "forwarding"
+        if answer["action"] == "quarantine" and not released:
             return QUARANTINED
-        if answer["action"] not in LETS_IN:
+        if answer["action"] not in LETS_IN and not released:
             orthanc.LogWarning(f"radseal: an instance is refused: {answer['verdict']}")
             return REFUSED_FOR.get(answer["verdict"], REFUSED)
         if not self._overwrites and _another(answer, content):

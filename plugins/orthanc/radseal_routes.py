@@ -125,20 +125,39 @@ class Desk:
         _send(output, 200, answer)
 
     def quarantine(self, output: Any, uri: str, **request: Any) -> None:
-        """GET /radseal/quarantine, /N; POST /N/release and /N/reject: the service's own answers."""
+        """GET /radseal/quarantine, /N: the service's answers. POST /N/release, /N/reject."""
         number, act = re.fullmatch("/radseal/quarantine(?:/([0-9]+))?(?:/([a-z]+))?", uri).groups()
-        path, body = f"/objects/{number}", None
-        if number is None:
-            after = urllib.parse.quote(request["get"].get("after", "0"), safe="")
-            path = f"/objects?state=quarantined&after={after}"
-        elif act is not None:
-            path, body = f"{path}/{act}", request.get("body", b"")
+        if request["method"] != ("GET" if act is None else "POST"):
+            output.SendMethodNotAllowed("GET" if act is None else "POST")
+            return
         try:
-            status, content = self._service.ask(request["method"], path, body, JSON)
+            if number is None:
+                after = urllib.parse.quote(request["get"].get("after", "0"), safe="")
+                path = f"/objects?state=quarantined&after={after}"
+                status, content = self._service.ask("GET", path)
+            elif act is None:
+                status, content = self._service.ask("GET", f"/objects/{number}")
+            else:
+                status, content = self._decided(number, act, request["body"])
         except NotAskedError as error:
             _send(output, 503, {"error": str(error)})
             return
         _send(output, status, content)
+
+    def _decided(self, number: str, act: str, body: bytes) -> tuple[int, bytes]:
+        """Let the service release or reject an object; bring to Orthanc what is released."""
+        path = f"/objects/{number}"
+        status, content = self._service.ask("GET", path)
+        released = status == 200 and json.loads(content).get("state") == "forwarding"
+        if act == "reject" or not released:  # else persons have released it already
+            status, content = self._service.ask("POST", f"{path}/{act}", body, JSON)
+        if act == "reject" or status != 200:
+            return status, content
+        found, file = self._service.ask("GET", f"{path}/file")
+        if found != 200:
+            return found, file
+        stored, said = self._own.ask("POST", "/instances", file)
+        return (stored, said) if stored == 200 else (503, said)
 
 
 def judge(service: Service, own: Peer, orthanc_id: str) -> Answer | None:

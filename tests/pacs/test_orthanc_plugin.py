@@ -311,3 +311,46 @@ def test_metadata_of_wado_come_by_the_same_root(
     sent = pydicom.dcmread(io.BytesIO(content))
     found = stow_client(world).search_for_instances(sent.StudyInstanceUID)
     assert [each["00080018"]["Value"] for each in found] == [[sent.SOPInstanceUID]]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_what_is_released_comes_into_orthanc_as_it_was(
+    world: World, make: Callable[..., bytes], tmp_path: Path, route: str
+) -> None:
+    content = make("altered", StationName="APART")
+    before = counts(world)
+    assert ROUTES[route](world, content, tmp_path).status == 0xB000
+    listed: Any = world.orthanc.ask("GET", "/radseal/quarantine").json
+    with Spool.open(world.folder / "spool") as spool:
+        uid = pydicom.dcmread(io.BytesIO(content)).SOPInstanceUID
+        (row,) = spool.of_instance(uid)
+    assert row.number in [each["number"] for each in listed["objects"]]
+    place = f"/radseal/quarantine/{row.number}"
+    shown: Any = world.orthanc.ask("GET", place).json
+    assert shown["state"] == "quarantined"
+    assert world.orthanc.ask("POST", f"{place}/release", b"{}").status == 400
+    words = json.dumps({"person": "A. Reader", "reason": "looked at it"}).encode()
+    for _ in range(2):  # once more: it is the same
+        answer = world.orthanc.ask("POST", f"{place}/release", words)
+        assert answer.status == 200, answer.body
+    name = in_orthanc(world, content)
+    assert name is not None
+    assert metadata(world, name)["radseal-verdict"] == "ALTERED"
+    kept = world.orthanc.ask("GET", f"/instances/{name}/file").body
+    assert data_set(kept) == data_set(content)
+    after = counts(world)
+    assert (after[0], after[1]) == (before[0] + 1, before[1])
+
+
+def test_what_is_rejected_stays_out(
+    world: World, make: Callable[..., bytes], tmp_path: Path
+) -> None:
+    content = make("unsealed", StationName="APART")
+    rest(world, content, tmp_path)
+    with Spool.open(world.folder / "spool") as spool:
+        (row,) = spool.of_instance(pydicom.dcmread(io.BytesIO(content)).SOPInstanceUID)
+    place = f"/radseal/quarantine/{row.number}"
+    words = json.dumps({"person": "A. Reader", "reason": "not ours"}).encode()
+    assert world.orthanc.ask("POST", f"{place}/reject", words).status == 200
+    assert world.orthanc.ask("POST", f"{place}/release", words).status == 409
+    assert in_orthanc(world, content) is None
