@@ -6,30 +6,34 @@ import json
 import threading
 
 import orthanc
-from radseal_notes import VERDICT, write_down
+from radseal_notes import VERDICT, Notes, write_down
 from radseal_routes import judge
 from radseal_service import NotAskedError, Peer, Service
 
 SEEN = 8097
-PAUSE_SECONDS = 60.0
+PAUSE_SECONDS, STOP_SECONDS = 60.0, 30.0
 PAGE = 100
 
 
 class CatchUp:
     """A thread of its own. All that Orthanc stored before change SEEN has its verdict."""
 
-    def __init__(self, service: Service, own: Peer) -> None:
+    def __init__(self, service: Service, own: Peer, notes: Notes) -> None:
         self._service = service
         self._own = own
+        self._notes = notes
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def changed(self, change: int, _level: int, _resource: str) -> None:
-        """Begin when Orthanc has started, end when it stops."""
-        if change == orthanc.ChangeType.ORTHANC_STARTED:
-            self._thread.start()
-        elif change == orthanc.ChangeType.ORTHANC_STOPPED:
-            self._stopped.set()
+    def start(self) -> None:
+        """Begin: Orthanc has started."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End: Orthanc stops. Where it was is kept."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         here = int(orthanc.GetGlobalProperty(SEEN, "0"))
@@ -54,9 +58,14 @@ class CatchUp:
         return here
 
     def _look_at(self, orthanc_id: str) -> None:
-        status, content = self._own.ask("GET", f"/instances/{orthanc_id}/metadata")
-        if status != 200 or VERDICT in json.loads(content):
+        if not self._lacks(orthanc_id):
             return
         answer = judge(self._service, self._own, orthanc_id)
-        if answer is not None:
+        if answer is not None and self._lacks(orthanc_id):
             write_down(orthanc_id, answer["verdict"], answer["decision"]["action"], answer)
+
+    def _lacks(self, orthanc_id: str) -> bool:
+        if self._notes.waits_for(orthanc_id):
+            return False
+        status, content = self._own.ask("GET", f"/instances/{orthanc_id}/metadata")
+        return status == 200 and VERDICT not in json.loads(content)

@@ -11,13 +11,8 @@ from typing import Any
 import orthanc
 from radseal_notes import Answer, Notes
 from radseal_service import LETS_IN, NotAskedError, Service
+from radseal_statuses import DUPLICATE, QUARANTINED, REFUSED, REFUSED_FOR, STORE, TRY_AGAIN
 
-STORE, QUARANTINED, DUPLICATE, TRY_AGAIN, REFUSED = 0x0000, 0xB000, 0x0111, 0xA700, 0xC0A0
-WORDS = (
-    *("ALTERED", "UNSEALED", "UNTRUSTED", "DERIVED", "UNREADABLE", "NOT CHECKED", "STRIPPED"),
-    *("HEADER CHANGED", "CORRECTED", "AUTHENTIC"),
-)
-REFUSED_FOR = {word: REFUSED + number for number, word in enumerate(WORDS, 1)}
 KEEP = (orthanc.ReceivedInstanceAction.KEEP_AS_IS, None)
 DISCARD = (orthanc.ReceivedInstanceAction.DISCARD, None)
 # An exception would let the instance in. "Modified" into nothing, or into what is no DICOM, it

@@ -47,20 +47,30 @@ def start(configuration: Mapping[str, Any]) -> None:
         *(VERDICT, ACTION, REPORT, str(configuration["UserContentType"][REPORT])),
         *(str(configuration["UserMetadata"][name]) for name in (VERDICT, ACTION)),
     ]
+    notes = Notes()
+    catch_up = CatchUp(service, own, notes)
     door = Door(
         service,
         configuration,
-        Notes(),
+        notes,
         over_http=settings["HttpCallingAe"],
         forbidden=Forbidden(web_root=web_root, kept=kept),
     )
     stow = Stow(door, own, web_root=web_root)
     desk = Desk(service, own)
+
+    def changed(change: int, _level: int, _resource: str) -> None:
+        if change == orthanc.ChangeType.ORTHANC_STARTED:
+            catch_up.start()
+        elif change == orthanc.ChangeType.ORTHANC_STOPPED:
+            catch_up.stop()
+            notes.stop()
+
     orthanc.RegisterIncomingHttpRequestFilter(door.requested)
     orthanc.RegisterReceivedInstanceCallback(door.received)
     orthanc.RegisterIncomingCStoreInstanceFilter(door.arrived)
     orthanc.RegisterOnStoredInstanceCallback(door.stored)
-    orthanc.RegisterOnChangeCallback(CatchUp(service, own).changed)
+    orthanc.RegisterOnChangeCallback(changed)
     orthanc.RegisterRestCallback("/radseal/dicom-web/studies.*", stow.answer)
     orthanc.RegisterRestCallback("/radseal/verify", desk.verify)
     orthanc.RegisterRestCallback(

@@ -11,13 +11,13 @@ from typing import Any
 
 import orthanc
 import radseal_stow as stow
-from radseal_door import STORE, TRY_AGAIN, Door, complain
+from radseal_door import Door, complain
 from radseal_notes import Answer, write_down
 from radseal_service import NotAskedError, Peer, Service
+from radseal_statuses import CANNOT_READ, FAILED, STORE, TRY_AGAIN
 from radseal_stow import Outcome
 
 STOW_AT_ONCE = 8
-FAILED = 0x0110
 JSON = "application/json"
 
 
@@ -71,7 +71,7 @@ class Stow:
         try:
             sop_class, sop_instance, its_study = _identity(content)
         except (ValueError, KeyError, TypeError, orthanc.OrthancException):
-            return Outcome(0xC000)
+            return Outcome(CANNOT_READ)
         status = FAILED
         if study in ("", its_study):
             try:
@@ -126,16 +126,16 @@ class Desk:
 
     def quarantine(self, output: Any, uri: str, **request: Any) -> None:
         """GET /radseal/quarantine, /N: the service's answers. POST /N/release, /N/reject."""
-        number, act = re.fullmatch("/radseal/quarantine(?:/([0-9]+))?(?:/([a-z]+))?", uri).groups()
-        if request["method"] != ("GET" if act is None else "POST"):
-            output.SendMethodNotAllowed("GET" if act is None else "POST")
+        number, _, act = uri.removeprefix("/radseal/quarantine").strip("/").partition("/")
+        if request["method"] != ("POST" if act else "GET"):
+            output.SendMethodNotAllowed("POST" if act else "GET")
             return
         try:
-            if number is None:
+            if not number:
                 after = urllib.parse.quote(request["get"].get("after", "0"), safe="")
                 path = f"/objects?state=quarantined&after={after}"
                 status, content = self._service.ask("GET", path)
-            elif act is None:
+            elif not act:
                 status, content = self._service.ask("GET", f"/objects/{number}")
             else:
                 status, content = self._decided(number, act, request["body"])

@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-STORED = 0x0000
+from radseal_statuses import STORE
+
 REFERENCED_CLASS, REFERENCED_INSTANCE = "00081150", "00081155"
 FAILED, REFERENCED, OTHERS = "00081198", "00081199", "0008119A"
 WARNING_REASON, FAILURE_REASON = "00081196", "00081197"
@@ -33,7 +34,7 @@ class Outcome:
     @property
     def taken(self) -> bool:
         """Whether its sender may forget it: stored, or taken with a warning."""
-        return self.status == STORED or self.status >> 12 == 0xB
+        return self.status == STORE or self.status >> 12 == 0xB
 
 
 def parts(content_type: str, body: bytes) -> list[bytes]:
@@ -79,7 +80,7 @@ def _status(
     outcomes: Sequence[Outcome], taken: Sequence[Outcome], failed: Sequence[Outcome]
 ) -> int:
     if taken:
-        return 200 if all(each.status == STORED for each in outcomes) else 202
+        return 200 if all(each.status == STORE for each in outcomes) else 202
     if any(each.status >> 8 == 0xA7 for each in failed):
         return 503
     return 409 if failed else 400
@@ -94,7 +95,7 @@ def _item(each: Outcome, reason: str) -> dict[str, object]:
         REFERENCED_CLASS: {"vr": "UI", "Value": [each.sop_class]},
         REFERENCED_INSTANCE: {"vr": "UI", "Value": [each.sop_instance]},
     }
-    if each.status != STORED:
+    if each.status != STORE:
         item[reason] = {"vr": "US", "Value": [each.status]}
     return item
 

@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import subprocess
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -169,6 +171,19 @@ def test_what_becomes_of_it_and_what_its_sender_is_told(
             assert data_set(spool.path(row.number).read_bytes()) == data_set(content)
 
 
+def test_dcmsend_is_told_the_same(world: World, make: Callable[..., bytes], tmp_path: Path) -> None:
+    for kind, station, word in (
+        ("sealed", "CT7", "SUCCESS"),
+        ("unsealed", "APART", "WARNING"),
+        ("altered", "CT7", "ERROR"),
+    ):
+        path = tmp_path / f"{kind}.dcm"
+        path.write_bytes(make(kind, StationName=station))
+        words = ["dcmsend", "-v", "-aec", "ORTHANC", "127.0.0.1", str(world.dicom), str(path)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+        assert re.search(rf"with status {word} +: 1", done.stdout + done.stderr)
+
+
 def test_a_title_is_told_to_the_policy(
     world: World, make: Callable[..., bytes], tmp_path: Path
 ) -> None:
@@ -284,6 +299,8 @@ def test_nobody_writes_a_verdict_over_http(
         for method in ("PUT", "DELETE"):
             answer = world.orthanc.ask(method, f"/instances/{name}/{place}", b"AUTHENTIC")
             assert answer.status == 403
+    assert world.orthanc.ask("PUT", f"/instances/{name}/attachments/dicom", b"x").status >= 400
+    assert world.orthanc.ask("GET", f"/instances/{name}/file").body == content
     assert name is not None
     assert metadata(world, name)["radseal-verdict"] == "UNSEALED"
 

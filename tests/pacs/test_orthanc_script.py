@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provenance.pacs.statuses import REFUSED
+
 SCRIPTS = Path(__file__).resolve().parents[2] / "plugins" / "orthanc"
 
 
@@ -27,6 +29,7 @@ def load(name: str) -> ModuleType:
     return made
 
 
+statuses = load("radseal_statuses")
 stow, service = load("radseal_stow"), load("radseal_service")
 KIND = 'multipart/related; type="application/dicom"; boundary="edge"'
 
@@ -159,3 +162,12 @@ def test_a_whole_answer_is_taken(answering: list[bytes]) -> None:
     for _ in range(3):  # the server closes each connection, and is asked again
         assert asked.ingest(b"DICM")["action"] == "accept"
     asked.close()
+
+
+def test_refusals_have_the_codes_of_the_gateway_and_of_the_page() -> None:
+    assert {word.value: code for word, code in REFUSED.items()} == statuses.REFUSED_FOR
+    page = (SCRIPTS.parents[1] / "docs" / "orthanc.md").read_text(encoding="utf-8")
+    for word, code in statuses.REFUSED_FOR.items():
+        assert f"{code:04X} {word}" in " ".join(page.split())
+    for code in (statuses.QUARANTINED, statuses.DUPLICATE, statuses.TRY_AGAIN):
+        assert f"| {code:04X} " in page
