@@ -69,8 +69,8 @@ class Examiners:
         return await self._ask(_judge, path, arrival, at)
 
     async def ready(self) -> None:
-        """Return once a process can judge; NotJudgedError if it cannot."""
-        await self._ask(_nothing)
+        """Return once all can judge; NotJudgedError if one cannot."""
+        await asyncio.gather(*(self._ask(_nothing) for _ in range(self._count)))
 
     def close(self) -> None:
         """Let those that work end, and stop."""

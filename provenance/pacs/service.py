@@ -92,8 +92,16 @@ class Service:
     on_their_way: int = 0
 
     def admitted(self, handler: Handler) -> Handler:
-        """Return a handler for whoever brings the token, or for all if there is none."""
-        return handler if self.token is None else self.admitted_by_token(handler)
+        """Return a handler for whoever brings the token, or for this machine if there is none."""
+        if self.token is not None:
+            return self.admitted_by_token(handler)
+
+        async def handle(request: Request) -> Response:
+            if "origin" in request.headers:  # a browser here, sent by a page from anywhere
+                raise problem(401, "token", "without a token web pages are not answered")
+            return await handler(request)
+
+        return handle
 
     def admitted_by_token(self, handler: Handler) -> Handler:
         """Return a handler for whoever brings the token, and for nobody if there is none."""

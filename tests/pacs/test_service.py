@@ -143,6 +143,8 @@ def test_started_without_a_token_it_takes_but_shows_nothing(
     run_service: Callable[..., Any], unsealed: bytes
 ) -> None:
     running = run_service(token=None)
+    by_page = running.ask("POST", "/ingest", unsealed, Origin="https://page.example")
+    assert by_page.status_code == 401
     assert running.ingest(unsealed).status_code == 200
     assert running.ask("GET", "/objects").status_code == 401
 
@@ -214,6 +216,32 @@ def test_a_full_disk_takes_nothing(run_service: Callable[..., Any], unsealed: by
     assert list((running.spool / "incoming").iterdir()) == []
 
 
+def test_a_disk_that_fills_up_takes_nothing_by_halves(
+    run_service: Callable[..., Any], tmp_path: Path, unsealed: bytes
+) -> None:
+    """A disk of its own, of four megabytes."""
+    folder = tmp_path / "service"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if os.getuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        running = run_service()
+        for size in (6 << 20, 3 << 20):  # too large, and too large beside what is there
+            running.ingest(unsealed + bytes(2 << 20), "SEALS")
+            refused = running.ingest(bytes(size), "SEALS")
+            assert (refused.status_code, refused.json()["type"]) == (
+                503, "urn:radseal:problem:disk",
+            )  # fmt: skip
+        assert list((folder / "incoming").iterdir()) == []
+        kept = running.ask("GET", "/objects").json()["objects"]
+        assert [each["size"] for each in kept] == [len(unsealed) + (2 << 20)]
+        assert running.ask("GET", f"/objects/{kept[0]['number']}/file").content.startswith(unsealed)
+        assert running.server.stop() == 0
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
 def test_it_lives_while_it_judges_and_outlives_who_judges(
     run_service: Callable[..., Any], unsealed: bytes, wait_until: Any
 ) -> None:
@@ -240,6 +268,7 @@ def test_what_was_acknowledged_outlives_a_kill(
     ]
     running = run_service("--jobs", "2")
     examiners = running.examiners()
+    assert len(examiners) == 2
     acknowledged: list[int] = []
 
     def bring(number: int) -> None:
