@@ -1,5 +1,6 @@
 """The service or Orthanc is killed, or away: nothing is lost, nothing comes in unjudged."""
 
+import base64
 import io
 import json
 import signal
@@ -205,3 +206,24 @@ def test_orthanc_does_not_start_with_what_would_lose_or_lie(
     done = subprocess.run([PROGRAM, str(etc)], capture_output=True, text=True, timeout=WAIT_SECONDS)
     assert done.returncode != 0
     assert "ValueError" in done.stderr or "FileNotFoundError" in done.stderr
+
+
+def test_with_users_of_orthanc_the_script_still_reaches_it(
+    world: World, make: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    file = tmp_path / "etc" / "orthanc.json"
+    users = {"AuthenticationEnabled": True, "RegisteredUsers": {"reader": "secret"}}
+    settings = json.loads(file.read_text())
+    world.orthanc.stop()
+    file.write_text(json.dumps({**settings, **users}))
+    world.orthanc.start()
+    body = b"--b\r\nContent-Type: application/dicom\r\n\r\n" + make("CT7") + b"\r\n--b--\r\n"
+    kind = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=b'}
+    right = {"Authorization": "Basic " + base64.b64encode(b"reader:secret").decode()}
+    place = "/radseal/dicom-web/studies"
+    assert world.orthanc.ask("POST", place, body, kind).status == 401
+    assert world.orthanc.ask("POST", place, body, {**kind, **right}).status == 200
+    (name,) = json.loads(world.orthanc.ask("GET", "/instances", headers=right).body)
+    verify = f"/radseal/verify?instance={name}"
+    assert world.orthanc.ask("GET", verify).status == 401
+    assert json.loads(world.orthanc.ask("GET", verify, headers=right).body)["verdict"] == "UNSEALED"
