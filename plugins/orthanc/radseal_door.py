@@ -1,0 +1,150 @@
+# Copyright the radseal contributors
+# SPDX-License-Identifier: Apache-2.0 OR AGPL-3.0-or-later
+"""The way into Orthanc: the service is asked about each instance, whatever route it came by."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orthanc
+from radseal_notes import Answer, Notes
+from radseal_service import LETS_IN, NotAskedError, Service
+from radseal_statuses import DUPLICATE, QUARANTINED, REFUSED, REFUSED_FOR, STORE, TRY_AGAIN
+
+KEEP = (orthanc.ReceivedInstanceAction.KEEP_AS_IS, None)
+DISCARD = (orthanc.ReceivedInstanceAction.DISCARD, None)
+# An exception would let the instance in. "Modified" into nothing, or into what is no DICOM, it
+# makes Orthanc fail and say so: 500 and 400 over REST.
+FAIL = (orthanc.ReceivedInstanceAction.MODIFY, b"")
+FAIL_FOR_GOOD = (orthanc.ReceivedInstanceAction.MODIFY, b"refused by radseal")
+
+
+class Door:
+    """What Orthanc calls for each instance. It holds a lock while it calls: one at a time."""
+
+    def __init__(
+        self,
+        service: Service,
+        configuration: Mapping[str, Any],
+        notes: Notes,
+        *,
+        over_http: str,
+        forbidden: Callable[[str, int], bool],
+    ) -> None:
+        self._service = service
+        self._notes = notes
+        self._overwrites = bool(configuration.get("OverwriteInstances", False))
+        checked = bool(configuration.get("DicomCheckCalledAet", False))
+        self._called = str(configuration.get("DicomAet", "ORTHANC")) if checked else ""
+        self._over_http = over_http
+        self._forbidden = forbidden
+        # by thread, as Orthanc calls for one instance at a time in each; not thread-local data,
+        # which ends with each call
+        self._let_in: dict[int, Answer] = {}
+        self._requests: dict[int, tuple[str, str]] = {}  # address and Content-Length
+        self._asked: dict[bytes, Answer] = {}  # by SHA-256
+
+    def requested(self, uri: str, **request: Any) -> bool:
+        """Note who asks over HTTP; say whether it is allowed."""
+        headers = {name.lower(): value for name, value in request["headers"].items()}
+        length = headers.get("content-length", "")
+        self._requests[threading.get_ident()] = (str(request["ip"]), length)
+        return not self._forbidden(uri, request["method"])
+
+    def address(self) -> str:
+        """Return from where the HTTP request came that this thread answers."""
+        return self._requests.get(threading.get_ident(), ("", ""))[0]
+
+    def received(self, content: bytes, origin: int) -> tuple[int, bytes | None]:
+        """First for every route; there is no AE title yet, so ``arrived`` asks about DIMSE."""
+        try:
+            self._let_in.pop(threading.get_ident(), None)
+            if origin == orthanc.InstanceOrigin.DICOM_PROTOCOL:
+                return KEEP
+            if self._asked and self._take(hashlib.sha256(content).digest()):
+                return KEEP
+            here = origin == orthanc.InstanceOrigin.REST_API  # no plugin's or job's own
+            address = self.address() if here else ""
+            status = self._decide(self._over_http_of(content, address), content)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, its sender keeps it
+            complain(error)
+            return FAIL
+        if status == STORE:
+            return KEEP
+        if status == QUARANTINED:
+            return DISCARD
+        # what is no DICOM, Orthanc would leave out of a ZIP, and answer 200
+        whole = here and self._requests[threading.get_ident()][1] == str(len(content))
+        return FAIL_FOR_GOOD if whole else FAIL
+
+    def arrived(self, instance: Any) -> int:
+        """Return the status of a C-STORE (PS3.4, B.2.3); 0 stores the instance."""
+        try:
+            content = instance.GetInstanceData()
+            calling = str(instance.GetInstanceRemoteAet()).strip()
+            answer = self._service.ingest(content, calling_ae=calling, called_ae=self._called)
+            return self._decide(answer, content)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, its sender keeps it
+            complain(error)
+            return TRY_AGAIN
+
+    def ask(self, content: bytes, *, address: str) -> int:
+        """Ask about what is brought to Orthanc next, by ``received``; return a status as above."""
+        answer = self._over_http_of(content, address)
+        status = self._decide(answer, content)
+        if status == STORE:
+            self._asked[hashlib.sha256(content).digest()] = answer
+        return status
+
+    def forget(self, content: bytes) -> None:
+        """Undo ``ask``: it was not brought."""
+        self._asked.pop(hashlib.sha256(content).digest(), None)
+
+    def _over_http_of(self, content: bytes, address: str) -> Answer:
+        return self._service.ingest(content, calling_ae=self._over_http, address=address)
+
+    def _take(self, digest: bytes) -> bool:
+        answer = self._asked.pop(digest, None)
+        if answer is not None:
+            self._let_in[threading.get_ident()] = answer
+        return answer is not None
+
+    def _decide(self, answer: Answer, content: bytes) -> int:
+        self._let_in.pop(threading.get_ident(), None)
+        released = answer["action"] == "quarantine" and answer.get("state") == "forwarding"
+        if answer["action"] == "quarantine" and not released:
+            return QUARANTINED
+        if answer["action"] not in LETS_IN and not released:
+            orthanc.LogWarning(f"radseal: an instance is refused: {answer['verdict']}")
+            return REFUSED_FOR.get(answer["verdict"], REFUSED)
+        if not self._overwrites and _another(answer, content):
+            orthanc.LogWarning("radseal: refused, as Orthanc has other bytes under that UID")
+            return DUPLICATE
+        self._let_in[threading.get_ident()] = answer
+        return STORE
+
+    def stored(self, _instance: Any, orthanc_id: str) -> None:
+        """Have the verdict written beside what this thread has just stored."""
+        answer = self._let_in.pop(threading.get_ident(), None)
+        if answer is not None:
+            self._notes.put(orthanc_id, answer["verdict"], answer["action"], answer)
+
+
+def _another(answer: Answer, content: bytes) -> bool:
+    """Whether Orthanc has other bytes under that SOP Instance UID: it would drop the new ones."""
+    uid = str(answer["report"].get("sop_instance_uid") or "")
+    for found in json.loads(orthanc.RestApiPost("/tools/lookup", uid.encode())):
+        if found["Type"] == "Instance":
+            md5 = orthanc.RestApiGet(f"/instances/{found['ID']}/attachments/dicom/md5").decode()
+            if md5 != hashlib.md5(content, usedforsecurity=False).hexdigest():
+                return True
+    return False
+
+
+def complain(error: BaseException) -> None:
+    """Write a line for the administrator; nothing of the instance is in it."""
+    known = isinstance(error, NotAskedError)
+    what = str(error) if known else f"a defect, please report it: {error!r}"
+    orthanc.LogError(f"radseal: an instance stays with its sender: {what}")
