@@ -338,6 +338,7 @@ def test_one_spool_has_one_service(run_service: Callable[..., Any]) -> None:
     first = run_service()
     second = run_service()
     assert second.server.process.wait(timeout=120) == 2
+    second.server.process.stdout.close()
     assert first.ask("GET", "/live").status_code == 200
 
 
