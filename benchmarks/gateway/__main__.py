@@ -45,7 +45,9 @@ def main() -> None:
                     paths = make_images(kind, count, site, folder / kind.name)
                     bench.compare(kind, paths, 1)
                     bench.compare(kind, paths, asked.associations)
-                bench.tell_latencies()
+                print()
+                for kind in (CT, DX):
+                    bench.tell_latencies(kind, sorted((folder / kind.name).iterdir())[:40])
                 bench.memory(asked.memory, folder / CT.name)
         finally:
             archive.stop()
@@ -84,10 +86,13 @@ class Bench:
         words = "1 association" if associations == 1 else f"{associations} associations"
         print(f"| {kind.name}, {words} | {' | '.join(cells)} | {ratio:.2f} |", flush=True)
 
-    def tell_latencies(self) -> None:
-        """Print how long objects took from their last byte to the archive's answer."""
-        found = sorted(self._door.latencies())
-        print(f"\nlast byte to the archive's answer, all of the above: {_quantiles(found)}")
+    def tell_latencies(self, kind: Kind, paths: list[Path]) -> None:
+        """Print how long single images take from their last byte to the archive's answer."""
+        before = len(self._door.latencies())
+        for path in paths:
+            self._through([path], 1)
+        found = sorted(self._door.latencies()[before:])
+        print(f"{kind.name}, one at a time, last byte to the archive's answer: {_quantiles(found)}")
 
     def memory(self, count: int, folder: Path) -> None:
         """Print the resident memory before and after ``count`` images."""

@@ -69,7 +69,7 @@ class Gateway:
         """Return the seconds of each object from its last byte to the archive's answer."""
         rows = self._ask(
             "select d.sent - o.at from delivery d join object o on o.number = d.object"
-            " where d.sent is not null"
+            " where d.sent is not null order by o.number"
         )
         return [row[0] / 1000 for row in rows]
 

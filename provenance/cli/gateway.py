@@ -17,7 +17,7 @@ from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
     from provenance.pacs.configuration import Configuration
-    from provenance.pacs.gateway import Gateway
+    from provenance.pacs.gateway import Gateway, Parts
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -68,9 +68,7 @@ def gateway(
 
 
 def _check(session: Session, file: Path, configuration: "Configuration") -> int:
-    from provenance.pacs.gateway import Parts
-
-    Parts.read(configuration)
+    _parts(configuration)
     rows = _rows(configuration)
     if session.as_json:
         fields = {"path": path_text(file), "understood": {name: str(v) for name, v in rows}}
@@ -113,9 +111,9 @@ def _tls_words(configuration: "Configuration") -> str:
     return f"{tls.certificate}; senders: {mutual}"
 
 
-def _run(session: Session, configuration: "Configuration", metrics: str | None) -> int:
+def _parts(configuration: "Configuration") -> "Parts":
     try:
-        from provenance.pacs.gateway import Gateway, Parts
+        from provenance.pacs.gateway import Parts
     except ModuleNotFoundError as error:
         raise CommandError(
             Failure(
@@ -125,10 +123,16 @@ def _run(session: Session, configuration: "Configuration", metrics: str | None) 
                 exit_code=USAGE,
             )
         ) from error
+    return Parts.read(configuration)
+
+
+def _run(session: Session, configuration: "Configuration", metrics: str | None) -> int:
+    parts = _parts(configuration)
+    from provenance.pacs.gateway import Gateway
     from provenance.servers.log_lines import log_lines
 
     listen = configuration.listen
-    made = Gateway(configuration, Parts.read(configuration))
+    made = Gateway(configuration, parts)
 
     def stop(*_: object) -> None:
         made.stop()

@@ -18,9 +18,7 @@ from provenance.cli.policy_file import open_policy
 from provenance.cli.session import Session
 
 if TYPE_CHECKING:
-    from provenance.pacs.configuration import Archive
     from provenance.pacs.examiners import Examiners
-    from provenance.pacs.forwarding import Forwarding
 
 MIN_TOKEN = 32
 
@@ -136,9 +134,9 @@ def serve(
         from provenance.servers.log_lines import log_lines
     except ModuleNotFoundError as error:
         raise server_missing(error, extra="pacs") from error
+    from provenance.pacs.children import Children, forward_jobs
     from provenance.pacs.custody_writer import CustodyThread
     from provenance.pacs.desk import Workplace
-    from provenance.pacs.spool import Spool
     from provenance.pacs.spool_lock import sole_owner
 
     opened = open_site(site)
@@ -152,11 +150,9 @@ def serve(
         stack.enter_context(log_lines())
         listener, url = stack.enter_context(listening(listen))
         stack.enter_context(sole_owner(place.spool))
-        with Spool.open(place.spool) as opened_spool:
-            opened_spool.recover()
         custody = CustodyThread(place.spool, place.device, clock=lambda: datetime.now(UTC))
         stack.callback(custody.close)
-        forwarding = _forwarding(place.spool, ae_title, archives)
+        forwarding = Children(forward_jobs(place.spool, ae_title, archives))
         stack.callback(forwarding.close)
         examiners = Examiners(place, processes=jobs)
         stack.callback(examiners.close)
@@ -175,14 +171,6 @@ def serve(
         ready = partial(announce, session, verb="serve", name="radseal", url=url)
         serve_app(make_app(service), listener, ready=ready)
     return 0
-
-
-def _forwarding(spool: Path, title: str, archives: "tuple[Archive, ...]") -> "Forwarding":
-    try:
-        from provenance.pacs.forwarding import Forwarding
-    except ModuleNotFoundError as error:
-        raise server_missing(error, extra="pacs") from error
-    return Forwarding(spool, title, archives)
 
 
 def _require_work(examiners: "Examiners") -> None:

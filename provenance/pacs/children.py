@@ -1,4 +1,4 @@
-"""Processes of a gateway: a forwarder for each archive, and one that writes custody to the log.
+"""Processes beside a door: a forwarder for each archive, and one that writes custody to the log.
 
 So a slow archive holds up neither another nor the door, nor does signing; the door has a core to
 itself. A child hears over its standard input: a line of JSON that says what to do, then a byte
@@ -11,11 +11,12 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
-from provenance.pacs.configuration import Configuration
+from provenance.pacs.configuration import Archive, Configuration
 
 STOP_SECONDS = 90.0
 RESTART_SECONDS = 2.0
@@ -24,26 +25,36 @@ _CHILD = "provenance.pacs.child"
 _logger = logging.getLogger(__name__)
 
 
-def jobs_of(configuration: Configuration) -> list[bytes]:
-    """Return what each child shall do."""
-    custody: dict[str, object] = {
-        "does": "custody",
-        "site": str(configuration.site),
-        "log": configuration.log,
-        "deadline_seconds": configuration.custody_deadline.total_seconds(),
-    }
-    title = configuration.listen.ae_title
-    forward: list[dict[str, object]] = [
-        {"does": "forward", "title": title, "archive": asdict(each)}
-        for each in configuration.archives
+def custody_job(configuration: Configuration) -> bytes:
+    """Return what the child does that writes custody to the log."""
+    return _line(
+        {
+            "does": "custody",
+            "site": str(configuration.site),
+            "log": configuration.log,
+            "deadline_seconds": configuration.custody_deadline.total_seconds(),
+            "spool": str(configuration.spool),
+        }
+    )
+
+
+def forward_jobs(spool: Path, title: str, archives: Sequence[Archive]) -> list[bytes]:
+    """Return what the forwarders do, one for each archive."""
+    return [
+        _line({"does": "forward", "title": title, "archive": asdict(each), "spool": str(spool)})
+        for each in archives
     ]
-    spool: dict[str, object] = {"spool": str(configuration.spool)}
-    jobs = [job | spool for job in (custody, *forward)]
-    return [json.dumps(job, default=str).encode() + b"\n" for job in jobs]
+
+
+def _line(job: Mapping[str, object]) -> bytes:
+    return json.dumps(job, default=str).encode() + b"\n"
 
 
 class Children:
-    """The child processes; one that ends unasked is started again."""
+    """The child processes; one that ends unasked is started again.
+
+    The last of the ``jobs`` is stopped when the others have ended: what was sent is told, too.
+    """
 
     def __init__(self, jobs: Sequence[bytes]) -> None:
         self._jobs = jobs
@@ -62,11 +73,10 @@ class Children:
                     os.write(child.stdin.fileno(), b"\n")
 
     def close(self) -> None:
-        """Let each end what it is doing, the forwarders first, and stop."""
+        """Let each end what it is doing, and stop."""
         self._stopped.set()
         self._watch.join()
-        custody, *forwarders = self._children
-        for group in (forwarders, [custody]):  # what was sent is told, too
+        for group in (self._children[:-1], self._children[-1:]):
             for child in group:
                 _end_input(child)
             for child in group:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from threading import Event as Flag
 
 from ledger import Role
-from provenance.pacs.children import Children, jobs_of
+from provenance.pacs.children import Children, custody_job, forward_jobs
 from provenance.pacs.configuration import Configuration
 from provenance.pacs.gateway_counts import Counts
 from provenance.pacs.gateway_watch import Watch
@@ -18,7 +18,7 @@ from provenance.pacs.intake import Intake
 from provenance.pacs.listener import Listener
 from provenance.pacs.sealing_on_behalf import SealingOnBehalf
 from provenance.pacs.spool import Spool
-from provenance.pacs.spool_use import taking_in
+from provenance.pacs.spool_lock import sole_owner
 from provenance.pacs.storage_scp import Answered, Bench, StorageScp
 from provenance.pacs.tls import client_context, server_context
 from provenance.policy.load import read_policy_bytes
@@ -89,10 +89,12 @@ class Gateway:
         tls = configuration.listen.tls
         context = None if tls is None else server_context(tls)
         with ExitStack() as stack:
-            lost = stack.enter_context(taking_in(configuration.spool))
+            lost = stack.enter_context(sole_owner(configuration.spool))
             if lost:
                 _logger.warning("%d files of an earlier run were nobody's, and are gone", lost)
-            children = Children(jobs_of(configuration))
+            title, archives = configuration.listen.ae_title, configuration.archives
+            forwarding = forward_jobs(configuration.spool, title, archives)
+            children = Children([*forwarding, custody_job(configuration)])
             stack.callback(children.close)
             sealing = SealingOnBehalf(configuration.sealing_for, self._device, _now)
             stack.callback(sealing.close)

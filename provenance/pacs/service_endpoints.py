@@ -46,7 +46,7 @@ def service_endpoints(service: "Service") -> list[Endpoint]:
     words = Body("who decides, and why", MAX_WORDS_BODY, JSON, service_answers.WORDS)
     decided = (
         Answer(200, "the object as it is now", JSON, service_answers.OBJECT),
-        *problem_answers(400, 401, 404, 408, 409, 413, 503),
+        *problem_answers(400, 401, 403, 404, 408, 409, 413, 503),
     )
     well = "whether objects are taken in, and what is amiss"
     return [

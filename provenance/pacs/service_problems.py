@@ -20,6 +20,7 @@ KIND = "application/problem+json"
 PROBLEMS: Mapping[int, Mapping[str, str]] = {
     400: {"malformed": "the request is not in its form"},
     401: {"token": "it needs the token of the service"},
+    403: {"persons": "two persons have to sign it, and it is not signed here"},
     404: {"not-found": "there is nothing of that name"},
     405: {"method": "another method"},
     406: {"not-acceptable": "the answer has other media types"},

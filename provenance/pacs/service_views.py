@@ -9,6 +9,7 @@ from provenance import __version__
 from provenance.errors import MalformedError, UsageError
 from provenance.pacs.arrivals import State
 from provenance.pacs.desk import Workplace
+from provenance.pacs.persons import one_is_enough
 from provenance.pacs.service_answers import kept_fields, moment_text
 from provenance.pacs.service_problems import problem
 from provenance.pacs.spool import Spool
@@ -90,12 +91,17 @@ class Views:
     def decide(
         self, number: int, *, release: bool, words: "Words", archives: tuple[str, ...], at: datetime
     ) -> dict[str, object]:
-        """Let an object out of quarantine, or reject it; return it as it is then."""
+        """Let an object out of quarantine, or reject it; return it as it is then.
+
+        403 unless the spool lets one person decide: what two sign is not done over HTTP.
+        """
         with Spool.open(self.place.spool) as spool:
             try:
-                spool.object(number)
+                kept = spool.object(number)
             except UsageError as error:
                 raise problem(404, "not-found", str(error)) from error
+            if kept.state is State.QUARANTINED and not one_is_enough(self.place.spool):
+                raise problem(403, "persons", TWO_DECIDE)
             try:
                 if release:
                     spool.release(number, archives=archives, at=at)
@@ -106,6 +112,12 @@ class Views:
             act = "released" if release else "rejected"
             spool.add_step(number, at=at, person=words.person, act=act, reason=words.reason)
         return self.one(number)
+
+
+TWO_DECIDE = (
+    "two persons decide about quarantine here, each with a key of the log: radseal quarantine "
+    "release, or reject, then confirm"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,18 @@ import pytest
 from ledger import Algorithm
 from provenance import Site, seal
 from provenance.pacs.arrivals import Instance, State
+from provenance.pacs.command_set import Command, Element, write_command
 from provenance.pacs.configuration import Archive
+from provenance.pacs.line import data_pdus
+from provenance.pacs.negotiation import Context, request_pdu
 from provenance.pacs.spool import Spool
 from provenance.pacs.storage_scu import StorageScu
 
 NODELAY = {**os.environ, "TCP_NODELAY": "1"}
 SECONDS = 120.0
+LIMITS = "[limits]\nfree_disk_bytes = 0\nidle_seconds = 2\nobject_seconds = 4\n"
+CT = "1.2.840.10008.5.1.4.1.1.2"
+EXPLICIT = "1.2.840.10008.1.2.1"
 POLICY = """version = 1
 [defaults]
 depth = "ledger"
@@ -294,3 +300,55 @@ def files(tmp_path: Path, gateway_site: Site, make_dicom: Callable[..., bytes]) 
         found[name] = tmp_path / f"{name}.dcm"
         found[name].write_bytes(data)
     return found
+
+
+@pytest.fixture
+def strict(tmp_path: Path, gateway_site: Site, archive: Storescp) -> Iterator[World]:
+    """A gateway with little patience and little room."""
+    limits = LIMITS + "object_bytes = 65536\nassociations = 4\n"
+    archives = [("archive", "ARCHIVE", archive.port)]
+    with running(World(tmp_path, gateway_site, archives, extra=limits)) as made:
+        yield made
+
+
+@contextmanager
+def connected(world: World, *, established: bool = True) -> Iterator[socket.socket]:
+    """Hold a connection, or an association for CT images in context 1."""
+    with closing(socket.create_connection(world.address, 30)) as line:
+        if established:
+            line.sendall(request_pdu("FUZZ", "RADSEAL", [Context(CT, EXPLICIT)]))
+            assert line.recv(1) == b"\2"
+            line.recv(65_536)
+        yield line
+
+
+def closed(line: socket.socket) -> bool:
+    """Read to the end of a connection that the gateway must close."""
+    line.settimeout(SECONDS)
+    try:
+        while line.recv(65_536):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
+def nothing_incoming(world: World) -> None:
+    """Wait until no half object is left."""
+    eventually("no half object is left", lambda: not list((world.spool / "incoming").iterdir()))
+
+
+def half_an_object() -> bytes:
+    """Return a C-STORE-RQ and the beginning of its data set."""
+    command = write_command(
+        {
+            Element.SOP_CLASS: CT,
+            Element.COMMAND: Command.C_STORE_RQ,
+            Element.MESSAGE_ID: 1,
+            Element.PRIORITY: 0,
+            Element.DATASET_TYPE: 0,
+            Element.SOP_INSTANCE: "1.2.3",
+        }
+    )
+    begun = data_pdus(1, [(command, True)], command=True)
+    return begun + data_pdus(1, [(bytes(2000), False)], command=False)

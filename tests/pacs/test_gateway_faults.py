@@ -1,82 +1,42 @@
 """What goes wrong between a sender and the gateway: nothing is lost, hangs or leaks."""
 
 import os
-import random
 import signal
-import socket
-import struct
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gateway_world import (
+    EXPLICIT,
     NODELAY,
     SECONDS,
     Storescp,
     World,
     archive,
+    closed,
+    connected,
     dataset_bytes,
     eventually,
     files,
     gateway_site,
+    half_an_object,
     instance_of,
+    nothing_incoming,
     running,
     scu,
+    strict,
     tool,
     world,
 )
 
 from provenance import Site
 from provenance.pacs.arrivals import Instance, State
-from provenance.pacs.negotiation import Context, request_pdu
 from provenance.pacs.storage_scu import NotStoredError
 
-__all__ = ["archive", "files", "gateway_site", "world"]
-
-FUZZED = int(os.environ.get("RADSEAL_FUZZED_ASSOCIATIONS", "200"))
-LIMITS = "[limits]\nfree_disk_bytes = 0\nidle_seconds = 2\nobject_seconds = 4\n"
-CT = "1.2.840.10008.5.1.4.1.1.2"
-EXPLICIT = "1.2.840.10008.1.2.1"
-
-
-@pytest.fixture
-def strict(tmp_path: Path, gateway_site: Site, archive: Storescp) -> Iterator[World]:
-    """A gateway with little patience and little room."""
-    limits = LIMITS + "object_bytes = 65536\nassociations = 4\n"
-    archives = [("archive", "ARCHIVE", archive.port)]
-    with running(World(tmp_path, gateway_site, archives, extra=limits)) as made:
-        yield made
-
-
-@contextmanager
-def connected(world: World, *, established: bool = True) -> Iterator[socket.socket]:
-    """Hold a connection, or an association for CT images in context 1."""
-    with closing(socket.create_connection(world.address, 30)) as line:
-        if established:
-            line.sendall(request_pdu("FUZZ", "RADSEAL", [Context(CT, EXPLICIT)]))
-            assert line.recv(1) == b"\2"
-            line.recv(65_536)
-        yield line
-
-
-def closed(line: socket.socket) -> bool:
-    """Read to the end of a connection that the gateway must close."""
-    line.settimeout(SECONDS)
-    try:
-        while line.recv(65_536):
-            pass
-    except ConnectionError:
-        pass
-    return True
-
-
-def nothing_incoming(world: World) -> None:
-    """Wait until no half object is left."""
-    eventually("no half object is left", lambda: not list((world.spool / "incoming").iterdir()))
+__all__ = ["archive", "files", "gateway_site", "strict", "world"]
 
 
 def test_killed_in_mid_transfer_it_has_what_it_acknowledged(
@@ -239,89 +199,3 @@ def test_a_class_that_nobody_knows_is_stored(
 
 def _asked(world: World) -> bool:
     return world.counts()[State.DELIVERED] == 1 or "does not take" in world.log.read_text()
-
-
-def test_fuzzed_associations_leave_it_alive(strict: World, files: dict[str, Path]) -> None:
-    assert strict.process is not None
-    chance = random.Random(6)
-    assert strict.send(files["sealed"]).returncode == 0
-    before = resources(strict.process.pid)
-    for _ in range(FUZZED):
-        with connected(strict, established=False) as line:
-            line.settimeout(SECONDS)
-            try:
-                for data in fuzzed(chance):
-                    line.sendall(data)
-                if chance.random() < 0.3:
-                    line.shutdown(socket.SHUT_WR)
-                    closed(line)
-            except OSError:
-                pass
-    eventually("nothing leaks", lambda: leaks_nothing(strict, before))
-    nothing_incoming(strict)
-    assert strict.send(files["sealed"]).returncode == 0
-    assert "a connection failed" not in strict.log.read_text()
-    assert strict.process.poll() is None
-
-
-def resources(pid: int) -> tuple[int, int]:
-    """Return how many threads and descriptors a process has."""
-    folder = Path(f"/proc/{pid}")
-    return len(list((folder / "task").iterdir())), len(list((folder / "fd").iterdir()))
-
-
-def leaks_nothing(world: World, before: tuple[int, int]) -> bool:
-    assert world.process is not None
-    now = resources(world.process.pid)
-    # SQLite closes descriptors late, as long as another connection has locks (a few, no more)
-    return now[0] <= before[0] + 1 and now[1] <= before[1] + 24
-
-
-def fuzzed(chance: random.Random) -> Iterator[bytes]:
-    """Yield pieces of an association gone wrong."""
-    request = bytearray(request_pdu("FUZZ", "RADSEAL", [Context(CT, EXPLICIT)]))
-    kind = chance.randrange(6)
-    if kind == 0:
-        yield chance.randbytes(chance.randrange(300))
-        return
-    if kind == 1:
-        for _ in range(chance.randrange(1, 6)):
-            request[chance.randrange(len(request))] = chance.randrange(256)
-        yield bytes(request)
-        return
-    yield bytes(request)
-    if kind == 2:
-        body = chance.randbytes(chance.randrange(200))
-        yield struct.pack(">BBL", chance.randrange(9), 0, len(body)) + body
-    elif kind == 3:
-        body = chance.randbytes(chance.randrange(2, 200))
-        control = chance.randrange(4)
-        pdv = struct.pack(">LBB", len(body) + 2, 1, control) + body
-        yield struct.pack(">BBL", 4, 0, len(pdv)) + pdv
-    elif kind == 4:
-        data = bytearray(half_an_object())
-        for _ in range(chance.randrange(1, 8)):
-            data[chance.randrange(len(data))] = chance.randrange(256)
-        yield bytes(data)
-    else:
-        yield half_an_object()
-        yield struct.pack(">BBL", 7, 0, 4) + bytes(4)
-
-
-def half_an_object() -> bytes:
-    """Return a C-STORE-RQ and the beginning of its data set."""
-    from provenance.pacs.command_set import Command, Element, write_command
-    from provenance.pacs.line import data_pdus
-
-    command = write_command(
-        {
-            Element.SOP_CLASS: CT,
-            Element.COMMAND: Command.C_STORE_RQ,
-            Element.MESSAGE_ID: 1,
-            Element.PRIORITY: 0,
-            Element.DATASET_TYPE: 0,
-            Element.SOP_INSTANCE: "1.2.3",
-        }
-    )
-    begun = data_pdus(1, [(command, True)], command=True)
-    return begun + data_pdus(1, [(bytes(2000), False)], command=False)

@@ -88,6 +88,10 @@ def test_what_is_in_quarantine_is_shown_released_and_rejected(
     assert running.ask("GET", f"/objects?after={one}").json()["objects"][0]["number"] == two
     assert running.ask("GET", f"/objects/{one}/file").content == unsealed
     words = json.dumps({"person": "on duty", "reason": "the sender was asked"}).encode()
+    for act in ("release", "reject"):  # two persons sign that, elsewhere
+        no = running.ask("POST", f"/objects/{one}/{act}", words)
+        assert (no.status_code, no.json()["type"]) == (403, "urn:radseal:problem:persons")
+    (running.spool / "persons").write_text("1\n")
     freed = running.ask("POST", f"/objects/{one}/release", words)
     assert (freed.status_code, freed.json()["state"]) == (200, "forwarding")
     assert freed.json()["steps"][0]["person"] == "on duty"

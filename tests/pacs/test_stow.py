@@ -305,6 +305,7 @@ def test_what_is_released_goes_to_the_archive(
     (kept,) = running.ask("GET", "/objects?state=quarantined").json()["objects"]
     assert json.loads(orthanc.ask("/instances")) == []
     words = json.dumps({"person": "on duty", "reason": "the sender was asked"}).encode()
+    (running.spool / "persons").write_text("1\n")
     freed = running.ask("POST", f"/objects/{kept['number']}/release", words)
     assert freed.status_code == 200
     wait_until(lambda: counts(running)["delivered"] == 1, "the archive has not got it")
