@@ -5,7 +5,7 @@
 The script for Orthanc's Python plugin (4.0, Orthanc 1.10.1 and later); it and its neighbours need
 nothing but the standard library. It judges nothing itself. What it cannot ask about is not let in:
 its sender gets an error and keeps the instance. docs/orthanc.md is the page for administrators,
-docs/adr/0022-orthanc-plugin.md has the reasons for what is strange here.
+docs/adr/0024-orthanc-plugin.md has the reasons for what is strange here.
 """
 
 import json

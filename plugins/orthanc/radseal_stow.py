@@ -3,7 +3,7 @@
 """STOW-RS that tells of each instance what became of it (PS3.18, 10.5). No Orthanc here.
 
 The DICOMweb plugin 1.7 answers 200 for a request of which it stored half, and lists what was
-discarded as stored; so the plugin takes STOW itself (docs/adr/0022-orthanc-plugin.md).
+discarded as stored; so the plugin takes STOW itself (docs/adr/0024-orthanc-plugin.md).
 """
 
 import json
