@@ -19,7 +19,7 @@ from provenance.dicom.carrier import read_carrier
 from provenance.dicom.read import read_instance
 from provenance.errors import EvidenceMissingError, MalformedError
 from provenance.marks.mark_search import read_mark, search_mark
-from provenance.pacs.custody_told import Custody, read_custody
+from provenance.pacs.custody.told import Custody, read_custody
 from provenance.pictures.picture_file import is_picture, read_head, read_picture_file
 from provenance.records import Lookup, ReadableLog, Records, uid_of
 from provenance.trust.certificates import certificate_name, load_certificate

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from provenance.pacs.configuration import Archive
+    from provenance.pacs.gateway.configuration import Archive
 
 _FORM = re.compile(
     r"([A-Za-z0-9._-]{1,64})=([!-?A-\[\]-~](?:[ -?A-\[\]-~]{0,14}[!-?A-\[\]-~])?)@(.+):([0-9]{1,5})"
@@ -15,7 +15,7 @@ _FORM = re.compile(
 
 def parse_archives(words: tuple[str, ...]) -> "tuple[Archive, ...]":
     """Return the archives that were named; a usage error for one that is not of the form."""
-    from provenance.pacs.configuration import Archive
+    from provenance.pacs.gateway.configuration import Archive
 
     found = []
     for each in words:

@@ -7,7 +7,7 @@ from provenance.cli.output import moment
 from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
-    from provenance.pacs.custody_told import Custody, ToldPerson
+    from provenance.pacs.custody.told import Custody, ToldPerson
 
 
 def custody_lines(event: str, custody: "Custody") -> Iterator[str]:

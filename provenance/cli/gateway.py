@@ -16,8 +16,8 @@ from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
-    from provenance.pacs.configuration import Configuration
-    from provenance.pacs.gateway import Gateway, Parts
+    from provenance.pacs.gateway.configuration import Configuration
+    from provenance.pacs.gateway.gateway import Gateway, Parts
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -48,7 +48,7 @@ def gateway(
       radseal gateway --config radseal-gateway.toml --check
       radseal gateway --config radseal-gateway.toml --metrics 127.0.0.1:9108
     """
-    from provenance.pacs.configuration import example_configuration
+    from provenance.pacs.gateway.configuration import example_configuration
 
     if example:
         text = example_configuration()
@@ -59,7 +59,7 @@ def gateway(
         return 0
     if file is None:
         raise click.UsageError("give --config FILE; --example prints one to begin with")
-    from provenance.pacs.configuration_file import load_configuration
+    from provenance.pacs.gateway.configuration_file import load_configuration
 
     configuration = load_configuration(file)
     if check:
@@ -113,7 +113,7 @@ def _tls_words(configuration: "Configuration") -> str:
 
 def _parts(configuration: "Configuration") -> "Parts":
     try:
-        from provenance.pacs.gateway import Parts
+        from provenance.pacs.gateway.gateway import Parts
     except ModuleNotFoundError as error:
         raise CommandError(
             Failure(
@@ -128,7 +128,7 @@ def _parts(configuration: "Configuration") -> "Parts":
 
 def _run(session: Session, configuration: "Configuration", metrics: str | None) -> int:
     parts = _parts(configuration)
-    from provenance.pacs.gateway import Gateway
+    from provenance.pacs.gateway.gateway import Gateway
     from provenance.servers.log_lines import log_lines
 
     listen = configuration.listen
@@ -162,7 +162,7 @@ def _watching(made: "Gateway", metrics: str | None) -> Iterator[str | None]:
     if metrics is None:
         yield None
         return
-    from provenance.pacs.gateway_watch import make_watch_app, watched
+    from provenance.pacs.gateway.watch import make_watch_app, watched
 
     with listening(metrics) as (listener, url), watched(make_watch_app(made.watch()), listener):
         yield url

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from provenance.pacs.arrivals import Kept
-    from provenance.pacs.proposals import Proposal
+    from provenance.pacs.quarantine.proposals import Proposal
 
 STATES = ("forwarding", "delivered", "quarantined", "rejected", "refused", "any")
 _MOST = 8  # regions and checks that are printed; --json has all

@@ -27,8 +27,8 @@ from provenance.cli.terminal import plain
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from provenance.pacs.proposals import Proposal
-    from provenance.pacs.spool import Spool
+    from provenance.pacs.quarantine.proposals import Proposal
+    from provenance.pacs.spool.spool import Spool
 
 note_option = click.option(
     "--note",
@@ -118,7 +118,7 @@ def reject(
       radseal quarantine reject 8 --reason "no device of ours made it" \\
         --spool /var/spool/radseal --site /srv/radseal
     """
-    from provenance.pacs.proposals import NoteWish
+    from provenance.pacs.quarantine.proposals import NoteWish
 
     wish = None if folder is None else NoteWish(title, folder)
     with open_quarantine(where) as (quarantine, opened, _records):
@@ -237,7 +237,7 @@ def note(
     """
     from provenance.errors import UsageError
     from provenance.pacs.arrivals import State
-    from provenance.pacs.rejection_note import queue_note, require_only_it
+    from provenance.pacs.quarantine.rejection_note import queue_note, require_only_it
 
     if folder is None and not archives:
         raise click.UsageError("say where the note goes: -o DIR, --archive NAME, or both")
@@ -271,7 +271,7 @@ def note(
 
 
 def _make_note(number: int, title: str, spool: "Spool", at: "datetime") -> tuple[bytes, str]:
-    from provenance.pacs.rejection_note import rejection_note, title_of
+    from provenance.pacs.quarantine.rejection_note import rejection_note, title_of
     from provenance.study.selection import KeyObjectNames
 
     names, content = KeyObjectNames.draw(), spool.content(number)

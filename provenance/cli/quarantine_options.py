@@ -19,10 +19,10 @@ from provenance.cli.output import moment
 if TYPE_CHECKING:
     from ledger import Signer
     from provenance.pacs.arrivals import Kept
-    from provenance.pacs.persons import Person
-    from provenance.pacs.proposals import Proposal
-    from provenance.pacs.quarantine import Quarantine
-    from provenance.pacs.spool import Spool
+    from provenance.pacs.quarantine.persons import Person
+    from provenance.pacs.quarantine.proposals import Proposal
+    from provenance.pacs.quarantine.quarantine import Quarantine
+    from provenance.pacs.spool.spool import Spool
     from provenance.records import ReadableLog, Records
     from provenance.site.site import Site
 
@@ -124,7 +124,7 @@ def _where(spool: Path | None, config: Path | None, site: Path | None, url: str 
         if spool is None:
             raise click.UsageError("name the spool: --spool DIR, or --config FILE of the gateway")
         return Where(spool, site, url)
-    from provenance.pacs.configuration_file import load_configuration
+    from provenance.pacs.gateway.configuration_file import load_configuration
 
     context = click.get_current_context()
     for name in ("spool", "site", "url"):
@@ -157,7 +157,7 @@ def person_options(function: F) -> F:
 @contextmanager
 def open_spool(folder: Path) -> Iterator["Spool"]:
     """Hold the spool in ``folder``; it is not made here."""
-    from provenance.pacs.spool import Spool
+    from provenance.pacs.spool.spool import Spool
 
     if not (folder / "spool.db").is_file():
         raise CommandError(
@@ -187,8 +187,8 @@ def open_quarantine(
     where: Where,
 ) -> Iterator["tuple[Quarantine, Site, Records[ReadableLog]]"]:
     """Hold a spool's quarantine, its site, and the ledger that knows who may decide."""
-    from provenance.pacs.persons import find_person, one_is_enough
-    from provenance.pacs.quarantine import Quarantine
+    from provenance.pacs.quarantine.persons import find_person, one_is_enough
+    from provenance.pacs.quarantine.quarantine import Quarantine
 
     opened = open_site(where.site)
     trust = opened.trust

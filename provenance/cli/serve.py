@@ -18,7 +18,7 @@ from provenance.cli.policy_file import open_policy
 from provenance.cli.session import Session
 
 if TYPE_CHECKING:
-    from provenance.pacs.examiners import Examiners
+    from provenance.pacs.service.examiners import Examiners
 
 MIN_TOKEN = 32
 
@@ -126,18 +126,18 @@ def serve(
       radseal serve --site /srv/radseal --policy radseal-policy.toml --spool /srv/spool
     """
     try:
-        from provenance.pacs.examiners import Examiners
-        from provenance.pacs.service import Limits, Service, make_app
-        from provenance.pacs.service_health import Watch
-        from provenance.pacs.service_views import Views
+        from provenance.pacs.service.examiners import Examiners
+        from provenance.pacs.service.health import Watch
+        from provenance.pacs.service.service import Limits, Service, make_app
+        from provenance.pacs.service.views import Views
         from provenance.servers.http_server import serve as serve_app
         from provenance.servers.log_lines import log_lines
     except ModuleNotFoundError as error:
         raise server_missing(error, extra="pacs") from error
-    from provenance.pacs.children import Children, forward_jobs
-    from provenance.pacs.custody_writer import CustodyThread
-    from provenance.pacs.desk import Workplace
-    from provenance.pacs.spool_lock import sole_owner
+    from provenance.pacs.custody.writer import CustodyThread
+    from provenance.pacs.gateway.children import Children, forward_jobs
+    from provenance.pacs.service.desk import Workplace
+    from provenance.pacs.spool.lock import sole_owner
 
     opened = open_site(site)
     open_policy(policy_file)
@@ -174,7 +174,7 @@ def serve(
 
 
 def _require_work(examiners: "Examiners") -> None:
-    from provenance.pacs.examiners import NotJudgedError
+    from provenance.pacs.service.examiners import NotJudgedError
 
     try:
         asyncio.run(examiners.ready())

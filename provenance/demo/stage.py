@@ -13,7 +13,7 @@ from provenance.demo.result import LogFacts, Panel, SealedImage
 from provenance.dicom.pixels import pixel_geometry
 from provenance.dicom.read import read_instance
 from provenance.judging.verdict import Word
-from provenance.pacs.custody_events import Witnessed
+from provenance.pacs.custody.events import Witnessed
 from provenance.pictures.picture import read_frame
 from provenance.policy.example import example_policy
 from provenance.policy.terms import Action

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from provenance.judging.verdict import Word
-from provenance.pacs.custody_events import Witnessed
+from provenance.pacs.custody.events import Witnessed
 from provenance.policy.facts import Arrival
 from provenance.policy.terms import Action
 

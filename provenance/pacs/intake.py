@@ -8,8 +8,8 @@ from pathlib import Path
 from provenance.findings import Code
 from provenance.judging.verdict import Verdict, Word
 from provenance.pacs.arrivals import Instance, Judged, Kept, Sender, State
-from provenance.pacs.proposals import Settled
-from provenance.pacs.spool import Spool, sha256_of
+from provenance.pacs.quarantine.proposals import Settled
+from provenance.pacs.spool.spool import Spool, sha256_of
 from provenance.policy.decide import Decision
 from provenance.policy.terms import Action
 from provenance.schema.verify import Judged as Answered

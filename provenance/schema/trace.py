@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ledger import Bracket
-    from provenance.pacs.custody_told import Custody
+    from provenance.pacs.custody.told import Custody
     from provenance.trace import Trace
 
 SCHEMA = "radseal/trace/1"

@@ -16,7 +16,7 @@ import requests
 from provenance import Site, load_policy, seal
 from provenance.pacs.arrivals import Instance, Kept, Route, Sender
 from provenance.pacs.intake import Intake
-from provenance.pacs.spool import Spool
+from provenance.pacs.spool.spool import Spool
 from provenance.verifying.verifier import Verifier
 
 POLICY = """version = 1

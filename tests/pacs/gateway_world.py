@@ -21,12 +21,12 @@ import pytest
 from ledger import Algorithm
 from provenance import Site, seal
 from provenance.pacs.arrivals import Instance, State
-from provenance.pacs.command_set import Command, Element, write_command
-from provenance.pacs.configuration import Archive
-from provenance.pacs.line import data_pdus
-from provenance.pacs.negotiation import Context, request_pdu
-from provenance.pacs.spool import Spool
-from provenance.pacs.storage_scu import StorageScu
+from provenance.pacs.dimse.command_set import Command, Element, write_command
+from provenance.pacs.dimse.line import data_pdus
+from provenance.pacs.dimse.negotiation import Context, request_pdu
+from provenance.pacs.dimse.storage_scu import StorageScu
+from provenance.pacs.gateway.configuration import Archive
+from provenance.pacs.spool.spool import Spool
 
 NODELAY = {**os.environ, "TCP_NODELAY": "1"}
 SECONDS = 120.0

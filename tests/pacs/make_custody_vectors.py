@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger import Event, PrivateKeySigner
 from provenance.judging.verdict import Word
-from provenance.pacs.consents import Consent, Matter, Step, commit_reason, consent
-from provenance.pacs.custody_events import Decided, Witnessed
+from provenance.pacs.custody.events import Decided, Witnessed
+from provenance.pacs.quarantine.consents import Consent, Matter, Step, commit_reason, consent
 
 PATH = Path(__file__).resolve().parents[1] / "vectors" / "custody-event" / "persons.json"
 ORIGIN = "radseal.invalid/vectors"

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from provenance.judging.verdict import Word
-from provenance.pacs.conformance import tables
-from provenance.pacs.statuses import REFUSED, comment_text, refused
+from provenance.pacs.dimse.conformance import tables
+from provenance.pacs.dimse.statuses import REFUSED, comment_text, refused
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/conformance-statement.md"
 

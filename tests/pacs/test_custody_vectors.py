@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from make_custody_vectors import PATH, cases
 
 from ledger import Event
-from provenance.pacs.custody_events import decided_by, read_custody_body
+from provenance.pacs.custody.events import decided_by, read_custody_body
 
 FROZEN: dict[str, Any] = json.loads(Path(PATH).read_text(encoding="ascii"))
 NAMES = [each["name"] for each in FROZEN["cases"]]

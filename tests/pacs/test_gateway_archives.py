@@ -23,7 +23,7 @@ from benchmarks.workflow.orthanc import Orthanc
 from benchmarks.workflow.tools import ToolMissingError
 from provenance import Site
 from provenance.pacs.arrivals import State
-from provenance.pacs.spool import Spool
+from provenance.pacs.spool.spool import Spool
 
 __all__ = ["files", "gateway_site"]
 

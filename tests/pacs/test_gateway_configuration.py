@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from provenance import Site
 from provenance.errors import UsageError
-from provenance.pacs.configuration import example_configuration
-from provenance.pacs.configuration_file import examine_configuration, load_configuration
+from provenance.pacs.gateway.configuration import example_configuration
+from provenance.pacs.gateway.configuration_file import examine_configuration, load_configuration
 from provenance.policy.example import example_policy
 
 HERE = Path("/etc/radseal")

@@ -34,7 +34,7 @@ from gateway_world import (
 
 from provenance import Site
 from provenance.pacs.arrivals import Instance, State
-from provenance.pacs.storage_scu import NotStoredError
+from provenance.pacs.dimse.storage_scu import NotStoredError
 
 __all__ = ["archive", "files", "gateway_site", "strict", "world"]
 

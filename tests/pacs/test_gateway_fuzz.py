@@ -26,7 +26,7 @@ from gateway_world import (
     strict,
 )
 
-from provenance.pacs.negotiation import Context, request_pdu
+from provenance.pacs.dimse.negotiation import Context, request_pdu
 
 __all__ = ["archive", "files", "gateway_site", "strict"]
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pynetdicom.sop_class import _STORAGE_CLASSES
 
 from provenance.errors import MalformedError
-from provenance.pacs.backoff import Backoff
-from provenance.pacs.command_set import Element, read_command, write_command
-from provenance.pacs.line import LineError, data_pdus, fragments
-from provenance.pacs.negotiation import (
+from provenance.pacs.dimse.backoff import Backoff
+from provenance.pacs.dimse.command_set import Element, read_command, write_command
+from provenance.pacs.dimse.line import LineError, data_pdus, fragments
+from provenance.pacs.dimse.negotiation import (
     VERIFICATION,
     Context,
     accept,

@@ -18,7 +18,7 @@ from ledger import Event, Role, parse_statement
 from provenance import Site, load_policy
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import State
-from provenance.pacs.spool import Spool
+from provenance.pacs.spool.spool import Spool
 from provenance.policy.facts import Arrival
 from provenance.policy.terms import Action
 from provenance.verifying.examination import examine

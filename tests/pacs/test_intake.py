@@ -25,9 +25,9 @@ from ledger import (
 from provenance.errors import MalformedError, UsageError
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import State
-from provenance.pacs.custody_events import Witnessed, read_custody_body
-from provenance.pacs.custody_writer import CustodyThread, CustodyWriter
-from provenance.pacs.spool import Spool
+from provenance.pacs.custody.events import Witnessed, read_custody_body
+from provenance.pacs.custody.writer import CustodyThread, CustodyWriter
+from provenance.pacs.spool.spool import Spool
 from provenance.policy.terms import Action
 
 
@@ -200,7 +200,7 @@ def test_the_log_away_holds_up_no_image_and_is_told_after_the_deadline(
 _KILLED = """
 import os, sys
 from pathlib import Path
-from provenance.pacs.spool import Spool
+from provenance.pacs.spool.spool import Spool
 spool = Spool.open(Path(sys.argv[1]))
 print(spool.recover(), flush=True)
 """
@@ -222,7 +222,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import Instance, Judged, Route, Sender
-from provenance.pacs.spool import Spool
+from provenance.pacs.spool.spool import Spool
 from provenance.policy.terms import Action
 spool = Spool.open(Path(sys.argv[1]))
 number = 0

@@ -18,7 +18,7 @@ from benchmarks.orthanc.world import WAIT_SECONDS, World, missing
 from ledger import Algorithm
 from provenance import Site, seal
 from provenance.pacs.arrivals import State
-from provenance.pacs.spool import Spool
+from provenance.pacs.spool.spool import Spool
 
 pytest.importorskip("dicomweb_client", reason="dicomweb-client is not installed")
 pytest.importorskip("starlette", reason="radseal[server] is not installed")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.pacs.statuses import REFUSED
+from provenance.pacs.dimse.statuses import REFUSED
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "plugins" / "orthanc"
 

@@ -17,12 +17,12 @@ from ledger import Algorithm, Event, PrivateKeySigner, Role, Signer, encode_cbor
 from provenance.errors import EvidenceError, TrustError, UsageError
 from provenance.keys.signers import generate_key, load_key
 from provenance.pacs.arrivals import Kept, State
-from provenance.pacs.custody_events import decided_by, read_custody_body
-from provenance.pacs.custody_writer import CustodyWriter
-from provenance.pacs.persons import find_person, one_is_enough
-from provenance.pacs.proposals import LASTS
-from provenance.pacs.quarantine import Quarantine
-from provenance.pacs.spool import Spool
+from provenance.pacs.custody.events import decided_by, read_custody_body
+from provenance.pacs.custody.writer import CustodyWriter
+from provenance.pacs.quarantine.persons import find_person, one_is_enough
+from provenance.pacs.quarantine.proposals import LASTS
+from provenance.pacs.quarantine.quarantine import Quarantine
+from provenance.pacs.spool.spool import Spool
 from provenance.policy.terms import Action
 from provenance.site.actor_keys import add_key, renew_key, revoke_key
 from provenance.trust.certificates import NO_EXPIRY, issue_role
@@ -307,9 +307,9 @@ from pathlib import Path
 from ledger import Role
 from provenance import Site
 from provenance.errors import RadsealError
-from provenance.pacs.persons import find_person
-from provenance.pacs.quarantine import Quarantine
-from provenance.pacs.spool import Spool
+from provenance.pacs.quarantine.persons import find_person
+from provenance.pacs.quarantine.quarantine import Quarantine
+from provenance.pacs.spool.spool import Spool
 site, folder, number, at = Site.open(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 records, trust = site.records(), site.trust
 def find(kid, at):
@@ -362,8 +362,8 @@ def test_two_confirmations_at_once(ward: Ward) -> None:
 
 _KILLED = """
 import os, signal, sys
-from provenance.pacs import spool_database
-from provenance.pacs.custody_queue import CustodyQueue
+from provenance.pacs.spool import database as spool_database
+from provenance.pacs.custody.queue import CustodyQueue
 put = CustodyQueue.put
 def die(self, number, events):
     put(self, number, events)
@@ -395,8 +395,8 @@ import os, signal, sys
 from pathlib import Path
 from ledger import Log, Role
 from provenance import Site
-from provenance.pacs.custody_writer import CustodyWriter
-from provenance.pacs.spool import Spool
+from provenance.pacs.custody.writer import CustodyWriter
+from provenance.pacs.spool.spool import Spool
 append, when = Log.append, sys.argv[3]
 def die(self, submissions, *, at):
     if when == "after":

@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 from ledger import Role
 from provenance.cli.root import cli
 from provenance.pacs.arrivals import State
-from provenance.pacs.persons import Person, find_person
-from provenance.pacs.proposals import LASTS
-from provenance.pacs.quarantine import Quarantine
+from provenance.pacs.quarantine.persons import Person, find_person
+from provenance.pacs.quarantine.proposals import LASTS
+from provenance.pacs.quarantine.quarantine import Quarantine
 from provenance.schema import schema_text
 
 schemas = pytest.importorskip("jsonschema_rs", reason="jsonschema-rs is not installed")

@@ -14,7 +14,7 @@ from ledger import Algorithm, Event, parse_statement
 from provenance import Site
 from provenance.cli.root import cli
 from provenance.pacs.arrivals import State
-from provenance.pacs.spool import Spool
+from provenance.pacs.spool.spool import Spool
 
 
 @pytest.fixture(scope="module")

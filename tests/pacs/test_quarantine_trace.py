@@ -15,12 +15,12 @@ from ledger import Event, NotFoundError, Role, encode_cbor, parse_statement
 from provenance.cli.custody_words import custody_lines
 from provenance.cli.root import cli
 from provenance.errors import MalformedError
-from provenance.pacs.consents import Consent, Matter, Step, consent
-from provenance.pacs.custody_events import Decided, Witnessed, read_custody_body
-from provenance.pacs.custody_told import read_custody
-from provenance.pacs.custody_writer import CustodyWriter
-from provenance.pacs.persons import find_person
-from provenance.pacs.quarantine import Quarantine
+from provenance.pacs.custody.events import Decided, Witnessed, read_custody_body
+from provenance.pacs.custody.told import read_custody
+from provenance.pacs.custody.writer import CustodyWriter
+from provenance.pacs.quarantine.consents import Consent, Matter, Step, consent
+from provenance.pacs.quarantine.persons import find_person
+from provenance.pacs.quarantine.quarantine import Quarantine
 from provenance.schema import schema_text
 from provenance.schema.trace import custody_fields
 from provenance.site.actor_keys import revoke_key

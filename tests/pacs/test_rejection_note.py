@@ -22,7 +22,7 @@ from provenance.dicom.read import read_instance
 from provenance.errors import RadsealError, UsageError
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import State
-from provenance.pacs.rejection_note import (
+from provenance.pacs.quarantine.rejection_note import (
     TITLES,
     RejectionTitle,
     queue_note,

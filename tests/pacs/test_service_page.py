@@ -11,11 +11,11 @@ from typing import Any, cast
 import pydicom.data
 import pytest
 
-from provenance.pacs.service import Limits, Service
-from provenance.pacs.service_endpoints import service_endpoints, stow_endpoints
-from provenance.pacs.service_problems import PROBLEMS
-from provenance.pacs.stow import Stow
-from provenance.pacs.stow_answer import REASONS, WARNING_HELD
+from provenance.pacs.service.endpoints import service_endpoints, stow_endpoints
+from provenance.pacs.service.problems import PROBLEMS
+from provenance.pacs.service.service import Limits, Service
+from provenance.pacs.service.stow import Stow
+from provenance.pacs.service.stow_answer import REASONS, WARNING_HELD
 
 PAGE = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8097"

@@ -24,7 +24,7 @@ from benchmarks.workflow.tools import ToolMissingError
 from provenance import seal
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import Instance
-from provenance.pacs.stow_answer import (
+from provenance.pacs.service.stow_answer import (
     REASONS,
     WARNING_HELD,
     Outcome,

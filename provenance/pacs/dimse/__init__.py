@@ -1,0 +1,1 @@
+"""DICOM associations: PDUs, the door that takes in, the forwarders that bring to archives."""

@@ -1,0 +1,1 @@
+"""The gateway: its configuration, its processes, and what watches them."""

@@ -1,0 +1,107 @@
+"""A child process of a gateway (children.py): `python -m provenance.pacs.gateway.child`."""
+
+import json
+import os
+import select
+import signal
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ledger import Role
+from provenance.pacs.custody.writer import CustodyThread
+from provenance.pacs.dimse.forwarder import Forwarder
+from provenance.pacs.dimse.storage_scu import StorageScu
+from provenance.pacs.dimse.tls import client_context
+from provenance.pacs.gateway.configuration import Archive, TlsFiles
+from provenance.pacs.spool.spool import Spool
+from provenance.servers.log_lines import log_lines
+from provenance.site.device import Device
+from provenance.site.site import Site
+
+
+class _Parent:
+    """The standard input of a forwarding process."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.gone = False
+
+    def job(self) -> dict[str, Any]:
+        """Return what to do: the first line."""
+        line = b""
+        while not line.endswith(b"\n"):
+            byte = os.read(self._descriptor, 1)
+            if not byte:
+                raise SystemExit(0)
+            line += byte
+        found = json.loads(line)
+        assert isinstance(found, dict)
+        return found
+
+    def wait(self, most: timedelta) -> None:
+        """Return at the next byte, at the end, or after that time."""
+        if self.gone:
+            return
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN | select.POLLHUP)
+        if poll.poll(max(0.0, most.total_seconds() * 1000)):
+            self.gone = not os.read(self._descriptor, 65_536)
+
+    def stopping(self) -> bool:
+        """Whether the end has come."""
+        self.wait(timedelta(0))
+        return self.gone
+
+
+def _archive(fields: dict[str, Any]) -> Archive:
+    tls = fields.pop("tls")
+    files = None
+    if isinstance(tls, dict):
+        files = TlsFiles(**{name: Path(p) if p else None for name, p in tls.items()})
+    return Archive(**fields, tls=files)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _forward(job: dict[str, Any], parent: _Parent) -> None:
+    archive = _archive(job["archive"])
+    tls = None if archive.tls is None else client_context(archive.tls)
+    with Spool.open(Path(job["spool"])) as spool:
+        Forwarder(
+            spool,
+            StorageScu(archive, job["title"], tls),
+            clock=_now,
+            wait=parent.wait,
+            stopping=parent.stopping,
+        ).run()
+
+
+def _write_custody(job: dict[str, Any], parent: _Parent) -> None:
+    site, log = Site.open(job["site"]), job["log"]
+
+    def open_device() -> Device:
+        return site.device(Role.GATEWAY) if log is None else site.remote_device(log, Role.GATEWAY)
+
+    deadline = timedelta(seconds=job["deadline_seconds"])
+    thread = CustodyThread(Path(job["spool"]), open_device, clock=_now, deadline=deadline)
+    while not parent.gone and thread.alive:
+        parent.wait(timedelta(seconds=1))
+    thread.close()
+
+
+def main() -> None:
+    """Do one job until standard input ends."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)  # the parent stops us
+    parent = _Parent(sys.stdin.fileno())
+    job = parent.job()
+    with log_lines():
+        {"forward": _forward, "custody": _write_custody}[job["does"]](job, parent)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Processes beside a door: a forwarder for each archive, and one that writes custody to the log.
+
+So a slow archive holds up neither another nor the door, nor does signing; the door has a core to
+itself. A child hears over its standard input: a line of JSON that says what to do, then a byte
+whenever there is something new; its end, also that of a parent that was killed, means stop.
+"""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from provenance.pacs.gateway.configuration import Archive, Configuration
+
+STOP_SECONDS = 90.0
+RESTART_SECONDS = 2.0
+
+_CHILD = "provenance.pacs.gateway.child"
+_logger = logging.getLogger(__name__)
+
+
+def custody_job(configuration: Configuration) -> bytes:
+    """Return what the child does that writes custody to the log."""
+    return _line(
+        {
+            "does": "custody",
+            "site": str(configuration.site),
+            "log": configuration.log,
+            "deadline_seconds": configuration.custody_deadline.total_seconds(),
+            "spool": str(configuration.spool),
+        }
+    )
+
+
+def forward_jobs(spool: Path, title: str, archives: Sequence[Archive]) -> list[bytes]:
+    """Return what the forwarders do, one for each archive."""
+    return [
+        _line({"does": "forward", "title": title, "archive": asdict(each), "spool": str(spool)})
+        for each in archives
+    ]
+
+
+def _line(job: Mapping[str, object]) -> bytes:
+    return json.dumps(job, default=str).encode() + b"\n"
+
+
+class Children:
+    """The child processes; one that ends unasked is started again.
+
+    The last of the ``jobs`` is stopped when the others have ended: what was sent is told, too.
+    """
+
+    def __init__(self, jobs: Sequence[bytes]) -> None:
+        self._jobs = jobs
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._children = [_start(job) for job in self._jobs]
+        self._watch = threading.Thread(target=self._run, name="radseal-children", daemon=True)
+        self._watch.start()
+
+    def wake(self) -> None:
+        """Say that there is something to forward."""
+        with self._lock:
+            for child in self._children:
+                assert child.stdin is not None
+                with suppress(OSError, ValueError):
+                    os.write(child.stdin.fileno(), b"\n")
+
+    def close(self) -> None:
+        """Let each end what it is doing, and stop."""
+        self._stopped.set()
+        self._watch.join()
+        for group in (self._children[:-1], self._children[-1:]):
+            for child in group:
+                _end_input(child)
+            for child in group:
+                _await(child)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(RESTART_SECONDS):
+            for number, child in enumerate(self._children):
+                if child.poll() is not None:
+                    _logger.critical(
+                        "a process of the gateway ended with %s: started again", child.returncode
+                    )
+                    with self._lock:
+                        _end_input(child)
+                        self._children[number] = _start(self._jobs[number])
+
+
+def _await(child: "subprocess.Popen[bytes]") -> None:
+    try:
+        child.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _end_input(child: "subprocess.Popen[bytes]") -> None:
+    assert child.stdin is not None
+    with suppress(OSError):
+        child.stdin.close()
+
+
+def _start(job: bytes) -> "subprocess.Popen[bytes]":
+    child = subprocess.Popen(  # noqa: S603 - ourselves
+        [sys.executable, "-m", _CHILD], stdin=subprocess.PIPE
+    )
+    assert child.stdin is not None
+    with suppress(OSError):
+        child.stdin.write(job)
+        child.stdin.flush()
+    os.set_blocking(child.stdin.fileno(), False)  # a child that does not read holds nobody up
+    return child

@@ -1,0 +1,69 @@
+"""What a gateway is told by its file, radseal-gateway.toml: values only, and an example of it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import resources
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files for TLS: our certificate with its key, and the authorities of the peer."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+    authorities: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the gateway listens, and by which title; ``tls`` is None for plain TCP."""
+
+    ae_title: str
+    address: str
+    port: int
+    tls: TlsFiles | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What peers can make the gateway spend: bytes, seconds, associations at once."""
+
+    associations: int = 32
+    object_bytes: int = 2 << 30
+    free_disk_bytes: int = 1 << 30
+    idle_seconds: int = 60
+    object_seconds: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An archive that gets what is let in; ``name`` stands in the log and in reports."""
+
+    name: str
+    ae_title: str
+    host: str
+    port: int
+    tls: TlsFiles | None = None
+    dicomweb: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All of the file; paths are absolute. ``log`` is a URL, None for the site's own ledger."""
+
+    site: Path
+    policy: Path
+    spool: Path
+    listen: Listen
+    archives: tuple[Archive, ...]
+    log: str | None = None
+    limits: Limits = Limits()
+    sealing_for: frozenset[str] = frozenset()
+    custody_deadline: timedelta = timedelta(hours=1)
+
+
+def example_configuration() -> str:
+    """Return the text of the example."""
+    found = resources.files("provenance.pacs.gateway").joinpath("radseal-gateway.toml")
+    return found.read_text("utf-8")

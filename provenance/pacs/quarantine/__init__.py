@@ -1,0 +1,1 @@
+"""Quarantine: who may decide, by whose signatures, and the note that tells other archives."""

@@ -1,0 +1,1 @@
+"""The service over HTTP: judge, take in, show; STOW-RS."""

@@ -1,0 +1,167 @@
+"""STOW-RS (PS3.18, 10.5): instances come as parts of one body, each is judged for itself.
+
+The whole body is on disk before the first instance is taken in: a body that breaks off or is of
+another form is refused whole.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from provenance.errors import MalformedError
+from provenance.pacs.arrivals import Kept, Route, Sender
+from provenance.pacs.service.desk import NOBODY
+from provenance.pacs.service.endpoints import DICOM, MAX_STOW_BODY, MULTIPART, UID
+from provenance.pacs.service.examiners import Cause, NotJudgedError
+from provenance.pacs.service.problems import problem
+from provenance.pacs.service.stow_answer import (
+    DICOM_JSON,
+    Outcome,
+    Reason,
+    dataset_of,
+    outcome_of,
+    status_of,
+)
+from provenance.pacs.spool.spool import incoming_of
+from provenance.servers.body_file import Bounds, FileInPieces, read_pieces
+from provenance.servers.http_api import answer
+from provenance.servers.media_types import accepts, parse_media_type
+from provenance.servers.multipart import Multipart, PartBegins, PartData, PartEnds
+
+if TYPE_CHECKING:
+    from provenance.pacs.service.service import Service
+
+MAX_PARTS = 10_000
+JUDGED_AT_ONCE = 16  # of one request
+
+
+@dataclass(slots=True)
+class Stow:
+    """The door of STOW-RS: what is let in goes to the archives of the service."""
+
+    service: "Service"
+
+    async def studies(self, request: Request) -> Response:
+        """Store instances of any study."""
+        return await self._store(request, None)
+
+    async def study(self, request: Request) -> Response:
+        """Store instances of one study."""
+        study: str = request.path_params["study"]
+        if not re.fullmatch(UID, study):
+            raise problem(404, "not-found", "the study in the path is no UID")
+        return await self._store(request, study)
+
+    async def _store(self, request: Request, study: str | None) -> Response:
+        if not _takes_json(request):
+            raise problem(406, "not-acceptable", f"the answer is {DICOM_JSON}")
+        boundary = _boundary(request)
+        with self.service.on_its_way(), ExitStack() as left:
+            paths = await self._receive(request, boundary, left)
+            outcomes = await self._take(paths, self._sender(request), study)
+        self.service.wake()
+        status = status_of(outcomes)
+        return answer(json.dumps(dataset_of(outcomes)).encode(), DICOM_JSON, status=status)
+
+    def _sender(self, request: Request) -> Sender:
+        address = None if request.client is None else request.client.host
+        service = self.service
+        return Sender(Route.STOW, service.clock(), service.stow_ae, address=address)
+
+    async def _receive(self, request: Request, boundary: str, left: ExitStack) -> list[Path]:
+        """Return the files of all parts; ``left`` removes those that are still there."""
+        limits = self.service.limits
+        bounds = Bounds(MAX_STOW_BODY, limits.idle, limits.body, limits.free_bytes)
+        reader = Multipart(boundary, max_parts=MAX_PARTS)
+        paths: list[Path] = []
+        part: FileInPieces | None = None
+        try:
+            async for piece in read_pieces(request, bounds):
+                for event in reader.feed(piece):
+                    match event:
+                        case PartBegins(header):
+                            _require_dicom(header.get("content-type"))
+                            _require_plain(header.get("content-transfer-encoding"))
+                            path = incoming_of(self.service.views.place.spool)
+                            left.callback(path.unlink, missing_ok=True)
+                            paths.append(path)
+                            part = FileInPieces(path, limits.bounds)
+                        case PartData(data) if part is not None:
+                            await part.write(data)
+                        case PartEnds() if part is not None:
+                            await part.close()
+                            part = None
+            reader.finish()
+        finally:
+            if part is not None:
+                await part.abandon()
+        return paths
+
+    async def _take(
+        self, paths: Sequence[Path], sender: Sender, study: str | None
+    ) -> list[Outcome]:
+        """Judge all; NotJudgedError if not one of them could be."""
+        turns = asyncio.Semaphore(JUDGED_AT_ONCE)
+        failures: list[NotJudgedError] = []
+
+        async def one(path: Path) -> Outcome:
+            async with turns:
+                began = self.service.monotonic()
+                try:
+                    found = await self.service.examiners.store(
+                        path, sender, self.service.archives, study
+                    )
+                except NotJudgedError as error:
+                    failures.append(error)
+                    full = error.cause is Cause.DISK
+                    return Outcome(NOBODY, failure=Reason.NO_ROOM if full else Reason.FAILED)
+            if isinstance(found, Kept):
+                self.service.took(found, began)
+                return outcome_of(found)
+            self.service.tally.unfit += 1
+            return Outcome(
+                found, failure=Reason.OTHER_STUDY if found != NOBODY else Reason.NOT_UNDERSTOOD
+            )
+
+        outcomes = await asyncio.gather(*(one(path) for path in paths))
+        if len(failures) == len(paths):
+            raise failures[0]
+        return outcomes
+
+
+def _takes_json(request: Request) -> bool:
+    try:
+        return accepts(request.headers.get("accept"), [DICOM_JSON])
+    except MalformedError as error:
+        raise problem(400, "malformed", f"Accept: {error}") from error
+
+
+def _boundary(request: Request) -> str:
+    """Return the boundary of the body; problem 415 for a body that is none of STOW-RS."""
+    try:
+        found = parse_media_type(request.headers.get("content-type", ""))
+    except MalformedError as error:
+        raise problem(415, "media-type", f"Content-Type: {error}") from error
+    if found.name != MULTIPART or found.parameters.get("type", "").lower() != DICOM:
+        raise problem(415, "media-type", f'the body is {MULTIPART}; type="{DICOM}"; boundary=...')
+    if "boundary" not in found.parameters:
+        raise problem(400, "malformed", "the boundary is missing")
+    return found.parameters["boundary"]
+
+
+def _require_dicom(content_type: str | None) -> None:
+    if content_type is None or parse_media_type(content_type).name != DICOM:
+        raise MalformedError(f"a part is not {DICOM}")
+
+
+def _require_plain(encoding: str | None) -> None:
+    if encoding is not None and encoding.lower() not in ("binary", "8bit", "7bit"):
+        raise MalformedError("a part is encoded for mail")

@@ -1,0 +1,1 @@
+"""What was taken in, on disk until every archive has it."""

@@ -1,0 +1,409 @@
+"""The spool: what was taken in and is not delivered yet, on disk before its sender is answered.
+
+A folder for one gateway: `spool.db` (SQLite, WAL, synchronous FULL) and the objects' files. The
+order of writes is file, row, answer; so a row always has its file, and a file without a row
+belongs to a sender who got no answer and sends it again. Processes may share it.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from provenance.errors import EvidenceError, UsageError
+from provenance.judging.verdict import Word
+from provenance.pacs.arrivals import Instance, Judged, Kept, Route, Sender, State
+from provenance.pacs.custody.events import SALT_SIZE, CustodyEvent
+from provenance.pacs.custody.queue import CustodyQueue
+from provenance.pacs.quarantine.proposals import Proposals
+from provenance.pacs.spool.database import milliseconds, moment, open_database, writing
+from provenance.policy.terms import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An object that an archive shall have; ``attempts`` have failed."""
+
+    number: int
+    path: Path
+    instance: Instance
+    attempts: int
+
+
+class Spool:
+    """An open spool. Each thread opens its own."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self._database = connection
+        self.custody = CustodyQueue(connection)
+        self.proposals = Proposals(connection)
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open the spool in ``folder``, made if there is none; UsageError for another version."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in ("incoming", "objects"):
+            (folder / name).mkdir(mode=0o700, exist_ok=True)
+        return cls(folder, open_database(folder / "spool.db"))
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Hold one transaction: all of what is written in it, or nothing."""
+        return writing(self._database)
+
+    def incoming(self) -> Path:
+        """Return a new name to write an object to while it arrives."""
+        return incoming_of(self.folder)
+
+    def recover(self) -> int:
+        """Remove what nobody was told is here: half a file, or a file without a row.
+
+        For the start, before anything is taken in. Returns how many there were.
+        """
+        known = {name for (name,) in self._database.execute("select name from object")}
+        lost = [*(self.folder / "incoming").iterdir()]
+        lost += [p for p in (self.folder / "objects").iterdir() if p.name not in known]
+        for path in lost:
+            path.unlink()
+        return len(lost)
+
+    def keep(
+        self,
+        path: Path,
+        *,
+        sender: Sender,
+        instance: Instance,
+        judged: Judged,
+        archives: Sequence[str],
+        policy: bytes,
+        sealed_here: bool = False,
+        arrived: bytes | None = None,
+        earlier: int | None = None,
+    ) -> Kept:
+        """Take the file at ``path`` (of ``incoming``) in; once this returns, nothing loses it.
+
+        ``policy`` is the SHA-256 of the policy by which it was decided. A refused object leaves a
+        row and no file: it is its sender's. So does one that is let in where there are no
+        ``archives``: whoever asked keeps it. ``arrived`` is the SHA-256 of the file as it came,
+        before it was sealed here. ``earlier`` is the object with the same bytes by whose release or
+        rejection it was decided.
+        """
+        state = _state(judged.action)
+        if state is State.FORWARDING and not archives:
+            state = State.DELIVERED
+        size, name = path.stat().st_size, path.name
+        digest = sha256_of(path) if arrived is None or sealed_here else arrived
+        salt = secrets.token_bytes(SALT_SIZE)
+        made = Kept(0, sender, instance, judged, state, size, digest, salt, sealed_here)
+        if state in (State.REFUSED, State.DELIVERED):
+            path.unlink()
+        else:
+            _durable(path, self.folder / "objects" / name)
+        with writing(self._database):
+            made = replace(made, number=self._insert(name, made, arrived))
+            if state is State.FORWARDING:
+                self.deliver(made.number, archives, sender.at)
+            before = None if earlier is None else self.object(earlier).witnessed.meant
+            self.custody.put(made.number, _first_events(made, policy, before))
+        return made
+
+    def add_own(
+        self, path: Path, *, instance: Instance, archives: Sequence[str], at: datetime
+    ) -> int:
+        """Send the archives an object that was made here, such as a rejection note.
+
+        It came from nobody and was not verified: its custody begins with its being sent.
+        """
+        judged = Judged(Word.NOT_CHECKED, Action.ACCEPT, None, ("made here",), {})
+        size, digest, salt = path.stat().st_size, sha256_of(path), secrets.token_bytes(SALT_SIZE)
+        sender = Sender(Route.OWN, at)
+        made = Kept(0, sender, instance, judged, State.FORWARDING, size, digest, salt)
+        _durable(path, self.folder / "objects" / path.name)
+        with writing(self._database):
+            number = self._insert(path.name, made, None)
+            self.deliver(number, archives, at)
+        return number
+
+    def _insert(self, name: str, made: Kept, arrived: bytes | None) -> int:
+        sender, instance, judged = made.sender, made.instance, made.judged
+        row = (
+            name,
+            made.state,
+            sender.route,
+            milliseconds(sender.at),
+            sender.calling_ae,
+            sender.called_ae,
+            sender.address,
+            instance.sop_class,
+            instance.sop_instance,
+            instance.transfer_syntax,
+            instance.study,
+            made.size,
+            made.sha256,
+            made.sealed_here,
+            judged.word,
+            judged.action,
+            judged.rule,
+            json.dumps(judged.reasons),
+            json.dumps(judged.verdict),
+            judged.seal_id,
+            made.salt,
+            arrived if made.sealed_here else None,
+        )
+        number = self._database.execute(
+            "insert into object (name, state, route, at, calling_ae, called_ae, address, sop_class,"
+            " sop_instance, transfer_syntax, study, size, sha256, sealed_here, word, action, rule,"
+            " reasons, verdict, seal_id, salt, arrived)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            row,
+        ).lastrowid
+        assert number is not None
+        return number
+
+    def deliver(self, number: int, archives: Sequence[str], at: datetime) -> None:
+        """Give archives an object to be sent, within the transaction that decides it."""
+        self._database.executemany(
+            "insert into delivery (object, archive, attempts, due) values (?, ?, 0, ?)",
+            [(number, archive, milliseconds(at)) for archive in archives],
+        )
+
+    def object(self, number: int) -> Kept:
+        """Return one object; UsageError if there is none of that number."""
+        row = self._database.execute("select * from kept where number = ?", (number,)).fetchone()
+        if row is None:
+            raise UsageError(f"the spool has no object {number}")
+        return _kept(row)
+
+    def objects(
+        self, state: State | None = None, *, after: int = 0, limit: int = 100
+    ) -> list[Kept]:
+        """Return objects by their numbers, those in ``state`` or all; the next page ``after``."""
+        if state is None:
+            rows = self._database.execute(
+                "select * from kept where number > ? order by number limit ?", (after, limit)
+            )
+        else:
+            rows = self._database.execute(
+                "select * from kept where state = ? and number > ? order by number limit ?",
+                (state, after, limit),
+            )
+        return [_kept(row) for row in rows]
+
+    def of_instance(self, sop_instance: str) -> list[Kept]:
+        """Return every object that came with that SOP Instance UID, oldest first."""
+        rows = self._database.execute(
+            "select * from kept where sop_instance = ? order by number", (sop_instance,)
+        )
+        return [_kept(row) for row in rows]
+
+    def path(self, number: int) -> Path:
+        """Return where an object's file is, or was."""
+        (name,) = self._database.execute(
+            "select name from object where number = ?", (number,)
+        ).fetchone()
+        return self.folder / "objects" / str(name)
+
+    def content(self, number: int) -> bytes:
+        """Return the file of an object; EvidenceError if it is not the one that was taken in."""
+        kept = self.object(number)
+        try:
+            found = self.path(number).read_bytes()
+        except FileNotFoundError as error:
+            raise UsageError(
+                f"the file of the object {number} is not here: {kept.state}"
+            ) from error
+        if hashlib.sha256(found).digest() != kept.sha256:
+            raise EvidenceError(f"the file of the object {number} is not the one that was taken in")
+        return found
+
+    def counts(self) -> dict[State, int]:
+        """Return how many objects are in each state."""
+        found = dict(self._database.execute("select state, count(*) from object group by state"))
+        return {state: found.get(state.value, 0) for state in State}
+
+    def due(self, archive: str, *, now: datetime, limit: int = 64) -> list[Delivery]:
+        """Return what an archive shall be sent now, the oldest first."""
+        rows = self._database.execute(
+            "select o.number, o.name, o.sop_class, o.sop_instance, o.transfer_syntax, o.study,"
+            " d.attempts from delivery d join object o on o.number = d.object"
+            " where d.archive = ? and d.sent is null and d.due <= ? order by o.number limit ?",
+            (archive, milliseconds(now), limit),
+        )
+        return [
+            Delivery(number, self.folder / "objects" / name, Instance(*instance), attempts)
+            for number, name, *instance, attempts in rows
+        ]
+
+    def delivered(self, number: int, archive: str, *, at: datetime) -> State:
+        """Note that an archive has an object; once all have it, its file goes."""
+        sent = self.object(number).witnessed.sent(archive, at=at)
+        with writing(self._database):
+            self._database.execute(
+                "update delivery set sent = ?, error = null where object = ? and archive = ?",
+                (milliseconds(at), number, archive),
+            )
+            (left,) = self._database.execute(
+                "select count(*) from delivery where object = ? and sent is null", (number,)
+            ).fetchone()
+            state = State.FORWARDING if left else State.DELIVERED
+            self._database.execute("update object set state = ? where number = ?", (state, number))
+            self.custody.put(number, [sent])
+        if not left:
+            self.path(number).unlink(missing_ok=True)
+        return state
+
+    def require_as_released(self, number: int) -> None:
+        """Return only if the file of an object that left quarantine is the one that persons meant.
+
+        EvidenceError if it is not. Of an object that the policy let in nothing is read.
+        """
+        kept = self.object(number)
+        if kept.judged.action is Action.QUARANTINE and sha256_of(self.path(number)) != kept.sha256:
+            raise EvidenceError(f"the file of the object {number} is not the one that was released")
+
+    def failed(self, number: int, archive: str, *, why: str, again: datetime) -> None:
+        """Note that a delivery failed, and when it is tried again."""
+        with writing(self._database):
+            self._database.execute(
+                "update delivery set attempts = attempts + 1, due = ?, error = ?"
+                " where object = ? and archive = ?",
+                (milliseconds(again), why[:500], number, archive),
+            )
+
+    def oldest_waiting(self, archive: str) -> datetime | None:
+        """Return since when the oldest object waits for an archive."""
+        (at,) = self._database.execute(
+            "select min(o.at) from delivery d join object o on o.number = d.object"
+            " where d.archive = ? and d.sent is null",
+            (archive,),
+        ).fetchone()
+        return None if at is None else moment(at)
+
+    def failing(self) -> dict[str, int]:
+        """Return how many objects each archive has refused so far, by its name."""
+        return dict(
+            self._database.execute(
+                "select archive, count(*) from delivery where sent is null and attempts > 0"
+                " group by archive"
+            )
+        )
+
+    def release(self, number: int, *, archives: Sequence[str], at: datetime) -> None:
+        """Send a quarantined object on, without persons who sign for it (quarantine.py has them).
+
+        UsageError if it is not in quarantine.
+        """
+        event = self.object(number).witnessed.released(to_archives=True, at=at)
+        with writing(self._database):
+            self.leave_quarantine(number, State.FORWARDING)
+            self.deliver(number, archives, at)
+            self.custody.put(number, [event])
+
+    def reject(self, number: int, *, at: datetime) -> None:
+        """Keep a quarantined object from readers for good; its file stays. As above otherwise."""
+        event = self.object(number).witnessed.released(to_archives=False, at=at)
+        with writing(self._database):
+            self.leave_quarantine(number, State.REJECTED)
+            self.custody.put(number, [event])
+
+    def leave_quarantine(self, number: int, state: State) -> None:
+        """Move an object out of quarantine, within a transaction; UsageError if it is not there."""
+        moved = self._database.execute(
+            "update object set state = ? where number = ? and state = ?",
+            (state, number, State.QUARANTINED),
+        )
+        if moved.rowcount != 1:
+            raise UsageError(f"the object {number} is not in quarantine")
+
+    def add_step(self, number: int, *, at: datetime, person: str, act: str, reason: str) -> None:
+        """Write down what a person did about an object."""
+        with writing(self._database):
+            self.proposals.add_step(number, at=at, person=person, act=act, reason=reason)
+
+    def steps(self, number: int) -> list[tuple[datetime, str, str, str]]:
+        """Return what persons did about an object: when, who, what, and why, oldest first."""
+        return self.proposals.steps(number)
+
+
+def incoming_of(folder: Path) -> Path:
+    """Return a new name to write an object to, in a spool that somebody has open."""
+    return folder / "incoming" / f"{secrets.token_hex(16)}.dcm"
+
+
+def _state(action: Action) -> State:
+    match action:
+        case Action.ACCEPT | Action.TAG:
+            return State.FORWARDING
+        case Action.QUARANTINE:
+            return State.QUARANTINED
+        case Action.REFUSE:
+            return State.REFUSED
+
+
+def _first_events(made: Kept, policy: bytes, before: bytes | None) -> list[CustodyEvent]:
+    about, judged, at = made.witnessed, made.judged, made.sender.at
+    verified = about.verified(judged.word, judged.action, policy=policy, at=at, earlier=before)
+    if made.state is State.REFUSED:
+        return [verified]
+    events = [about.ingested(made.sender.route.value, at=at), verified]
+    if made.state is State.QUARANTINED:
+        events.append(about.quarantined(judged.word, at=at))
+    return events
+
+
+def sha256_of(path: Path) -> bytes:
+    """Return the SHA-256 of a file. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _durable(path: Path, target: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    path.rename(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _kept(row: Sequence[Any]) -> Kept:
+    number, route, at, calling, called, address, *rest = row
+    sop_class, sop_instance, syntax, study, word, action, rule, reasons, verdict, *rest = rest
+    seal_id, state, size, sha256, salt, sealed_here = rest
+    return Kept(
+        number=number,
+        sender=Sender(Route(route), moment(at), calling, called, address),
+        instance=Instance(sop_class, sop_instance, syntax, study),
+        judged=Judged(
+            Word(word),
+            Action(action),
+            rule,
+            tuple(json.loads(reasons)),
+            json.loads(verdict),
+            seal_id,
+        ),
+        state=State(state),
+        size=size,
+        sha256=sha256,
+        salt=salt,
+        sealed_here=bool(sealed_here),
+    )
