@@ -93,6 +93,7 @@ def _rows(configuration: "Configuration") -> list[tuple[str, object]]:
         ("largest object", f"{limits.object_bytes} bytes"),
         ("kept free on disk", f"{limits.free_disk_bytes} bytes"),
         ("seconds", f"{limits.idle_seconds} idle, {limits.object_seconds} for an object"),
+        ("audit trail", _audit_words(configuration)),
         ("seals for", ", ".join(sorted(configuration.sealing_for)) or "nobody"),
     ]
     for each in configuration.archives:
@@ -109,6 +110,11 @@ def _tls_words(configuration: "Configuration") -> str:
         return "none"
     mutual = "no certificate of senders" if tls.authorities is None else f"of {tls.authorities}"
     return f"{tls.certificate}; senders: {mutual}"
+
+
+def _audit_words(configuration: "Configuration") -> str:
+    collector = configuration.audit
+    return "none" if collector is None else f"to {collector.host}:{collector.port} over TLS"
 
 
 def _parts(configuration: "Configuration") -> "Parts":

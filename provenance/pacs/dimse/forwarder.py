@@ -8,8 +8,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from provenance.errors import EvidenceError
+from provenance.pacs.arrivals import Instance
 from provenance.pacs.dimse.backoff import Backoff
 from provenance.pacs.dimse.storage_scu import NotStoredError, StorageScu, UnreachableError
 from provenance.pacs.spool.spool import Delivery, Spool
@@ -18,6 +20,16 @@ BATCH = 64
 RELEASE_AFTER = timedelta(seconds=20)  # an association that carries nothing is let go
 
 _logger = logging.getLogger(__name__)
+
+
+class Sent(Protocol):
+    """Hears of what the archive has got, and when nothing more waits for it."""
+
+    def add(self, instance: Instance) -> None:
+        """Hear of one object."""
+
+    def end(self, at: datetime) -> None:
+        """Hear that for now that was all."""
 
 
 @dataclass
@@ -29,6 +41,7 @@ class Forwarder:
     clock: Callable[[], datetime]
     wait: Callable[[timedelta], None]
     stopping: Callable[[], bool]
+    sent: "Sent"
     _archive_fails: Backoff = field(default_factory=Backoff)
     _object_fails: Backoff = field(
         default_factory=lambda: Backoff(timedelta(seconds=5), timedelta(hours=1))
@@ -44,11 +57,14 @@ class Forwarder:
                 pause = self._deliver(due)
                 if pause is None:
                     continue
+                self.sent.end(self.clock())
                 self._pause(pause)
                 continue
+            self.sent.end(self.clock())
             if self.scu.is_open and self.clock() - busy > RELEASE_AFTER:
                 self.scu.close()
             self.wait(timedelta(seconds=1))
+        self.sent.end(self.clock())
         self.scu.close()
 
     @property
@@ -81,6 +97,7 @@ class Forwarder:
             else:
                 self._archive_fails.succeeded()
                 self.spool.delivered(delivery.number, self._name, at=self.clock())
+                self.sent.add(delivery.instance)
         return None
 
     def _tell(self, what: str, delivery: Delivery, error: Exception, pause: timedelta) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from provenance.errors import MalformedError
 from provenance.pacs.arrivals import Instance, Kept, Route, Sender, State
@@ -67,14 +68,28 @@ class Answered:
     kept: Kept | None
 
 
+class Hearing(Protocol):
+    """Hears of one association."""
+
+    def add(self, kept: Kept) -> None:
+        """Hear of an object that was taken, or refused."""
+
+    def end(self, sender: Sender) -> None:
+        """Hear that the association has ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class StorageScp:
-    """What all associations share. ``answered`` hears of each object, before its sender does."""
+    """What all associations share. ``answered`` hears of each object, before its sender does.
+
+    ``hearing`` makes what hears of one association: each object taken or refused, and its end.
+    """
 
     title: str
     limits: Limits
     open_bench: Callable[[], AbstractContextManager[Bench]]
     answered: Callable[[Answered], None]
+    hearing: Callable[[], "Hearing"]
     stopping: Callable[[], bool]
     clock: Callable[[], datetime]
 
@@ -123,6 +138,9 @@ class _Association:
     _context: int = 0
     _deadline: float = 0.0
 
+    def __post_init__(self) -> None:
+        self._hearing = self.scp.hearing()
+
     def serve(self) -> None:
         """Answer message after message."""
         try:
@@ -141,6 +159,7 @@ class _Association:
             if self._arriving is not None:
                 self._arriving.discard()
             self._benches.close()
+            self._hearing.end(self.sender.with_time(self.scp.clock()))
 
     def _next(self) -> bool:
         between = self._store is None and not self._command
@@ -215,6 +234,8 @@ class _Association:
         status, kept = self._take(command, arriving, now)
         self._store = self._arriving = None
         seconds = time.monotonic() - began
+        if kept is not None:
+            self._hearing.add(kept)
         self.scp.answered(Answered(status, now, arriving.size, seconds, kept))
         self._answer(self._context, command, Command.C_STORE_RSP, status)
 

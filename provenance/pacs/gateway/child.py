@@ -5,15 +5,18 @@ import os
 import select
 import signal
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ledger import Role
+from provenance.audit_trail import Collector
 from provenance.pacs.custody.writer import CustodyThread
 from provenance.pacs.dimse.forwarder import Forwarder
 from provenance.pacs.dimse.storage_scu import StorageScu
 from provenance.pacs.dimse.tls import client_context
+from provenance.pacs.gateway.auditing import SentTo, Tell, forwarder_trail
 from provenance.pacs.gateway.configuration import Archive, TlsFiles
 from provenance.pacs.spool.spool import Spool
 from provenance.servers.log_lines import log_lines
@@ -70,14 +73,28 @@ def _now() -> datetime:
 def _forward(job: dict[str, Any], parent: _Parent) -> None:
     archive = _archive(job["archive"])
     tls = None if archive.tls is None else client_context(archive.tls)
-    with Spool.open(Path(job["spool"])) as spool:
+    with ExitStack() as stack:
+        spool = stack.enter_context(Spool.open(Path(job["spool"])))
+        tell = _tell(job, archive.name, stack)
         Forwarder(
             spool,
             StorageScu(archive, job["title"], tls),
             clock=_now,
             wait=parent.wait,
             stopping=parent.stopping,
+            sent=SentTo(tell, archive),
         ).run()
+
+
+def _tell(job: dict[str, Any], archive: str, stack: ExitStack) -> Tell:
+    fields = job["audit"]
+    if fields is None:
+        return lambda _fact: None
+    for name in ("ca", "certificate", "key"):
+        fields[name] = Path(fields[name]) if fields[name] else None
+    collector = Collector(**fields)
+    trail = forwarder_trail(Path(job["spool"]), collector, job["title"], archive)
+    return stack.enter_context(trail).tell
 
 
 def _write_custody(job: dict[str, Any], parent: _Parent) -> None:

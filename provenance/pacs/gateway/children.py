@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from provenance.audit_trail import Collector
 from provenance.pacs.gateway.configuration import Archive, Configuration
 
 STOP_SECONDS = 90.0
@@ -38,12 +39,17 @@ def custody_job(configuration: Configuration) -> bytes:
     )
 
 
-def forward_jobs(spool: Path, title: str, archives: Sequence[Archive]) -> list[bytes]:
-    """Return what the forwarders do, one for each archive."""
-    return [
-        _line({"does": "forward", "title": title, "archive": asdict(each), "spool": str(spool)})
-        for each in archives
-    ]
+def forward_jobs(
+    spool: Path, title: str, archives: Sequence[Archive], audit: Collector | None = None
+) -> list[bytes]:
+    """Return what the forwarders do, one for each archive; ``audit`` hears what they have sent."""
+    common = {
+        "does": "forward",
+        "title": title,
+        "spool": str(spool),
+        "audit": None if audit is None else asdict(audit),
+    }
+    return [_line({**common, "archive": asdict(each)}) for each in archives]
 
 
 def _line(job: Mapping[str, object]) -> bytes:

@@ -5,6 +5,8 @@ from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 
+from provenance.audit_trail import Collector
+
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
@@ -61,6 +63,7 @@ class Configuration:
     limits: Limits = Limits()
     sealing_for: frozenset[str] = frozenset()
     custody_deadline: timedelta = timedelta(hours=1)
+    audit: Collector | None = None
 
 
 def example_configuration() -> str:

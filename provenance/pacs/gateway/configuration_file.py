@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from provenance.audit_trail import Collector
 from provenance.errors import UsageError
 from provenance.pacs.gateway.configuration import Archive, Configuration, Limits, Listen, TlsFiles
 from provenance.policy.depth_of_keys import MAX_PARTS, too_deep
@@ -22,8 +23,10 @@ MAX_PATH = 1024
 _TLS = ("tls_certificate", "tls_key", "tls_ca")
 _TOP = (
     *("version", "site", "policy", "spool", "log", "custody_deadline_minutes"),
-    *("listen", "limits", "sealing", "archives"),
+    *("listen", "limits", "sealing", "audit", "archives"),
 )
+_AUDIT = ("host", "port", "server_name", *_TLS)
+_AUDIT_PORT = 6514  # RFC 5425
 _LISTEN = ("ae_title", "address", "port", *_TLS)
 _ARCHIVE = ("name", "ae_title", "host", "port", "tls", *_TLS, "dicomweb")
 _LIMITS: Mapping[str, tuple[int, int]] = {
@@ -99,6 +102,7 @@ class _File:
             sealing_for=self._sealing(self._table(document, "sealing", ("calling_ae",))),
             archives=self._archives(document.get("archives")),
             custody_deadline=timedelta(minutes=minutes),
+            audit=self._audit(document),
         )
 
     def _table(
@@ -134,6 +138,24 @@ class _File:
             return frozenset()
         titles = self.reading.texts(value, place, MAX_TITLE) or ()
         return frozenset(self._title(each, place) for each in titles)
+
+    def _audit(self, document: Mapping[str, object]) -> Collector | None:
+        if "audit" not in document:
+            return None
+        place: Place = ("audit",)
+        table = self._table(document, "audit", _AUDIT)
+        tls = self._tls(table, place) or TlsFiles()
+        if tls.authorities is None:
+            says = "the collector's authority is needed"
+            self.reading.flaw((*place, "tls_ca"), says, "audit messages go to nobody unknown")
+        return Collector(
+            self._text(table, place, "host", None),
+            tls.authorities or self.folder,
+            self._number(table, place, "port", (1, 65_535), _AUDIT_PORT),
+            tls.certificate,
+            tls.key,
+            self._text(table, place, "server_name", ""),
+        )
 
     def _archives(self, value: object) -> tuple[Archive, ...]:
         place: Place = ("archives",)
