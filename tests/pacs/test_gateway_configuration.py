@@ -28,12 +28,14 @@ def test_the_example_is_in_order() -> None:
 
 def test_so_it_is_with_every_line_that_is_commented_out() -> None:
     lines = example_configuration().splitlines()
-    keys = [line[2:] if line.startswith("# ") and " = " in line else line for line in lines]
+    out = [line.startswith("# ") and (" = " in line or line[2] == "[") for line in lines]
+    keys = [line[2:] if commented else line for line, commented in zip(lines, out, strict=True)]
     found, flaws = examine_configuration("\n".join(keys).encode(), folder=HERE)
     assert flaws == ()
     assert found is not None
     assert found.listen.tls is not None
     assert found.archives[0].dicomweb is not None
+    assert found.audit is not None
 
 
 @pytest.mark.parametrize(
