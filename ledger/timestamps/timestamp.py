@@ -38,6 +38,7 @@ _RENEWAL = b"radseal timestamp renewal 1\n"
 _BROKEN = (
     ValueError,
     TypeError,
+    LookupError,  # of rfc3161-client, where a sequence of a name holds nothing
     UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,

@@ -27,7 +27,8 @@ from provenance.policy.terms import Action
 from provenance.site.actor_keys import add_key, renew_key, revoke_key
 from provenance.trust.certificates import NO_EXPIRY, issue_role
 
-NOW = datetime.now(UTC).replace(microsecond=123_000) + timedelta(minutes=1)
+# later than any site that a run of all tests makes
+NOW = datetime.now(UTC).replace(microsecond=123_000) + timedelta(hours=6)
 SECRET_WORDS = "Mrs Example was moved to bed 7"
 
 
