@@ -83,10 +83,13 @@ class Intake:
     def _examine(self, path: Path, sender: Sender) -> Examination:
         try:
             return examine(path, self.verifier, sender.arrival)
-        except Exception as error:  # a defect of ours keeps nobody's image out, and lets none in
+        except Exception as error:  # a defect of ours loses no image, and lets none in
             _logger.exception("verification failed")
             why = f"verification failed ({type(error).__name__}): a defect, please report it"
-            return examine_nothing(why, self.verifier, sender.arrival)
+            found = examine_nothing(why, self.verifier, sender.arrival)
+            assert found.decision is not None  # its verifier has a policy
+            apart = Action.strictest((found.decision.action, Action.QUARANTINE))
+            return replace(found, decision=replace(found.decision, action=apart))
 
 
 def judged_of(found: Examination) -> Judged:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from provenance.pacs.arrivals import State
 from provenance.pacs.custody.events import Witnessed, read_custody_body
 from provenance.pacs.custody.writer import CustodyThread, CustodyWriter
 from provenance.pacs.spool.spool import Spool
+from provenance.policy.parse import parse_acceptance_policy
 from provenance.policy.terms import Action
 
 
@@ -66,12 +68,25 @@ def test_what_is_sent_once_more_is_the_same_object(door: Any, unsealed: bytes) -
     assert list((door.spool.folder / "incoming").iterdir()) == []
 
 
+TAGS_UNREADABLE = b"""version = 1
+[[rules]]
+name = "reports"
+[rules.match]
+calling_ae = ["CT7"]
+[rules.actions]
+unreadable = "tag"
+"""
+
+
 def test_no_verdict_because_of_a_defect_is_no_way_in(
     door: Any, unsealed: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("a defect")
 
+    policy = parse_acceptance_policy(TAGS_UNREADABLE)
+    assert policy.rules[0].action(Word.UNREADABLE) is Action.TAG
+    door.intake = replace(door.intake, verifier=replace(door.intake.verifier, policy=policy))
     monkeypatch.setattr("provenance.pacs.intake.examine", broken)
     kept = door.take(unsealed)
     assert kept.state is State.QUARANTINED
@@ -170,6 +185,14 @@ def test_what_the_log_refuses_holds_up_nothing_else(door: Any, sealed: bytes) ->
         assert writer.write() == 1
     state = door.spool.custody.state()
     assert (state.waiting, state.refused) == (0, 1)
+    thread = CustodyThread(
+        door.spool.folder,
+        lambda: door.site.device(Role.GATEWAY),
+        clock=lambda: datetime.now(UTC),
+    )
+    thread.close()  # a new start: its key is in order now
+    state = door.spool.custody.state()
+    assert (state.waiting, state.refused) == (0, 0)
 
 
 def test_the_log_away_holds_up_no_image_and_is_told_after_the_deadline(

@@ -15,6 +15,7 @@ from typing import Any
 
 import pydicom
 import pytest
+from gateway_world import tool as debian
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,9 +50,7 @@ def rejected(make_dicom: Callable[..., bytes]) -> bytes:
 
 
 def tool(name: str, *words: object) -> subprocess.CompletedProcess[str]:
-    path = shutil.which(name)
-    if path is None:
-        pytest.skip(f"{name} is not installed")
+    path = debian(name)
     return subprocess.run(
         [path, *map(str, words)], capture_output=True, text=True, errors="replace", check=False
     )

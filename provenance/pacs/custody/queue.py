@@ -79,6 +79,13 @@ class CustodyQueue:
                 "update custody set error = ? where number = ?", (why[:500], number)
             )
 
+    def try_again(self) -> None:
+        """Let what the log has refused be tried once more: its key may be in order now."""
+        with writing(self._database):
+            self._database.execute(
+                "update custody set error = null where error is not null and entry is null"
+            )
+
     def state(self) -> CustodyState:
         """Return how far the custody events are."""
         waiting, since = self._database.execute(

@@ -127,7 +127,10 @@ class CustodyWriter:
 
 
 class CustodyThread:
-    """Writes custody events of the spool in ``folder`` until it is closed."""
+    """Writes custody events of the spool in ``folder`` until it is closed.
+
+    What the log has refused is tried once at each start, after a key was renewed, for example.
+    """
 
     def __init__(
         self,
@@ -165,6 +168,7 @@ class CustodyThread:
         pause = PAUSE_SECONDS
         device: Device | None = None
         with Spool.open(self._folder) as spool:
+            spool.custody.try_again()
             while True:
                 last = self._stopped.is_set()
                 try:
