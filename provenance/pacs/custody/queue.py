@@ -24,7 +24,7 @@ class Untold:
 
 @dataclass(frozen=True, slots=True)
 class CustodyState:
-    """How many custody events wait for the log, since when, and how many it refused for good."""
+    """How many custody events wait for the log, since when, and how many it refused."""
 
     waiting: int
     since: datetime | None

@@ -222,7 +222,7 @@ def condition_metrics(seen: Condition) -> tuple[Metric, ...]:
         ),
         gauge(
             "radseal_custody_refused",
-            "Custody events that the log refused for good: an alarm.",
+            "Custody events that the log refused: an alarm.",
             0 if waiting is None else waiting.refused,
         ),
         gauge("radseal_spool_free_bytes", "Bytes free on the disk of the spool.", seen.free),
