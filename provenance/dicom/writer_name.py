@@ -1,7 +1,5 @@
 """Who wrote a file last, by its own word: PS3.10 7.1, (0002,0012) and (0002,0013)."""
 
-from pydicom.uid import UID
-
 from provenance.dicom.instance import Instance
 from provenance.dicom.values import text
 from provenance.dicom.write import IMPLEMENTATION_CLASS_UID
@@ -18,4 +16,4 @@ def rewritten_by(instance: Instance) -> str | None:
         return None
     name = text(meta, _IMPLEMENTATION_VERSION_NAME) or implementation or "a program without a name"
     shown = "".join(c if c.isprintable() else "?" for c in name[:_LONGEST])
-    return f"last written by {shown}, as {UID(instance.transfer_syntax).name}"
+    return f"last written by {shown}, as {instance.transfer_syntax.name}"

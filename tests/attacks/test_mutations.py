@@ -15,10 +15,11 @@ from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.carrier import Carrier, read_carrier, remove_carrier, write_carrier
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import Instance, read_instance
-from provenance.dicom.write import instance_bytes
+from provenance.dicom.write import IMPLEMENTATION_CLASS_UID, instance_bytes
 from provenance.header_tree import hash_header
 
 SEED = bytes(32)
+OTHER_CLASS_UID = b"1.2.3".ljust(len(IMPLEMENTATION_CLASS_UID), b"4")
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +40,26 @@ def sealed(site: Site, make_dicom: Callable[..., bytes]) -> bytes:
         return Sealed(seal(make_dicom(), device=device).to_bytes())
 
 
-def meaning(instance: Instance) -> tuple[object, ...]:
+class Meaning(tuple[object, ...]):
     """What a reader of the object sees: samples, and the signed attributes."""
+
+    def __repr__(self) -> str:
+        return "a meaning"
+
+
+def meaning(instance: Instance) -> Meaning:
     geometry = pixel_geometry(instance)
     samples = [f.tobytes() for f in frames(instance, geometry)] if geometry else []
     signed = [a for a in canonical_attributes(instance.dataset) if a.group != "private"]
-    return samples, hash_header(signed, SEED).root
+    return Meaning((samples, hash_header(signed, SEED).root))
 
 
 @pytest.fixture(scope="module")
-def sealed_meaning(sealed: bytes) -> tuple[object, ...]:
+def sealed_meaning(sealed: bytes) -> Meaning:
     return meaning(read_instance(sealed))
 
 
-def check(data: bytes, trust: TrustStore, sealed_meaning: tuple[object, ...]) -> None:
+def check(data: bytes, trust: TrustStore, sealed_meaning: Meaning) -> None:
     if verify(data, trust=trust).word is Word.AUTHENTIC:
         assert meaning(read_instance(data)) == sealed_meaning
 
@@ -69,7 +76,7 @@ PLACES = st.integers(0, 2_000) | st.integers(0, 1 << 20)
 def test_bytes_of_the_file(
     sealed: bytes,
     trust: TrustStore,
-    sealed_meaning: tuple[object, ...],
+    sealed_meaning: Meaning,
     flips: list[tuple[int, int]],
     cut: tuple[int, int] | None,
 ) -> None:
@@ -80,6 +87,15 @@ def test_bytes_of_the_file(
         at = cut[0] % len(damaged)
         del damaged[at : at + cut[1]]
     check(bytes(damaged), trust, sealed_meaning)
+
+
+def test_a_transfer_syntax_that_is_no_uid(
+    sealed: bytes, trust: TrustStore, sealed_meaning: Meaning
+) -> None:
+    by_another = sealed.replace(IMPLEMENTATION_CLASS_UID.encode(), OTHER_CLASS_UID, 1)
+    damaged = by_another.replace(b"1.2.840.10008.1.2.1\0", b"1/2.840.10008.1.2.1\0", 1)
+    assert damaged != by_another != sealed
+    check(damaged, trust, sealed_meaning)
 
 
 @settings(max_examples=300)
