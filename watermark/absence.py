@@ -4,33 +4,41 @@ For any group of cells, the correlation with the mark has mean zero where the ma
 the information as its mean where it is present; in both cases the information bounds its variance
 (``watermark.testimony``). A deviation is the square root of that, or what the cells of the
 picture differ by in fact, if that is more: what a copy lost of the mark varies from place to place.
+What the model is amiss by grows with what it foretells, unlike chance: the two are told apart.
 """
 
 from typing import Final
 
 import numpy as np
 
-from watermark.patches import Flags, Reals, blur, grow_into, patches, rid
+from watermark.patches import Flags, Reals, blur, grow, grow_into, patches, rid
 
 FINE: Final = 1.2
 """Width in cells of the finer Gaussian that cells are pooled with; edges are drawn with it."""
 BROAD: Final = 2.4
 """Width of the broader one, for pictures where the mark is weak."""
-SURE: Final = 2.2
-"""Deviations below its expectation at which a cell is suspected: 1.4 % of cells by chance."""
+SURE: Final = 2.6
+"""Deviations below its expectation at which a cell is suspected: 0.5 % of cells by chance."""
 SUSPECT: Final = 0.4
 """Share of its expectation that a suspected cell has at most."""
 BESIDE: Final = (0.5, 1.0)
 """Share and deviations for cells beside suspected ones."""
 STEPS: Final = 4
 """Cells that a patch can grow by."""
-PATCH: Final = 5.2
-"""Deviations below its expectation that a patch has as a whole: 1e-7 by chance."""
+PATCH: Final = 5.5
+"""Deviations of chance below its expectation that a patch has as a whole: 2e-8."""
 CERTAIN: Final = 8.0
-"""The same for a patch held against a copy: of 688 honest copies none had one, 30 at 5.2."""
+"""Deviations, of cells as they differ in fact, of a patch that is held against a copy."""
+LACKING: Final = 2.2
+"""Deviations of cells that are no measure of what a copy left of the mark."""
+SLOW: Final = 8.0
+"""Width in cells of the Gaussian under which what is left of the mark is followed."""
 _ENOUGH: Final = 5.0  # information from which a cell's deviation tells how cells differ
 _BEST: Final = 0.9
 _EMPTY: Final = 0.1
+_GONE: Final = 0.35  # of its expectation: a cell that has less does not say how much is left around
+_STIFF: Final = 0.1  # share of the mean information that speaks for a level gain
+_GAINS: Final = (0.4, 1.3)
 _MANY: Final = 0.3
 _TO_DEVIATION: Final = 1.4826  # median magnitude to standard deviation, if normal
 _TINY: Final = float(np.finfo(np.float32).tiny)
@@ -57,14 +65,12 @@ def likely(correlation: Reals, information: Reals) -> Flags:
 
 
 def lacking(correlation: Reals, information: Reals) -> Flags:
-    """Return cells that show less than half of what they should, by ``SURE`` deviations.
+    """Return cells that show less than half of what they should, by ``LACKING`` deviations.
 
     They are no measure of what a copy left of the mark. Arguments as for ``judge``; bool, same
     shape.
     """
-    shown, expected = pooled(correlation, BROAD), pooled(information, BROAD)
-    low: Flags = (shown < expected / 2) & (expected - shown > SURE * np.sqrt(expected))
-    return low
+    return _short_of(correlation, information, share=0.5)
 
 
 def likelihood(correlation: Reals, information: Reals, cells: Flags) -> Reals:
@@ -76,18 +82,21 @@ def likelihood(correlation: Reals, information: Reals, cells: Flags) -> Reals:
     """
     expected = pooled(information, BROAD)
     found = pooled(correlation, BROAD)
-    unit = _dispersion(_short(found, expected)[cells & (expected > _ENOUGH)])
+    unit = _differ(correlation, information, cells, BROAD)
     return 0.5 + 0.5 * np.tanh((found - expected / 2) / (2 * unit * unit))
 
 
 def judge(correlation: Reals, information: Reals, cells: Flags) -> tuple[Flags, Flags, Flags]:
     """Return which cells have lost the mark, and which could tell.
 
-    A cell is known if its expectation is ``SURE`` deviations or more above zero, pooled with
-    its neighbours under either of two Gaussians. It is suspected if it is as much below its
-    expectation, and shows at most ``SUSPECT`` of it. Patches of suspected cells grow over such
-    as show at most half, and lose specks and threads. What is left is altered if as a whole it
-    is more than ``PATCH`` deviations below its expectation.
+    What is left of the mark is followed first, where it changes slowly over the picture
+    (``levelled``). The deviation of a cell is then that of chance and that of the model, which is
+    a share of what it foretells, found from the picture's own cells. A cell is known if its
+    expectation is ``SURE`` deviations or more above zero, pooled with its neighbours under either
+    of two Gaussians. It is suspected if it is as much below its expectation, and shows at most
+    ``SUSPECT`` of it. Patches of suspected cells grow over such as show at most half, and lose
+    specks and threads. What is left is altered if as a whole it is ``PATCH`` deviations of chance
+    and ``SURE`` of the model below its expectation, or if it is certain.
 
     Parameters
     ----------
@@ -99,34 +108,73 @@ def judge(correlation: Reals, information: Reals, cells: Flags) -> tuple[Flags, 
     Returns
     -------
     altered, certain, known : bool, same shape
-        No cell is altered that is not known, none certain (``CERTAIN``) that is not altered.
+        No cell is altered that is not known, none certain that is not altered. A patch is
+        certain if it is ``CERTAIN`` deviations below its expectation when nothing was followed,
+        and a deviation counts as far as cells of either width differ.
     """
+    shown, foretold = levelled(correlation, information, cells)
+    amiss = _amiss(shown, foretold, cells)
+    differ = max(_differ(correlation, information, cells, width) for width in (BROAD, FINE))
     suspected = known = beside = np.zeros(information.shape, np.bool_)
-    differ = 1.0
     for width in (BROAD, FINE):
-        found = pooled(correlation, width)
-        expected = np.maximum(pooled(information, width), _TINY)
-        missing = 1 - found / expected
-        short = _short(found, expected)
-        unit = _dispersion(short[cells & (expected > _ENOUGH)])
-        differ = max(differ, unit)
-        known = known | (expected > (SURE * unit) ** 2)
-        suspected = suspected | ((missing > 1 - SUSPECT) & (short > SURE * unit))
-        beside = (missing > 1 - BESIDE[0]) & (short > BESIDE[1] * unit)
+        expected = np.maximum(pooled(foretold, width), _TINY)
+        short = expected - pooled(shown, width)
+        deviation = np.sqrt(expected + np.square(amiss * expected))
+        known = known | (expected > SURE * deviation)
+        suspected = suspected | ((short > (1 - SUSPECT) * expected) & (short > SURE * deviation))
+        beside = (short > (1 - BESIDE[0]) * expected) & (short > BESIDE[1] * deviation)
     altered, certain = np.zeros_like(known), np.zeros_like(known)
     for patch in patches(rid(grow_into(suspected, beside, steps=STEPS) & beside) & known):
-        expected_here = float(information[patch].sum())
-        short_here = expected_here - float(correlation[patch].sum())
-        deviation = differ * np.sqrt(expected_here)
-        altered[patch] = short_here > PATCH * deviation  # of nothing expected, nothing is short
-        certain[patch] = short_here > CERTAIN * deviation
-    return altered, certain, known
+        whole = float(foretold[patch].sum())
+        chance, model = PATCH * np.sqrt(whole), SURE * amiss * whole
+        plain = float(information[patch].sum())
+        certain[patch] = plain - float(correlation[patch].sum()) > CERTAIN * differ * np.sqrt(plain)
+        altered[patch] = whole - float(shown[patch].sum()) > np.hypot(chance, model)
+    return altered | certain, certain, known
+
+
+def levelled(correlation: Reals, information: Reals, cells: Flags) -> tuple[Reals, Reals]:
+    """Return both with the gain that the cells around show, which changes slowly.
+
+    Cells that show almost nothing, and those beside them, do not count: an altered area must not
+    pass for a place where a copy lost the mark. Arguments as for ``judge``.
+    """
+    gone = _short_of(correlation, information, share=_GONE)
+    count = cells & ~grow(gone)
+    shown, foretold = blur(correlation * count, SLOW), blur(information * count, SLOW)
+    stiff = _STIFF * float(foretold.mean()) + _TINY
+    gain = np.clip((shown + stiff) / (foretold + stiff), *_GAINS)
+    return gain * correlation, np.square(gain) * information
 
 
 def pooled(cells: Reals, width: float) -> Reals:
     """Return sums under a Gaussian, in such units that variances stay comparable to means."""
     total: Reals = blur(cells, width) * (4 * np.pi * width * width)  # sum of weights over squares'
     return total
+
+
+def _short_of(correlation: Reals, information: Reals, *, share: float) -> Flags:
+    """Return cells that show less than a share of what they should, by ``LACKING`` deviations."""
+    shown, expected = pooled(correlation, BROAD), pooled(information, BROAD)
+    low: Flags = (shown < share * expected) & (expected - shown > LACKING * np.sqrt(expected))
+    return low
+
+
+def _amiss(correlation: Reals, information: Reals, cells: Flags) -> float:
+    """Return the share of what a cell is foretold that the model is amiss by, as a deviation."""
+    expected = pooled(information, BROAD)[cells]
+    ample = expected[expected > _ENOUGH]
+    if not ample.size:
+        return 0.0
+    beyond = _differ(correlation, information, cells, BROAD) ** 2 - 1
+    return float(np.sqrt(beyond / np.median(ample)))
+
+
+def _differ(correlation: Reals, information: Reals, cells: Flags, width: float) -> float:
+    """Return by how much more than by chance cells of a width differ, at least 1."""
+    expected = np.maximum(pooled(information, width), _TINY)
+    short = _short(pooled(correlation, width), expected)
+    return _dispersion(short[cells & (expected > _ENOUGH)])
 
 
 def _short(found: Reals, expected: Reals) -> Reals:

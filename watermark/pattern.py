@@ -19,6 +19,8 @@ HEIGHTS: Final = {2: 50, 3: 147, 4: 262}
 PEAK: Final = 400
 RMS: Final = 206.0
 """Root mean square of a pattern, nearly: its signs are random, so it varies little."""
+DIGEST_BYTES: Final = 16
+"""What is kept of a pattern's SHA-256."""
 
 
 def pattern(
@@ -56,5 +58,5 @@ def pattern(
 
 
 def pattern_digest(wave: Pattern) -> bytes:
-    """Return the SHA-256 of a pattern: int16, little endian, row by row."""
-    return hashlib.sha256(wave.astype("<i2").tobytes()).digest()
+    """Return 16 bytes of the SHA-256 of a pattern: int16, little endian, row by row."""
+    return hashlib.sha256(wave.astype("<i2").tobytes()).digest()[:DIGEST_BYTES]

@@ -10,12 +10,16 @@ import numpy as np
 from watermark.errors import CapacityError, MalformedError
 from watermark.grid import Geometry
 from watermark.imprint import MASK, TOP_SHIFT, Mask
+from watermark.mask_coding import Codes, pack, unpack
+from watermark.pattern import DIGEST_BYTES
 
-VERSION: Final = 2
 UNMARKED: Final = b"rsm\x00"
 """Restore data of an image that was sealed without a mark."""
-_MAGIC: Final = b"rsm" + bytes([VERSION])
-_HEAD: Final = struct.Struct(">4sIIqqB12s32s16sI")
+_MAGIC: Final = b"rsm\x03"
+_HEAD: Final = struct.Struct(">4sIIqqB12s16s16sIH")
+_FORMER_MAGIC: Final = b"rsm\x02"
+_FORMER_HEAD: Final = struct.Struct(">4sIIqqB12s32s16sI")
+_RAW_DEFLATE: Final = -15
 MAX_OPEN: Final = 1 << 24
 """Open pixels (``watermark.keep``) at most."""
 
@@ -35,7 +39,7 @@ class RestoreData:
     mask : Mask
         Height of the mark.
     pattern_digest : bytes
-        SHA-256 of the pattern: int16, little endian, row by row.
+        First 16 bytes of the pattern's SHA-256: int16, little endian, row by row.
     original_check : bytes
         Keyed check of the original: see ``watermark.restore``.
     kept : bytes
@@ -54,6 +58,7 @@ class RestoreData:
     def encode(self) -> bytes:
         """Return the bytes."""
         geometry = self.geometry
+        mask = pack(self.mask.codes)
         head = _HEAD.pack(
             _MAGIC,
             geometry.rows,
@@ -64,16 +69,20 @@ class RestoreData:
             self.pattern_digest,
             self.original_check,
             len(self.kept),
+            len(mask),
         )
-        return head + zlib.compress(self.mask.codes.tobytes() + self.kept, 9)
+        return head + mask + _deflate(self.kept)
 
 
 def parse(data: bytes) -> RestoreData:
-    """Parse restore data strictly; MalformedError for anything else."""
-    if len(data) < _HEAD.size:
+    """Parse restore data of version 3 or 2 strictly; MalformedError for anything else."""
+    former = data[: len(_FORMER_MAGIC)] == _FORMER_MAGIC
+    head = _FORMER_HEAD if former else _HEAD
+    if len(data) < head.size:
         raise MalformedError(f"restore data of {len(data)} bytes is cut short")
-    magic, rows, columns, low, high, shift, payload, digest, check, kept = _HEAD.unpack_from(data)
-    if magic != _MAGIC:
+    fields = head.unpack_from(data)
+    magic, rows, columns, low, high, shift, payload, digest, check, kept = fields[:10]
+    if magic not in (_MAGIC, _FORMER_MAGIC):
         raise MalformedError("restore data of an unknown version")
     if shift > TOP_SHIFT or kept > MAX_OPEN // 8 or low > high:
         raise MalformedError("restore data with a number out of its range")
@@ -81,19 +90,48 @@ def parse(data: bytes) -> RestoreData:
         geometry = Geometry.of((rows, columns))
     except CapacityError as error:
         raise MalformedError("restore data of an impossible image size") from error
-    cells = geometry.cells
-    body = _inflate(data[_HEAD.size :], cells[0] * cells[1] + kept)
-    codes = np.frombuffer(body[: cells[0] * cells[1]], np.uint8).reshape(cells)
+    body = data[head.size :]
+    if former:
+        codes, flags = _former_body(body, geometry.cells, kept)
+    else:
+        codes, flags = _body(body, geometry.cells, kept, mask_bytes=fields[10])
+    mask = Mask(codes, shift)
+    return RestoreData(geometry, (low, high), payload, mask, digest[:DIGEST_BYTES], check, flags)
+
+
+def _body(
+    body: bytes, cells: tuple[int, int], kept: int, *, mask_bytes: int
+) -> tuple[Codes, bytes]:
+    if mask_bytes > len(body):
+        raise MalformedError("restore data with a mask that is cut short")
+    packed = body[mask_bytes:]
+    if not kept and packed:
+        raise MalformedError("restore data that are followed by something")
+    flags = _inflate(packed, kept, form=_RAW_DEFLATE) if kept else b""
+    return unpack(body[:mask_bytes], cells), flags
+
+
+def _former_body(body: bytes, cells: tuple[int, int], kept: int) -> tuple[Codes, bytes]:
+    """Version 2: the codes, a byte each, and the flags in one zlib stream."""
+    count = cells[0] * cells[1]
+    both = _inflate(body, count + kept, form=zlib.MAX_WBITS)
+    codes = np.frombuffer(both[:count], np.uint8).reshape(cells)
     if codes.max() >= len(MASK):
         raise MalformedError("restore data with an unknown mask code")
-    return RestoreData(
-        geometry, (low, high), payload, Mask(codes, shift), digest, check, body[codes.size :]
-    )
+    return codes, both[count:]
 
 
-def _inflate(packed: bytes, size: int) -> bytes:
+def _deflate(flags: bytes) -> bytes:
+    """Return the flags as a raw deflate stream; of no flags, nothing."""
+    if not flags:
+        return b""
+    deflater = zlib.compressobj(9, zlib.DEFLATED, _RAW_DEFLATE)
+    return deflater.compress(flags) + deflater.flush()
+
+
+def _inflate(packed: bytes, size: int, *, form: int) -> bytes:
     """Return exactly ``size`` bytes; never unpack more."""
-    inflater = zlib.decompressobj()
+    inflater = zlib.decompressobj(form)
     try:
         body = inflater.decompress(packed, size + 1)
     except zlib.error as error:
