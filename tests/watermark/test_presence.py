@@ -298,6 +298,23 @@ def test_cells_that_differ_by_themselves_are_judged_more_mildly() -> None:
     assert not altered.any()
 
 
+def test_what_a_copy_left_of_the_mark_is_followed_where_it_changes_slowly() -> None:
+    """A copy that kept 140 % at the top, 60 % at the bottom accuses neither, hides nothing."""
+    generator = np.random.default_rng(2)
+    everywhere = np.ones((64, 64), np.bool_)
+    information = np.full((64, 64), 1.5)
+    gain = np.linspace(1.4, 0.6, 64)[:, np.newaxis]
+    correlation = gain * information + np.sqrt(1.5) * generator.normal(0, 1, (64, 64))
+    assert not judge(correlation, information, everywhere)[0].any()
+    for top in (8, 26, 44):
+        forged = correlation.copy()
+        area = np.s_[top : top + 12, 20:32]
+        forged[area] -= gain[top : top + 12] * information[area]
+        altered, _, _ = judge(forged, information, everywhere)
+        assert altered[area].mean() > 0.75
+        assert (altered.sum() - altered[area].sum()) < 40
+
+
 def _presence(altered: np.ndarray, placement: Placement) -> Presence:
     return Presence(altered, altered, np.ones_like(altered), np.ones(altered.shape), placement)
 
