@@ -30,7 +30,8 @@ def window(image: np.ndarray, low: float, high: float) -> Picture:
     """Show the grey levels between two percentiles in 8 bits."""
     bottom, top = np.percentile(image, [low, high])
     scaled = (image.astype(np.float64) - bottom) / max(top - bottom, 1) * 255
-    return np.clip(scaled, 0, 255).astype(np.uint8)
+    shown: Picture = np.clip(scaled, 0, 255).astype(np.uint8)
+    return shown
 
 
 def jpeg(image: Picture) -> Picture:
@@ -92,7 +93,7 @@ def _images() -> list[tuple[str, np.ndarray]]:
         geometry = pixel_geometry(instance)
         assert geometry is not None
         (frame,) = frames(instance, geometry)
-        found.append((path.name, read_plane(frame, geometry.colour)))  # type: ignore[arg-type]
+        found.append((path.name, read_plane(frame, geometry.colour)))
     for path in sorted((CORPUS / "data" / "radiographs_png").iterdir()):
         image = np.asarray(Image.open(path))
         found.append((path.name, image if image.ndim == 2 else image[..., 0]))

@@ -19,7 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 import watermark
-from benchmarks.mark import SMALLEST, Pixels, embed, images
+from benchmarks.mark import embed
+from benchmarks.watermark.images import SMALLEST, images
+from benchmarks.watermark.picture import Pixels
 from watermark.observer import DIAMETERS, Change, Observation, observe
 
 CONTROL = 5

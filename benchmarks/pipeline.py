@@ -63,7 +63,7 @@ def _default_files(work: Path) -> list[Path]:
     native.write_bytes(generated(2560, 2048))
     jpegls = work / "generated-10MB-jpeg-ls.dcm"
     dataset = pydicom.dcmread(native)
-    frame = imagecodecs.jpegls_encode(dataset.pixel_array)
+    frame = bytes(imagecodecs.jpegls_encode(dataset.pixel_array))
     dataset.PixelData = pydicom.encaps.encapsulate([frame])
     dataset.file_meta.TransferSyntaxUID = JPEGLSLossless
     dataset["PixelData"].VR = "OB"

@@ -156,7 +156,7 @@ def take_apart(name: str, data: bytes) -> Sealed:
 
 def _cut(dataset: Dataset) -> tuple[RawDataElement, ...] | None:
     """Return the elements of PS3.15 signatures as they lie there, to be compared and moved."""
-    found = [dataset.get_item(tag) for tag in SIGNATURE if tag in dataset]
+    found: list[object] = [dataset.get_item(tag) for tag in SIGNATURE if tag in dataset]
     return tuple(e._replace(value_tell=0) for e in found if isinstance(e, RawDataElement)) or None
 
 

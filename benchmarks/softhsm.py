@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
+from typing import Any
 from urllib.parse import quote
 
 PIN = "5678"
@@ -78,7 +79,7 @@ def _make_key(module: str, token: str, kind: str, label: str, number: str) -> No
     from pkcs11 import Attribute, KeyType, Mechanism
     from pkcs11.util.ec import encode_named_curve_parameters
 
-    about = {"store": True, "label": label, "id": bytes([int(number)])}
+    about: dict[str, Any] = {"store": True, "label": label, "id": bytes([int(number)])}
     with pkcs11.lib(module).get_token(token_label=token).open(rw=True, user_pin=PIN) as session:
         if kind == "RSA":
             session.generate_keypair(KeyType.RSA, 2048, **about)

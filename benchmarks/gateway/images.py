@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from provenance import Site, seal
 
@@ -18,13 +18,13 @@ class Kind:
     """One kind of image: its name, SOP class, and shape."""
 
     name: str
-    sop_class: str
+    sop_class: UID
     rows: int
     columns: int
 
 
-CT = Kind("CT", "1.2.840.10008.5.1.4.1.1.2", 512, 512)
-DX = Kind("DX", "1.2.840.10008.5.1.4.1.1.1.1", 2200, 2300)
+CT = Kind("CT", UID("1.2.840.10008.5.1.4.1.1.2"), 512, 512)
+DX = Kind("DX", UID("1.2.840.10008.5.1.4.1.1.1.1"), 2200, 2300)
 KINDS = (CT, DX)
 
 

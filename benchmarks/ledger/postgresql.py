@@ -269,9 +269,9 @@ def storage(plan: Plan) -> list[Row]:
                 for _ in range(_VACUUM_EVERY):
                     log.append([s for each in sealers for s in each.seal(32)], at=NOW)
                 connection.execute("vacuum analyze")
-            sizes = dict(connection.execute(_SIZES).fetchall())
+            sizes: dict[str, int] = dict(connection.execute(_SIZES).fetchall())
             (asked,) = connection.execute(_STATEMENTS).fetchall()
-            indexes = dict(connection.execute(_INDEXES).fetchall())
+            indexes: dict[str, int] = dict(connection.execute(_INDEXES).fetchall())
     count, encoded = asked
     entry, whole = encoded / count, sum(sizes.values()) / count
     parts = {each.removeprefix("radseal_"): size / count for each, size in sizes.items()}

@@ -44,7 +44,7 @@ def _at(plan: Plan, wanted: int) -> list[Row]:
             p50, p99 = median(times), quantile(times, 0.99)
             what = f"{name} proof at {wanted:,.0f}"
             bar = most if wanted >= 10**7 else None
-            points = [(name, wanted, p50)]
+            points = [(name, float(wanted), p50)]
             rows.append(Row(f"{what}, p50", f"{p50:.2f} ms", p50, "ms", bar, _SYNTHETIC, points))
             bar = 10 if bar else None
             rows.append(Row(f"{what}, p99", f"{p99:.2f} ms", p99, "ms", bar, _SYNTHETIC))

@@ -8,11 +8,13 @@ from random import Random
 
 import numpy as np
 import pydicom
-from pydicom.datadict import DicomDictionary
-from pydicom.dataelem import DataElement
+from pydicom._dicom_dict import DicomDictionary
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -230,9 +232,16 @@ def _spelt_otherwise(chance: Random, dataset: Dataset) -> None:
 
 def _charset(chance: Random, dataset: Dataset) -> None:
     """Another character set is declared, no byte of a text changes."""
-    raw = {tag: dataset.get_item(tag) for tag in dataset.keys()}  # noqa: SIM118 - as above
+    raw: dict[BaseTag, DataElement | RawDataElement] = {
+        tag: dataset.get_item(tag)
+        for tag in dataset.keys()  # noqa: SIM118 - as above
+    }
     new = chance.choice(["ISO_IR 192", "ISO_IR 101", "ISO_IR 144", "", "GB18030"])
-    raw[0x00080005] = raw[0x00080005]._replace(value=new.encode() + b" " * (len(new) % 2))
+    declared = raw[BaseTag(0x00080005)]
+    if not isinstance(declared, RawDataElement):
+        raise NotPossibleError
+    padded = new.encode() + b" " * (len(new) % 2)
+    raw[declared.tag] = declared._replace(value=padded)
     dataset._dict = raw
 
 
@@ -345,20 +354,19 @@ def _frames(chance: Random, dataset: Dataset) -> None:
 
 def _described(chance: Random, dataset: Dataset) -> None:
     """An attribute that says how pixels are written."""
-    keyword, values = chance.choice(
-        [
-            ("BitsAllocated", [1, 8, 16, 32]),
-            ("BitsStored", [1, 7, 8, 11, 12, 13, 16]),
-            ("HighBit", [0, 7, 11, 12, 15]),
-            ("PixelRepresentation", [0, 1]),
-            ("SamplesPerPixel", [1, 3, 4]),
-            ("PlanarConfiguration", [0, 1]),
-            ("Rows", [1, 36, 71, 72, 73, 144, 200]),
-            ("Columns", [1, 48, 95, 96, 97, 192]),
-            ("NumberOfFrames", ["1", "2", "3", "4"]),
-            ("PhotometricInterpretation", ["MONOCHROME1", "RGB", "YBR_FULL", "PALETTE COLOR"]),
-        ]
-    )
+    choices: list[tuple[str, list[int] | list[str]]] = [
+        ("BitsAllocated", [1, 8, 16, 32]),
+        ("BitsStored", [1, 7, 8, 11, 12, 13, 16]),
+        ("HighBit", [0, 7, 11, 12, 15]),
+        ("PixelRepresentation", [0, 1]),
+        ("SamplesPerPixel", [1, 3, 4]),
+        ("PlanarConfiguration", [0, 1]),
+        ("Rows", [1, 36, 71, 72, 73, 144, 200]),
+        ("Columns", [1, 48, 95, 96, 97, 192]),
+        ("NumberOfFrames", ["1", "2", "3", "4"]),
+        ("PhotometricInterpretation", ["MONOCHROME1", "RGB", "YBR_FULL", "PALETTE COLOR"]),
+    ]
+    keyword, values = chance.choice(choices)
     setattr(dataset, keyword, chance.choice(values))
 
 
@@ -384,7 +392,8 @@ def _syntax_relabelled(chance: Random, dataset: Dataset) -> None:
     was = dataset.file_meta.TransferSyntaxUID
     labels = ["1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.5", "1.2.3"]
     if was.is_encapsulated:
-        dataset.file_meta.TransferSyntaxUID = chance.choice([one for one in labels if one != was])
+        label = chance.choice([one for one in labels if one != was])
+        dataset.file_meta.TransferSyntaxUID = UID(label)
     else:
         raise NotPossibleError
 

@@ -162,7 +162,8 @@ def _exchanged(chance: Random, values: Carrier) -> Carrier:
     parts = [values.statement, values.annex, values.receipt]
     first, second = chance.sample(range(3), 2)
     parts[first], parts[second] = parts[second], parts[first]
-    return Carrier(*parts, restore=values.restore)
+    statement, annex, receipt = parts
+    return Carrier(statement, annex, receipt, restore=values.restore)
 
 
 def _not_deterministic(chance: Random, values: Carrier) -> Carrier:

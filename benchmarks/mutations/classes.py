@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import cbor2
 import pydicom
@@ -106,7 +107,7 @@ def _raw(dataset: Dataset) -> dict[int, tuple[str | None, object]]:
 
 def _elements(dataset: Dataset) -> Iterator[tuple[int, tuple[str | None, object]]]:
     for tag in dataset.keys():  # noqa: SIM118 - iterating a dataset decodes its elements
-        element = dataset.get_item(tag)
+        element: Any = dataset.get_item(tag)
         if isinstance(element, RawDataElement):
             yield int(tag), (element.VR, element.value)
         else:

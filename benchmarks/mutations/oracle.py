@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -47,7 +48,7 @@ _NUMBERS = {
     **{"US": "u2", "SS": "i2", "UL": "u4", "SL": "i4", "UV": "u8", "SV": "i8"},
     **{"FL": "f4", "FD": "f8", "US or SS": "u2", "AT": "u2"},
 }
-_DELIMITERS = {"\r", "\n", "\t", "\f"}
+_DELIMITERS = set(b"\r\n\t\f")
 Value = object
 
 
@@ -138,7 +139,8 @@ def is_behind_padding(dataset: Dataset, tag: int) -> bool:
     """Whether bytes behind (FFFC,FFFC), where a data set ends, are read as a tag nobody knows."""
     if PADDING not in dataset:
         return False
-    element, padding = dataset.get_item(tag), dataset.get_item(PADDING)
+    element: object = dataset.get_item(tag)
+    padding: object = dataset.get_item(PADDING)
     if not isinstance(element, RawDataElement) or not isinstance(padding, RawDataElement):
         return False
     return element.value_tell > padding.value_tell and _representation(tag) == "unknown"
@@ -159,7 +161,7 @@ def _charsets(dataset: Dataset, inherited: list[str]) -> list[str]:
 
 def _value(dataset: Dataset, tag: int, sets: list[str]) -> Value | None:
     """Return the value of one element by the representation of the dictionary."""
-    element = dataset.get_item(tag)
+    element: Any = dataset.get_item(tag)
     representation = _representation(tag)
     if representation == "SQ":
         return _items(dataset, tag, sets)

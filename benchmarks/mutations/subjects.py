@@ -20,6 +20,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -149,7 +150,7 @@ def plain_objects() -> dict[str, bytes]:
     }
 
 
-def encoded(dataset: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
+def encoded(dataset: Dataset, syntax: UID = ExplicitVRLittleEndian) -> bytes:
     """Write with pydicom."""
     if syntax == RLELossless:
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -168,7 +169,7 @@ def _head(sop_class: str, modality: str) -> Dataset:
     dataset.SpecificCharacterSet = "ISO_IR 100"
     dataset.SOPClassUID = sop_class
     dataset.SOPInstanceUID = generate_uid()
-    dataset.file_meta.MediaStorageSOPClassUID = sop_class
+    dataset.file_meta.MediaStorageSOPClassUID = UID(sop_class)
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = generate_uid(), generate_uid()
     dataset.ImageType = ["ORIGINAL", "PRIMARY"]

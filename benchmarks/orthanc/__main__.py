@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pydicom
 from pynetdicom import AE
@@ -90,7 +91,8 @@ def _ask(world: World, files: Path) -> list[float]:
     entity = AE(ae_title="CT7")
     entity.add_requested_context(sent[0].SOPClassUID, sent[0].file_meta.TransferSyntaxUID)
     association = entity.associate("127.0.0.1", world.dicom, ae_title="ORTHANC")
-    association.dul.socket.socket.setsockopt(6, 1, 1)  # TCP_NODELAY
+    line: Any = association.dul.socket
+    line.socket.setsockopt(6, 1, 1)  # TCP_NODELAY
     seconds = []
     for dataset in sent:
         began = time.perf_counter()

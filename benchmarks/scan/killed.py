@@ -11,6 +11,7 @@ import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.scan.subjects import Archive
 
@@ -92,9 +93,9 @@ def _started(words: list[str], site: Path) -> "subprocess.Popen[str]":
     )
 
 
-def _answer(process: "subprocess.Popen[str]") -> dict:
+def _answer(process: "subprocess.Popen[str]") -> dict[str, Any]:
     out, _ = process.communicate()
-    return json.loads(out)
+    return dict(json.loads(out))
 
 
 def _until(job: Path, process: "subprocess.Popen[str]", done: float) -> None:

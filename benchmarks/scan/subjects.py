@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from provenance import Site, seal
 from provenance.dicom.write import instance_bytes
 
-CT = "1.2.840.10008.5.1.4.1.1.2"
+CT = UID("1.2.840.10008.5.1.4.1.1.2")
 SIZE = 32  # rows and columns
 SEALED = 40  # different objects; the archive holds copies of them
 EVERY = 1000  # of so many, one is altered and one was never sealed

@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pydicom
 from click.testing import CliRunner
-from pydicom.uid import generate_uid
+from pydicom.uid import UID, generate_uid
 
 from benchmarks.workflow.edits import after, edit, forge
 from benchmarks.workflow.row import Act, Case, Look, Seen
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from benchmarks.workflow.bench import Bench
 
 D = Word.DERIVED
-ENHANCED = "1.2.840.10008.5.1.4.1.1.7.3"  # Multi-frame Grayscale Word Secondary Capture
+ENHANCED = UID("1.2.840.10008.5.1.4.1.1.7.3")  # Multi-frame Grayscale Word Secondary Capture
 
 
 def declared(kind: str, make: Act) -> Act:
@@ -154,7 +154,7 @@ def study(change: Callable[[list[Path], "Bench"], object]) -> Act:
 def look_at_study(bench: "Bench", folder: Path) -> Seen:
     """Verify the study."""
     words = ["study", "verify", folder, "--site", bench.site.folder, "--json"]
-    (found,) = _json(words)["studies"]
+    (found,) = _json(words, "studies")
     codes = frozenset(finding["code"] for finding in found["findings"])
     return Seen(found["verdict"], codes)
 
@@ -166,17 +166,17 @@ def by_policy(text: str) -> Look:
         policy = made.with_name("policy.toml")
         policy.write_text(text, encoding="utf-8")
         words = ["verify", made, "--site", bench.site.folder, "--policy", policy, "--json"]
-        (found,) = _json(words)["objects"]
+        (found,) = _json(words, "objects")
         codes = frozenset(check["code"] for check in found["checks"])
         return Seen(found["verdict"], codes, bool(found["regions"]))
 
     return look
 
 
-def _json(words: Sequence[object]) -> dict[str, list[dict[str, list[dict[str, str]]]]]:
+def _json(words: Sequence[object], name: str) -> list[dict[str, Any]]:
     result = CliRunner().invoke(cli, [str(word) for word in words])
     try:
-        return json.loads(result.stdout)  # type: ignore[no-any-return]
+        return list(json.loads(result.stdout)[name])
     except ValueError as error:
         raise ToolFailedError(f"radseal {words[0]}: {result.output}") from error
 

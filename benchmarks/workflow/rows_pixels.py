@@ -29,7 +29,8 @@ def noise(frame: Samples) -> Samples:
     """Add a grey level here and there."""
     chance = np.random.default_rng(3)
     step = chance.integers(0, 2, frame.shape).astype(frame.dtype)
-    return np.where(frame > frame.max() // 2, frame - step, frame + step)
+    noisy: Samples = np.where(frame > frame.max() // 2, frame - step, frame + step)
+    return noisy
 
 
 def smoothed(frame: Samples) -> Samples:

@@ -50,8 +50,9 @@ def with_colour_transform(*, relabelled: bool) -> Callable[[pydicom.Dataset], No
     """Compress colour with the reversible transform inside the codestream."""
 
     def change(dataset: pydicom.Dataset) -> None:
-        frame = imagecodecs.jpeg2k_encode(dataset.pixel_array, level=0, codecformat="j2k", mct=True)
-        dataset.PixelData = encapsulate([frame])
+        pixels = dataset.pixel_array
+        frame = imagecodecs.jpeg2k_encode(pixels, level=0, codecformat="j2k", mct=True)
+        dataset.PixelData = encapsulate([bytes(frame)])
         dataset["PixelData"].VR = "OB"
         dataset["PixelData"].is_undefined_length = True
         dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
@@ -83,7 +84,7 @@ def extended_table(dataset: pydicom.Dataset) -> None:
 def _streams(dataset: pydicom.Dataset) -> list[bytes]:
     pixels = dataset.pixel_array
     each = pixels if dataset.get("NumberOfFrames", 1) > 1 else pixels[None]
-    return [imagecodecs.jpeg2k_encode(f, level=0, codecformat="j2k") for f in each]
+    return [bytes(imagecodecs.jpeg2k_encode(f, level=0, codecformat="j2k")) for f in each]
 
 
 def _as_fragments(dataset: pydicom.Dataset) -> None:

@@ -113,13 +113,13 @@ def transcode(syntax: UID) -> Act:
     return act
 
 
-def encoded(syntax: UID, encode: Callable[[np.ndarray], bytes]) -> Act:
+def encoded(syntax: UID, encode: Callable[[np.ndarray], bytes | bytearray]) -> Act:
     """Return the act of encoding each frame with imagecodecs."""
 
     def change(dataset: pydicom.Dataset) -> None:
         pixels = dataset.pixel_array
         each = pixels if dataset.get("NumberOfFrames", 1) > 1 else [pixels]
-        dataset.PixelData = encapsulate([encode(frame) for frame in each])
+        dataset.PixelData = encapsulate([bytes(encode(frame)) for frame in each])
         dataset["PixelData"].VR = "OB"
         dataset["PixelData"].is_undefined_length = True
         dataset.file_meta.TransferSyntaxUID = syntax
@@ -178,7 +178,7 @@ CHAINS = {
     "RLE by GDCM and back": ["gdcmconv --rle", "gdcmconv --raw"],
     "one toolkit after the other": ["dcmcjpls", "gdcmconv --j2k", "gdcmconv --raw", "dcmcrle"],
 }
-CODECS: dict[UID, Callable[[np.ndarray], bytes]] = {
+CODECS: dict[UID, Callable[[np.ndarray], bytes | bytearray]] = {
     JPEGLosslessSV1: lambda frame: imagecodecs.ljpeg_encode(frame, bitspersample=12),
     JPEGLSLossless: imagecodecs.jpegls_encode,
     JPEG2000Lossless: lambda frame: imagecodecs.jpeg2k_encode(

@@ -36,7 +36,8 @@ def levels(rows: int, columns: int, *, bits: int, seed: int) -> np.ndarray:
         found += size**0.4 * 0.35 * (height - 0.5) * np.exp(-distance / (2 * (size / 2) ** 2))
     found += chance.normal(0, 0.008, found.shape)
     top = (1 << bits) - 1
-    return np.clip(found * top, 1, top - 1).astype(np.uint8 if bits <= 8 else np.uint16)
+    kind = np.uint8 if bits <= 8 else np.uint16
+    return np.asarray(np.clip(found * top, 1, top - 1).astype(kind))
 
 
 def generated(pixels: np.ndarray, *, bits: int, **attributes: object) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pydicom.data
-from pydicom.pixels import apply_color_lut
+from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import JPEG2000Lossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless
 
 from benchmarks.workflow.bench import Bench
@@ -76,7 +76,7 @@ def shipped_files() -> list[Path]:
     root = Path(pydicom.data.__file__).parent
     found = [p for name in ("test_files", "charset_files") for p in (root / name).rglob("*")]
     try:
-        import data_store
+        import data_store  # type: ignore[import-untyped]
 
         found += [p for folder in data_store.__path__ for p in Path(folder).rglob("*.dcm")]
     except ImportError:
@@ -181,10 +181,10 @@ def _recoloured(was: pydicom.Dataset, now: pydicom.Dataset) -> bool:
         return False
     indices = np.arange(1 << was.BitsStored, dtype=np.uint16)[None]
     try:
-        shown = [apply_color_lut(indices, dataset) for dataset in (was, now)]
+        before, after = (apply_color_lut(indices, dataset) for dataset in (was, now))
     except _PYDICOM_FAILS:
         return False
-    return not np.array_equal(*shown)
+    return not np.array_equal(before, after)
 
 
 def _read(path: Path) -> pydicom.Dataset | None:
