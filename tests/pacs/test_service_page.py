@@ -10,10 +10,12 @@ from typing import Any, cast
 
 import pydicom.data
 import pytest
+from service_world import archive_table
 
 from provenance.pacs.service.endpoints import service_endpoints, stow_endpoints
+from provenance.pacs.service.limits import Limits
 from provenance.pacs.service.problems import PROBLEMS
-from provenance.pacs.service.service import Limits, Service
+from provenance.pacs.service.service import Service
 from provenance.pacs.service.stow import Stow
 from provenance.pacs.service.stow_answer import REASONS, WARNING_HELD
 
@@ -49,7 +51,7 @@ def test_reasons_and_problems_are_those_of_the_service() -> None:
 def test_metrics_and_commands(
     run_service: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running = run_service("--archive", "away=AWAY@127.0.0.1:1", "--stow-ae", "WEB")
+    running = run_service("--stow-ae", "WEB", archives=archive_table())
     monkeypatch.chdir(tmp_path)
     shutil.copy(str(pydicom.data.get_testdata_file("CT_small.dcm")), "image.dcm")
     told = set(re.findall(r"^\| `(radseal_\w+)` \|", PAGE, re.MULTILINE))

@@ -13,7 +13,7 @@ from ledger import Role
 from provenance.audit_trail import Fact, What
 from provenance.pacs.dimse.listener import Listener
 from provenance.pacs.dimse.storage_scp import Answered, Bench, StorageScp
-from provenance.pacs.dimse.tls import client_context, server_context
+from provenance.pacs.dimse.tls import require_usable, server_context
 from provenance.pacs.gateway.auditing import Received, Tell, door_trail
 from provenance.pacs.gateway.children import Children, custody_job, forward_jobs
 from provenance.pacs.gateway.configuration import Configuration
@@ -52,9 +52,7 @@ class Parts:
         policy = parse_acceptance_policy(data)
         if configuration.listen.tls is not None:
             server_context(configuration.listen.tls)
-        for archive in configuration.archives:
-            if archive.tls is not None:
-                client_context(archive.tls)
+        require_usable(configuration.archives)
         if configuration.audit is not None:
             configuration.audit.context()
         site = Site.open(configuration.site)

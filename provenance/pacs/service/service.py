@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from provenance.pacs.arrivals import Kept, Route, Sender, State
+from provenance.pacs.gateway.configuration import Archive
 from provenance.pacs.service.answers import ingested_fields
 from provenance.pacs.service.endpoints import (
     DICOM,
@@ -36,12 +37,13 @@ from provenance.pacs.service.endpoints import (
 )
 from provenance.pacs.service.examiners import Examiners
 from provenance.pacs.service.health import Tally, Watch, condition_fields, condition_metrics
+from provenance.pacs.service.limits import Limits
 from provenance.pacs.service.problems import problem, problem_answer, problem_of
 from provenance.pacs.service.stow import Stow
 from provenance.pacs.service.views import Views, read_words
 from provenance.pacs.spool.spool import incoming_of
 from provenance.policy.facts import Arrival
-from provenance.servers.body_file import Bounds, body_to_file
+from provenance.servers.body_file import body_to_file
 from provenance.servers.http_api import JSON, NO_STORE, TEXT, Handler, Place, answer, application
 from provenance.servers.http_server import read_body
 from provenance.servers.metrics import KIND as METRICS
@@ -49,23 +51,6 @@ from provenance.servers.metrics import Requests, exposition, gauge
 from provenance.servers.openapi import described
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bytes of one object, and left on the disk; requests with objects at once; seconds."""
-
-    object_bytes: int = 1 << 31
-    free_bytes: int = 1 << 30
-    at_once: int = 64
-    idle: float = 30.0
-    body: float = 3600.0
-    retry: int = 5
-
-    @property
-    def bounds(self) -> Bounds:
-        """Those of a body."""
-        return Bounds(self.object_bytes, self.idle, self.body, self.free_bytes)
 
 
 @dataclass(slots=True)
@@ -80,16 +65,21 @@ class Service:
     views: Views
     examiners: Examiners
     watch: Watch
-    archives: tuple[str, ...] = ()
+    archives: tuple[Archive, ...] = ()
     wake: Callable[[], None] = lambda: None
     stow_ae: str | None = None
     token: bytes | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
     requests: Requests = field(default_factory=Requests)
     tally: Tally = field(default_factory=Tally)
     on_their_way: int = 0
+
+    @property
+    def archive_names(self) -> tuple[str, ...]:
+        """Of all archives."""
+        return tuple(each.name for each in self.archives)
 
     def admitted(self, handler: Handler) -> Handler:
         """Return a handler for whoever brings the token, or for this machine if there is none."""
@@ -208,7 +198,7 @@ class Service:
 
         def decide() -> Mapping[str, object]:
             return self.views.decide(
-                number, release=release, words=words, archives=self.archives, at=at
+                number, release=release, words=words, archives=self.archive_names, at=at
             )
 
         found = await run_in_threadpool(decide)

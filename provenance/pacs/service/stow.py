@@ -117,7 +117,7 @@ class Stow:
                 began = self.service.monotonic()
                 try:
                     found = await self.service.examiners.store(
-                        path, sender, self.service.archives, study
+                        path, sender, self.service.archive_names, study
                     )
                 except NotJudgedError as error:
                     failures.append(error)
