@@ -150,6 +150,7 @@ def run_service(
         place: str = "127.0.0.1:0",
         archives: str = "",
         keep_free: int = 0,
+        idle: int = 60,
     ) -> Running:
         spool = tmp_path / "service"
         words: list[str] = []
@@ -158,7 +159,7 @@ def run_service(
             words += ["--token", str(tmp_path / "token")]
         if archives:
             file = tmp_path / "radseal-service.toml"
-            file.write_text(_configuration(door.site.folder, place, keep_free) + archives)
+            file.write_text(_configuration(door.site.folder, place, keep_free, idle) + archives)
             server = configured_service(file, "", *words, *options)
         else:
             words += ["--policy", str(tmp_path / "policy.toml"), "--spool", str(spool)]
@@ -170,7 +171,7 @@ def run_service(
     return start
 
 
-def _configuration(site: Path, place: str, keep_free: int) -> str:
+def _configuration(site: Path, place: str, keep_free: int, idle: int) -> str:
     host, _, port = place.rpartition(":")
     return f"""version = 1
 site = "{site}"
@@ -178,6 +179,7 @@ policy = "policy.toml"
 spool = "service"
 [limits]
 free_disk_bytes = {keep_free}
+idle_seconds = {idle}
 [listen]
 ae_title = "RADSEAL"
 address = "{host}"

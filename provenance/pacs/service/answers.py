@@ -93,6 +93,7 @@ STORED: Mapping[str, object] = {
     "properties": dict.fromkeys(("00081198", "00081199", "0008119A"), _SEQUENCE),
     "additionalProperties": False,
 }
+METADATA: Mapping[str, object] = {"type": "array", "items": {"type": "object"}}
 _LINE = {"type": "string", "minLength": 1, "maxLength": 500, "pattern": "^[!-~]([ -~]*[!-~])?$"}
 WORDS: Mapping[str, object] = {
     **_exactly(person=_LINE, reason=_LINE),

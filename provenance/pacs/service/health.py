@@ -14,6 +14,7 @@ from ledger import LedgerError
 from provenance.errors import RadsealError
 from provenance.pacs.arrivals import Kept, State
 from provenance.pacs.custody.queue import CustodyState
+from provenance.pacs.retrieve.asked import Shown
 from provenance.pacs.service.desk import Workplace
 from provenance.pacs.spool.spool import Spool
 from provenance.servers.metrics import Metric, gauge
@@ -60,6 +61,7 @@ class Tally:
     """Objects and seconds since the start."""
 
     objects: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    retrieved: Counter[tuple[str, str]] = field(default_factory=Counter)
     unfit: int = 0
     judged: int = 0
     seconds: float = 0.0
@@ -69,6 +71,10 @@ class Tally:
         key = (kept.sender.route.value, kept.judged.action.value, kept.judged.word.value)
         self.objects[key] += 1
         self.spent(seconds)
+
+    def showed(self, found: Sequence[Shown]) -> None:
+        """Count what somebody asked for, given or withheld."""
+        self.retrieved.update((each.action.value, each.word.value) for each in found)
 
     def spent(self, seconds: float) -> None:
         """Count a judgement."""
@@ -85,6 +91,15 @@ class Tally:
                 [
                     (f'{{route="{route}",action="{action}",verdict="{word}"}}', count)
                     for (route, action, word), count in sorted(self.objects.items())
+                ],
+            ),
+            Metric(
+                "radseal_retrieved_total",
+                "counter",
+                "Objects that WADO-RS found, by action and verdict: accept and tag are given.",
+                [
+                    (f'{{action="{action}",verdict="{word}"}}', count)
+                    for (action, word), count in sorted(self.retrieved.items())
                 ],
             ),
             Metric(

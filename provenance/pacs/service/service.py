@@ -7,9 +7,8 @@ object is answered once it is on disk, or refused; whatever fails is a 503, and 
 import hmac
 import json
 import logging
-import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,9 +21,10 @@ from starlette.responses import FileResponse, Response
 
 from provenance.pacs.arrivals import Kept, Route, Sender, State
 from provenance.pacs.gateway.configuration import Archive
+from provenance.pacs.retrieve.archive_web import webs_of
+from provenance.pacs.retrieve.wanted import DICOM
 from provenance.pacs.service.answers import ingested_fields
 from provenance.pacs.service.endpoints import (
-    DICOM,
     LISTING,
     MAX_WORDS_BODY,
     NAME,
@@ -34,17 +34,20 @@ from provenance.pacs.service.endpoints import (
     UID,
     service_endpoints,
     stow_endpoints,
+    wado_endpoints,
 )
 from provenance.pacs.service.examiners import Examiners
 from provenance.pacs.service.health import Tally, Watch, condition_fields, condition_metrics
 from provenance.pacs.service.limits import Limits
-from provenance.pacs.service.problems import problem, problem_answer, problem_of
+from provenance.pacs.service.parameters import named, query
+from provenance.pacs.service.problems import ProblemError, problem, problem_answer, problem_of
 from provenance.pacs.service.stow import Stow
 from provenance.pacs.service.views import Views, read_words
+from provenance.pacs.service.wado import Wado
 from provenance.pacs.spool.spool import incoming_of
 from provenance.policy.facts import Arrival
 from provenance.servers.body_file import body_to_file
-from provenance.servers.http_api import JSON, NO_STORE, TEXT, Handler, Place, answer, application
+from provenance.servers.http_api import JSON, NO_STORE, TEXT, Handler, answer, application
 from provenance.servers.http_server import read_body
 from provenance.servers.metrics import KIND as METRICS
 from provenance.servers.metrics import Requests, exposition, gauge
@@ -111,7 +114,7 @@ class Service:
             raise problem(401, "token", "the request does not carry the service's token")
 
     async def ingest(self, request: Request) -> Response:
-        asked = _query(request, ORIGIN)
+        asked = query(request, ORIGIN)
         async with self.arriving() as path:
             await body_to_file(request, path, self.limits.bounds)
             sender = Sender(
@@ -127,7 +130,7 @@ class Service:
         return _json(ingested_fields(kept))
 
     async def verify(self, request: Request) -> Response:
-        asked = _query(request, TITLES)
+        asked = query(request, TITLES)
         async with self.arriving() as path:
             await body_to_file(request, path, self.limits.bounds)
             at, began = self.clock(), self.monotonic()
@@ -173,7 +176,7 @@ class Service:
         _logger.info("taken", extra={"fields": fields})
 
     async def objects(self, request: Request) -> Response:
-        asked = _query(request, LISTING)
+        asked = query(request, LISTING)
         state = State(asked["state"]) if "state" in asked else None
         after = int(asked.get("after", "0"))
         return _json(await run_in_threadpool(self.views.objects, state, after))
@@ -206,10 +209,10 @@ class Service:
         return _json(found)
 
     async def verdicts(self, request: Request) -> Response:
-        return _json(await run_in_threadpool(self.views.verdicts, _named(request, "instance", UID)))
+        return _json(await run_in_threadpool(self.views.verdicts, named(request, "instance", UID)))
 
     async def trace(self, request: Request) -> Response:
-        return _json(await run_in_threadpool(self.views.trace, _named(request, "name", NAME)))
+        return _json(await run_in_threadpool(self.views.trace, named(request, "name", NAME)))
 
     async def live(self, _request: Request) -> Response:
         return answer(b"live\n", TEXT)
@@ -229,15 +232,22 @@ class Service:
         return answer(exposition(values), METRICS)
 
     def refuse(self, error: Exception) -> Response:
-        return problem_answer(problem_of(error), retry=self.limits.retry)
+        response = problem_answer(problem_of(error), retry=self.limits.retry)
+        if isinstance(error, ProblemError):
+            response.headers.update(error.headers)
+        return response
 
 
 def make_app(service: Service) -> Starlette:
-    """Return the application; with STOW-RS, where there are archives behind it."""
+    """Return the application; with STOW-RS and WADO-RS, where there are archives behind it.
+
+    UsageError for an archive that cannot be asked.
+    """
     words = "Verdicts on DICOM objects, and a way into the archive that has one for each."
     endpoints = service_endpoints(service)
     if service.archives:
         endpoints += stow_endpoints(service, Stow(service))
+        endpoints += wado_endpoints(service, Wado(service, webs_of(service.archives)))
     return application(
         described(endpoints, title="radseal service", words=words),
         refuse=service.refuse,
@@ -251,24 +261,4 @@ def _json(fields: Mapping[str, object], *, status: int = 200) -> Response:
 
 
 def _number(request: Request) -> int:
-    return int(_named(request, "number", NUMBER))
-
-
-def _named(request: Request, name: str, pattern: str) -> str:
-    value: str = request.path_params[name]
-    if not re.fullmatch(pattern, value):
-        raise problem(404, "not-found", f"no such {name}: it is of another form")
-    return value
-
-
-def _query(request: Request, known: Sequence[Place]) -> Mapping[str, str]:
-    """Return the parameters behind a path; problem 400 for one that is not known or not so."""
-    patterns = {each.name: each.pattern for each in known}
-    found: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        if name not in patterns or name in found:
-            raise problem(400, "malformed", "a parameter is unknown, or there twice")
-        if not re.fullmatch(patterns[name], value):
-            raise problem(400, "malformed", f"{name} is not of its form")
-        found[name] = value
-    return found
+    return int(named(request, "number", NUMBER))

@@ -18,12 +18,13 @@ from starlette.responses import Response
 
 from provenance.errors import MalformedError
 from provenance.pacs.arrivals import Kept, Route, Sender
+from provenance.pacs.retrieve.rendering import DICOM_JSON
+from provenance.pacs.retrieve.wanted import DICOM
 from provenance.pacs.service.desk import NOBODY
-from provenance.pacs.service.endpoints import DICOM, MAX_STOW_BODY, MULTIPART, UID
+from provenance.pacs.service.endpoints import MAX_STOW_BODY, MULTIPART, UID
 from provenance.pacs.service.examiners import Cause, NotJudgedError
 from provenance.pacs.service.problems import problem
 from provenance.pacs.service.stow_answer import (
-    DICOM_JSON,
     Outcome,
     Reason,
     dataset_of,

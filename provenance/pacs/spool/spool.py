@@ -213,6 +213,15 @@ class Spool:
         )
         return [_kept(row) for row in rows]
 
+    def held_of_study(self, study: str) -> list[Kept]:
+        """Return the objects of a study that wait for archives, or for persons, oldest first."""
+        rows = self._database.execute(
+            "select * from kept where state in ('forwarding', 'quarantined') and study = ?"
+            " order by number",
+            (study,),
+        )
+        return [_kept(row) for row in rows]
+
     def path(self, number: int) -> Path:
         """Return where an object's file is, or was."""
         (name,) = self._database.execute(
