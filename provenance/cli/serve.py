@@ -123,7 +123,9 @@ def serve(
     except ModuleNotFoundError as error:
         raise server_missing(error, extra="pacs") from error
     from provenance.pacs.custody.writer import CustodyThread
+    from provenance.pacs.gateway.auditing import telling
     from provenance.pacs.gateway.children import Children, forward_jobs
+    from provenance.pacs.service.auditing import NAME
     from provenance.pacs.spool.lock import sole_owner
 
     if config_file is None:
@@ -147,7 +149,10 @@ def serve(
             deadline=settings.custody_deadline,
         )
         stack.callback(custody.close)
-        forwarding = Children(forward_jobs(place.spool, settings.ae_title, settings.archives))
+        title, audit = settings.ae_title, settings.audit
+        jobs_of_forwarders = forward_jobs(place.spool, title, settings.archives, audit, name=NAME)
+        tell = stack.enter_context(telling(place.spool, audit, title, NAME))
+        forwarding = Children(jobs_of_forwarders)
         stack.callback(forwarding.close)
         examiners = Examiners(place, processes=jobs)
         stack.callback(examiners.close)
@@ -162,6 +167,7 @@ def serve(
             stow_ae=stow_ae,
             token=token,
             limits=limits,
+            tell=tell,
         )
         ready = partial(announce, session, verb="serve", name="radseal", url=url)
         serve_app(make_app(service), listener, ready=ready)
@@ -200,6 +206,8 @@ def _from_file(file: Path) -> "Settings":
             raise click.UsageError(f"the file of --config says it: leave out --{option}")
     settings = Settings.of(load_configuration(file))
     require_usable(settings.archives)
+    if settings.audit is not None:
+        settings.audit.context()
     return settings
 
 

@@ -8,7 +8,7 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,8 +19,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from provenance.audit_trail import Person
 from provenance.pacs.arrivals import Kept, Route, Sender, State
+from provenance.pacs.gateway.auditing import Received, Tell
 from provenance.pacs.gateway.configuration import Archive
+from provenance.pacs.quarantine.auditing import decision_fact
 from provenance.pacs.retrieve.archive_web import webs_of
 from provenance.pacs.retrieve.wanted import DICOM
 from provenance.pacs.service.answers import ingested_fields
@@ -73,6 +76,7 @@ class Service:
     stow_ae: str | None = None
     token: bytes | None = None
     limits: Limits = field(default_factory=Limits)
+    tell: Tell = lambda _fact: None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
     requests: Requests = field(default_factory=Requests)
@@ -127,6 +131,7 @@ class Service:
             began = self.monotonic()
             kept = await self.examiners.take(path, sender, ())
         self.took(kept, began)
+        await self.tell_received([kept], sender)
         return _json(ingested_fields(kept))
 
     async def verify(self, request: Request) -> Response:
@@ -175,6 +180,17 @@ class Service:
         }
         _logger.info("taken", extra={"fields": fields})
 
+    async def tell_received(self, kept: Sequence[Kept], sender: Sender) -> None:
+        """Tell the audit trail of one request that brought objects."""
+
+        def told() -> None:
+            received = Received(self.tell)
+            for each in kept:
+                received.add(each)
+            received.end(sender)
+
+        await run_in_threadpool(told)
+
     async def objects(self, request: Request) -> Response:
         asked = query(request, LISTING)
         state = State(asked["state"]) if "state" in asked else None
@@ -200,9 +216,21 @@ class Service:
         words, at = read_words(body), self.clock()
 
         def decide() -> Mapping[str, object]:
-            return self.views.decide(
+            found = self.views.decide(
                 number, release=release, words=words, archives=self.archive_names, at=at
             )
+            self.tell(
+                decision_fact(
+                    released=release,
+                    study=str(found["study_instance_uid"]),
+                    sop_class=str(found["sop_class_uid"]),
+                    verdict=str(found["verdict"]),
+                    reason=words.reason,
+                    persons=(Person(words.person),),
+                    at=at,
+                )
+            )
+            return found
 
         found = await run_in_threadpool(decide)
         self.wake()

@@ -64,10 +64,10 @@ class Stow:
     async def _store(self, request: Request, study: str | None) -> Response:
         if not _takes_json(request):
             raise problem(406, "not-acceptable", f"the answer is {DICOM_JSON}")
-        boundary = _boundary(request)
+        boundary, sender = _boundary(request), self._sender(request)
         with self.service.on_its_way(), ExitStack() as left:
             paths = await self._receive(request, boundary, left)
-            outcomes = await self._take(paths, self._sender(request), study)
+            outcomes = await self._take(paths, sender, study)
         self.service.wake()
         status = status_of(outcomes)
         return answer(json.dumps(dataset_of(outcomes)).encode(), DICOM_JSON, status=status)
@@ -112,6 +112,7 @@ class Stow:
         """Judge all; NotJudgedError if not one of them could be."""
         turns = asyncio.Semaphore(JUDGED_AT_ONCE)
         failures: list[NotJudgedError] = []
+        taken: list[Kept] = []
 
         async def one(path: Path) -> Outcome:
             async with turns:
@@ -126,6 +127,7 @@ class Stow:
                     return Outcome(NOBODY, failure=Reason.NO_ROOM if full else Reason.FAILED)
             if isinstance(found, Kept):
                 self.service.took(found, began)
+                taken.append(found)
                 return outcome_of(found)
             self.service.tally.unfit += 1
             return Outcome(
@@ -133,6 +135,7 @@ class Stow:
             )
 
         outcomes = await asyncio.gather(*(one(path) for path in paths))
+        await self.service.tell_received(taken, sender)
         if len(failures) == len(paths):
             raise failures[0]
         return outcomes

@@ -25,6 +25,7 @@ from provenance.pacs.retrieve.archive_web import Fetched, Web, fetch
 from provenance.pacs.retrieve.asked import Asked, Form, Shown
 from provenance.pacs.retrieve.rendering import DICOM_JSON, derived_files
 from provenance.pacs.retrieve.wanted import DICOM, FRAME_KINDS, OCTETS, Wanted
+from provenance.pacs.service.auditing import retrieved_facts
 from provenance.pacs.service.endpoints import (
     FILE_TYPES,
     FRAME_TYPES,
@@ -84,12 +85,25 @@ class Wado:
             withheld = sum(not each.given for each in found.shown)
             fields = {"form": form.value, "found": len(found.shown), "withheld": withheld}
             _logger.info("asked for", extra={"fields": fields})
-            status, given = answer_of(asked, found, wanted)
+            status, given = await self._answered(request, asked, found, wanted)
             kind, pieces = body_of(asked, given)
             headers = {"content-type": kind, **verdict_headers(found.shown)}
             return FileParts(
                 pieces, status=status, headers=headers, held=held.pop_all(), gone=gone.is_set
             )
+
+    async def _answered(
+        self, request: Request, asked: Asked, found: Found, wanted: Wanted
+    ) -> tuple[int, list[Shown]]:
+        """Return status and what is given (answer_of), once the audit trail was told of it."""
+        given: list[Shown] = []
+        try:
+            status, given = answer_of(asked, found, wanted)
+        finally:
+            reader = "" if request.client is None else request.client.host
+            for fact in retrieved_facts(given, found.shown, reader, self.service.clock()):
+                await run_in_threadpool(self.service.tell, fact)
+        return status, given
 
     async def _find(self, asked: Asked, held: ExitStack, gone: Callable[[], bool]) -> Found:
         """Return all that is asked for; ``held`` removes the files at the end."""
