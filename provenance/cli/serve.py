@@ -161,7 +161,13 @@ def serve(
         service = Service(
             Views(place),
             examiners,
-            Watch(place, custody, free_bytes=limits.free_bytes, monotonic=session.monotonic),
+            Watch(
+                place,
+                custody,
+                free_bytes=limits.free_bytes,
+                archives=[each.name for each in settings.archives],
+                monotonic=session.monotonic,
+            ),
             archives=settings.archives,
             wake=forwarding.wake,
             stow_ae=stow_ae,

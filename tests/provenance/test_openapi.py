@@ -101,7 +101,7 @@ def test_every_endpoint_of_the_service(
         server, {"Authorization": f"Bearer {(tmp_path / 'token').read_text()}"}
     )
     assert {"POST /ingest", "POST /dicom-web/studies", "GET /trace/{name}"} <= names
-    assert len(names) == 22
+    assert len(names) == 23
     values = server.ask("GET", "/metrics")[2].decode()
     assert 'radseal_http_requests_total{endpoint="ingest",status="200"}' in values
     assert 'radseal_http_requests_total{endpoint="retrieveStudy",status="404"}' in values

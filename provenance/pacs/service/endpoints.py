@@ -68,6 +68,11 @@ def service_endpoints(service: "Service") -> list[Endpoint]:
         Answer(200, "the object as it is now", JSON, service_answers.OBJECT),
         *problem_answers(400, 401, 403, 404, 408, 409, 413, 503),
     )
+    named = Body("which archive has it", MAX_WORDS_BODY, JSON, service_answers.ARCHIVE_NAMED)
+    delivered = (
+        Answer(200, "the object as it is now", JSON, service_answers.OBJECT),
+        *problem_answers(400, 401, 404, 408, 409, 413, 503),
+    )
     well = "whether objects are taken in, and what is amiss"
     return [
         Endpoint(
@@ -106,6 +111,11 @@ def service_endpoints(service: "Service") -> list[Endpoint]:
         Endpoint(
             "reject", "/objects/{number}/reject", "Keep an object from readers for good",
             secret(service.reject), decided, places=(number,), body=words, bearer=True,
+        ),
+        Endpoint(
+            "delivered", "/objects/{number}/delivered",
+            "An archive has a released object that somebody fetched",
+            secret(service.delivered), delivered, places=(number,), body=named, bearer=True,
         ),
         Endpoint(
             "verdicts", "/verdicts/{instance}", "What was said of an instance",

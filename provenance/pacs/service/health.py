@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
@@ -49,6 +49,7 @@ class Condition:
     counts: dict[State, int]
     custody: CustodyState | None
     free: int
+    unclaimed: int = 0
 
     @property
     def takes(self) -> bool:
@@ -127,11 +128,13 @@ class Watch:
         custody: Custody,
         *,
         free_bytes: int,
+        archives: Sequence[str],
         monotonic: Callable[[], float],
     ) -> None:
         self._place = place
         self._custody = custody
         self._free_bytes = free_bytes
+        self._archives = archives
         self._monotonic = monotonic
         self._lock = asyncio.Lock()
         self._seen: Condition | None = None
@@ -144,7 +147,7 @@ class Watch:
                 log = asyncio.create_task(self._log())
                 seen = await run_in_threadpool(self._look)
                 troubles = [*seen.troubles, *await log]
-                self._seen = Condition(troubles, seen.counts, seen.custody, seen.free)
+                self._seen = replace(seen, troubles=troubles)
                 self._seen_at = self._monotonic()
             return self._seen
 
@@ -180,17 +183,19 @@ class Watch:
             words = f"the disk has {free} bytes left, and takes nothing below {self._free_bytes}"
             troubles.append(Trouble("disk", words, stops=True))
         counts: dict[State, int] = {}
+        unclaimed = 0
         waiting: CustodyState | None = None
         try:
             with Spool.open(self._place.spool) as spool:
                 counts, waiting = spool.counts(), spool.custody.state()
+                unclaimed = spool.unclaimed(self._archives)
         except (RadsealError, OSError, sqlite3.Error) as error:
             troubles.append(Trouble("spool", f"the spool cannot be read: {error}", stops=True))
         if self._custody.overdue:
             since = "" if waiting is None or waiting.since is None else f" since {waiting.since}"
             words = f"custody events wait for the log{since}"
             troubles.append(Trouble("custody", words, stops=False))
-        return Condition(troubles, counts, waiting, free)
+        return Condition(troubles, counts, waiting, free, unclaimed)
 
 
 def condition_fields(seen: Condition) -> dict[str, object]:
@@ -219,6 +224,11 @@ def condition_metrics(seen: Condition) -> tuple[Metric, ...]:
             "gauge",
             "Objects of the spool, by state.",
             [(f'{{state="{state.value}"}}', count) for state, count in seen.counts.items()],
+        ),
+        gauge(
+            "radseal_spool_unclaimed",
+            "Objects that were released, and wait until somebody fetches them.",
+            seen.unclaimed,
         ),
         gauge(
             "radseal_custody_waiting",

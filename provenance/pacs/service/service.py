@@ -45,7 +45,7 @@ from provenance.pacs.service.limits import Limits
 from provenance.pacs.service.parameters import named, query
 from provenance.pacs.service.problems import ProblemError, problem, problem_answer, problem_of
 from provenance.pacs.service.stow import Stow
-from provenance.pacs.service.views import Views, read_words
+from provenance.pacs.service.views import Views, read_archive, read_words
 from provenance.pacs.service.wado import Wado
 from provenance.pacs.spool.spool import incoming_of
 from provenance.policy.facts import Arrival
@@ -210,10 +210,23 @@ class Service:
     async def reject(self, request: Request) -> Response:
         return await self._decide(request, release=False)
 
+    async def delivered(self, request: Request) -> Response:
+        number, name = _number(request), read_archive(await self._words(request))
+
+        def note() -> Mapping[str, object]:
+            return self.views.handed_over(
+                number, name, forwarded_to=self.archive_names, at=self.clock()
+            )
+
+        return _json(await run_in_threadpool(note))
+
+    async def _words(self, request: Request) -> bytes:
+        idle = self.limits.idle
+        return await read_body(request, most=MAX_WORDS_BODY, idle=idle, seconds=idle)
+
     async def _decide(self, request: Request, *, release: bool) -> Response:
-        number, limits = _number(request), self.limits
-        body = await read_body(request, most=MAX_WORDS_BODY, idle=limits.idle, seconds=limits.idle)
-        words, at = read_words(body), self.clock()
+        number = _number(request)
+        words, at = read_words(await self._words(request)), self.clock()
 
         def decide() -> Mapping[str, object]:
             found = self.views.decide(
