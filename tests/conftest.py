@@ -154,7 +154,9 @@ class Server:
     port: int = field(init=False)
 
     def start(self) -> None:
-        words = [*self.verb, str(self.folder), "--listen", self.place, *self.options]
+        words = [*self.verb, str(self.folder), *self.options]
+        if self.place:  # else the file of a configuration says it
+            words += ["--listen", self.place]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "provenance.cli", *words, "--json"],
             stdout=subprocess.PIPE,
@@ -211,6 +213,12 @@ def log_server() -> Iterator[Callable[..., Server]]:
 def radseal_service() -> Iterator[Callable[..., Server]]:
     """Start services: ``radseal_service(site_folder, place, *options)``; stopped at the end."""
     yield from _servers(verb=("serve", "--site"))
+
+
+@pytest.fixture
+def configured_service() -> Iterator[Callable[..., Server]]:
+    """Start services by a file: ``configured_service(file, "", *options)``; stopped at the end."""
+    yield from _servers(verb=("serve", "--config"))
 
 
 def _servers(**kind: tuple[str, ...]) -> Iterator[Callable[..., Server]]:

@@ -19,6 +19,7 @@ from radseal_stow import Outcome
 
 STOW_AT_ONCE = 8
 JSON = "application/json"
+IN_ORTHANC = b'{"archive": "orthanc"}'
 
 
 class Forbidden:
@@ -148,7 +149,10 @@ class Desk:
         """Let the service release or reject an object; bring to Orthanc what is released."""
         path = f"/objects/{number}"
         status, content = self._service.ask("GET", path)
-        released = status == 200 and json.loads(content).get("state") == "forwarding"
+        known = json.loads(content) if status == 200 else {}
+        released = known.get("state") == "forwarding"
+        if act == "release" and known.get("state") == "delivered":
+            return (200, content) if known.get("action") == "quarantine" else (409, content)
         if act == "reject" or not released:  # else persons have released it already
             status, content = self._service.ask("POST", f"{path}/{act}", body, JSON)
         if act == "reject" or status != 200:
@@ -157,7 +161,12 @@ class Desk:
         if found != 200:
             return found, file
         stored, said = self._own.ask("POST", "/instances", file)
-        return (stored, said) if stored == 200 else (503, said)
+        if stored != 200:
+            return 503, said
+        noted, words = self._service.ask("POST", f"{path}/delivered", IN_ORTHANC, JSON)
+        if noted not in (200, 409):  # it has it all the same; another release notes it
+            return 503, words
+        return stored, said
 
 
 def judge(service: Service, own: Peer, orthanc_id: str) -> Answer | None:

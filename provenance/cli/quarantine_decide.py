@@ -25,9 +25,13 @@ from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from provenance.audit_trail import Fact
     from provenance.pacs.quarantine.proposals import Proposal
+    from provenance.pacs.quarantine.quarantine import Quarantine
     from provenance.pacs.spool.spool import Spool
 
 note_option = click.option(
@@ -70,7 +74,7 @@ def release(
     """
     if archives and not alone:
         raise click.UsageError("the archives are named by who confirms")
-    with open_quarantine(where) as (quarantine, opened, _records):
+    with open_quarantine(where) as (quarantine, opened, _records), _audited(where) as tell:
         require_object(quarantine.spool, number)
         signer, at = signer_of(opened, named, role), session.now()
         if alone:
@@ -82,6 +86,7 @@ def release(
                 at=at,
                 archives=where.chosen(archives),
             )
+            tell(_decided(quarantine, done, (signer.kid,), at))
             return _tell(session, done, "released")
         made = quarantine.propose(number, to_archives=True, reason=reason, signer=signer, at=at)
     return _tell(session, made, "proposed")
@@ -121,7 +126,7 @@ def reject(
     from provenance.pacs.quarantine.proposals import NoteWish
 
     wish = None if folder is None else NoteWish(title, folder)
-    with open_quarantine(where) as (quarantine, opened, _records):
+    with open_quarantine(where) as (quarantine, opened, _records), _audited(where) as tell:
         require_object(quarantine.spool, number)
         signer, at = signer_of(opened, named, role), session.now()
         if not alone:
@@ -138,6 +143,7 @@ def reject(
             archives=(),
             note=wish,
         )
+        tell(_decided(quarantine, done, (signer.kid,), at))
         written = _write_wished(done, quarantine.spool, at)
     return _tell(session, done, "rejected", written)
 
@@ -167,10 +173,11 @@ def confirm(
       radseal quarantine confirm 7 --archive PACS --as archivist \\
         --spool /var/spool/radseal --site /srv/radseal
     """
-    with open_quarantine(where) as (quarantine, opened, _records):
+    with open_quarantine(where) as (quarantine, opened, _records), _audited(where) as tell:
         require_object(quarantine.spool, number)
         signer, at = signer_of(opened, named, role), session.now()
         done = quarantine.confirm(number, signer=signer, at=at, archives=where.chosen(archives))
+        tell(_decided(quarantine, done, (done.consent.kid, signer.kid), at))
         written = _write_wished(done, quarantine.spool, at)
     return _tell(session, done, "released" if done.to_archives else "rejected", written)
 
@@ -268,6 +275,30 @@ def note(
     if queued is not None:
         say(f"object {queued} of the spool is the rejection note; it goes to the archives")
     return 0
+
+
+def _audited(where: Where) -> "AbstractContextManager[Callable[[Fact], None]]":
+    from provenance.pacs.quarantine.auditing import decision_trail
+
+    return decision_trail(where.spool, where.audit, where.ae_title)
+
+
+def _decided(
+    quarantine: "Quarantine", done: "Proposal", kids: tuple[bytes, ...], at: "datetime"
+) -> "Fact":
+    """Return what the audit trail is told of a decision, and of whose it was."""
+    from provenance.pacs.quarantine.auditing import audit_person, decision_fact
+
+    kept = quarantine.spool.object(done.object)
+    return decision_fact(
+        released=done.to_archives,
+        study=kept.instance.study,
+        sop_class=kept.instance.sop_class,
+        verdict=kept.judged.word.value,
+        reason=done.reason,
+        persons=[audit_person(kid, quarantine.find, at) for kid in kids],
+        at=at,
+    )
 
 
 def _make_note(number: int, title: str, spool: "Spool", at: "datetime") -> tuple[bytes, str]:

@@ -18,6 +18,7 @@ from provenance.cli.output import moment
 
 if TYPE_CHECKING:
     from ledger import Signer
+    from provenance.audit_trail import Collector
     from provenance.pacs.arrivals import Kept
     from provenance.pacs.quarantine.persons import Person
     from provenance.pacs.quarantine.proposals import Proposal
@@ -73,12 +74,14 @@ title_option = click.option(
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The spool, and the site and its log; ``archives`` if a configuration names them."""
+    """The spool, and the site and its log; ``archives`` and ``audit`` if a file names them."""
 
     spool: Path
     site: Path | None = None
     log: str | None = None
     archives: tuple[str, ...] | None = None
+    audit: "Collector | None" = None
+    ae_title: str = ""
 
     def chosen(self, named: tuple[str, ...]) -> tuple[str, ...]:
         """Return the archives that are meant: those named, or all of the configuration."""
@@ -133,7 +136,7 @@ def _where(spool: Path | None, config: Path | None, site: Path | None, url: str 
             raise click.UsageError(f"the file of --config names it: leave out --{option}")
     found = load_configuration(config)
     names = tuple(archive.name for archive in found.archives)
-    return Where(found.spool, found.site, found.log, names)
+    return Where(found.spool, found.site, found.log, names, found.audit, found.listen.ae_title)
 
 
 def person_options(function: F) -> F:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from provenance.cli.archive_option import parse_archives
 from provenance.cli.failure import USAGE, CommandError, Failure
 from provenance.cli.listening import announce, listening, server_missing
 from provenance.cli.options import common, open_site, site_option
@@ -19,23 +19,29 @@ from provenance.cli.session import Session
 
 if TYPE_CHECKING:
     from provenance.pacs.service.examiners import Examiners
+    from provenance.pacs.service.settings import Settings
 
 MIN_TOKEN = 32
 
 
 @click.command(short_help="Judge objects over HTTP, and take them in.")
 @click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="A file as radseal gateway has it: where everything is, and the archives.",
+)
+@click.option(
     "--policy",
     "policy_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
     metavar="FILE",
     help="The acceptance policy: says what is done with each object.",
 )
 @click.option(
     "--spool",
     type=click.Path(path_type=Path, file_okay=False),
-    required=True,
     metavar="DIR",
     help="Where objects are kept while they wait; made if it is not there.",
 )
@@ -53,30 +59,14 @@ MIN_TOKEN = 32
     help="A file with a token of 32 characters or more, which requests must carry.",
 )
 @click.option(
-    "--archive",
-    "archive_words",
-    multiple=True,
-    metavar="NAME=AE_TITLE@HOST:PORT",
-    help="Where what STOW-RS brings, and what is released, goes; give it for each archive.",
-)
-@click.option(
-    "--ae-title",
-    default="RADSEAL",
-    show_default=True,
-    metavar="AE",
-    help="By which title the archives are called.",
-)
-@click.option(
     "--stow-ae",
     metavar="AE",
     help="Calling AE title, for the policy, of what STOW-RS brings. Default: not known.",
 )
 @click.option(
     "--listen",
-    default="127.0.0.1:8097",
-    show_default=True,
     metavar="ADDRESS:PORT",
-    help="Where to listen; port 0 takes a free one.",
+    help="Where to listen; port 0 takes a free one. Default: 127.0.0.1:8097.",
 )
 @click.option(
     "--jobs",
@@ -89,88 +79,142 @@ MIN_TOKEN = 32
 @click.option(
     "--keep-free",
     type=click.IntRange(min=0),
-    default=1024,
-    show_default=True,
     metavar="MB",
-    help="With less than this free on the spool's disk nothing is taken.",
+    help="With less than this free on the spool's disk nothing is taken. Default: 1024.",
 )
 @site_option
 @common
 @click.pass_obj
 def serve(
     session: Session,
-    policy_file: Path,
-    spool: Path,
+    config_file: Path | None,
+    policy_file: Path | None,
+    spool: Path | None,
     log_url: str | None,
     token_file: Path | None,
-    archive_words: tuple[str, ...],
-    ae_title: str,
     stow_ae: str | None,
-    listen: str,
+    listen: str | None,
     jobs: int,
-    keep_free: int,
+    keep_free: int | None,
     site: Path | None,
 ) -> int:
     """Judge objects over HTTP, and take them in, until SIGTERM.
 
     POST a file to /verify for its verdict and the policy's decision; to /ingest, to have it
-    written down as well: a quarantined one is then kept here. With --archive it also takes
-    instances by STOW-RS at /dicom-web, and forwards what the policy lets in. What it answers is
-    described at /openapi.json. Custody events go to the ledger as it can be reached. Without a
-    policy that can be read it does not start; whatever fails is answered with 503, and nothing was
-    taken. It speaks HTTP without TLS: towards a network, put a reverse proxy before it. It needs
-    radseal[pacs].
+    written down as well: a quarantined one is then kept here. With --config, a file as radseal
+    gateway has it, there are archives: it takes instances by STOW-RS at /dicom-web, and forwards
+    what the policy lets in. What it answers is described at /openapi.json. Custody events go to the
+    ledger as it can be reached. Without a policy that can be read it does not start; whatever fails
+    is answered with 503, and nothing was taken. It speaks HTTP without TLS: towards a network, put
+    a reverse proxy before it. It needs radseal[pacs].
 
     \b
-    Example
+    Examples
       radseal serve --site /srv/radseal --policy radseal-policy.toml --spool /srv/spool
+      radseal serve --config radseal-service.toml --token token
     """
     try:
         from provenance.pacs.service.examiners import Examiners
         from provenance.pacs.service.health import Watch
-        from provenance.pacs.service.service import Limits, Service, make_app
+        from provenance.pacs.service.service import Service, make_app
         from provenance.pacs.service.views import Views
         from provenance.servers.http_server import serve as serve_app
         from provenance.servers.log_lines import log_lines
     except ModuleNotFoundError as error:
         raise server_missing(error, extra="pacs") from error
     from provenance.pacs.custody.writer import CustodyThread
+    from provenance.pacs.gateway.auditing import telling
     from provenance.pacs.gateway.children import Children, forward_jobs
-    from provenance.pacs.service.desk import Workplace
+    from provenance.pacs.service.auditing import NAME
     from provenance.pacs.spool.lock import sole_owner
 
-    opened = open_site(site)
-    open_policy(policy_file)
+    if config_file is None:
+        settings = _from_options(site, policy_file, spool, log_url, listen, keep_free)
+    else:
+        settings = _from_file(config_file)
+    place = settings.place
+    open_site(place.site)
+    open_policy(place.policy)
     token = None if token_file is None else _token(token_file)
     if token is None:
-        _require_loopback(listen)
-    archives = parse_archives(archive_words)
-    place = Workplace(opened.folder.resolve(), policy_file.resolve(), spool.resolve(), log_url)
+        _require_loopback(settings.listen)
     with ExitStack() as stack:
         stack.enter_context(log_lines())
-        listener, url = stack.enter_context(listening(listen))
+        listener, url = stack.enter_context(listening(settings.listen))
         stack.enter_context(sole_owner(place.spool))
-        custody = CustodyThread(place.spool, place.device, clock=lambda: datetime.now(UTC))
+        custody = CustodyThread(
+            place.spool,
+            place.device,
+            clock=lambda: datetime.now(UTC),
+            deadline=settings.custody_deadline,
+        )
         stack.callback(custody.close)
-        forwarding = Children(forward_jobs(place.spool, ae_title, archives))
+        title, audit = settings.ae_title, settings.audit
+        jobs_of_forwarders = forward_jobs(place.spool, title, settings.archives, audit, name=NAME)
+        tell = stack.enter_context(telling(place.spool, audit, title, NAME))
+        forwarding = Children(jobs_of_forwarders)
         stack.callback(forwarding.close)
         examiners = Examiners(place, processes=jobs)
         stack.callback(examiners.close)
         _require_work(examiners)
-        limits = Limits(free_bytes=keep_free << 20)
+        limits = settings.limits
         service = Service(
             Views(place),
             examiners,
-            Watch(place, custody, free_bytes=limits.free_bytes, monotonic=session.monotonic),
-            archives=tuple(each.name for each in archives),
+            Watch(
+                place,
+                custody,
+                free_bytes=limits.free_bytes,
+                archives=[each.name for each in settings.archives],
+                monotonic=session.monotonic,
+            ),
+            archives=settings.archives,
             wake=forwarding.wake,
             stow_ae=stow_ae,
             token=token,
             limits=limits,
+            tell=tell,
         )
         ready = partial(announce, session, verb="serve", name="radseal", url=url)
         serve_app(make_app(service), listener, ready=ready)
     return 0
+
+
+def _from_options(
+    site: Path | None,
+    policy: Path | None,
+    spool: Path | None,
+    log_url: str | None,
+    listen: str | None,
+    keep_free: int | None,
+) -> "Settings":
+    from provenance.pacs.service.desk import Workplace
+    from provenance.pacs.service.limits import Limits
+    from provenance.pacs.service.settings import LISTEN, Settings
+
+    if policy is None or spool is None:
+        raise click.UsageError("give --policy FILE and --spool DIR, or --config FILE")
+    folder = open_site(site).folder.resolve()
+    limits = Limits() if keep_free is None else Limits(free_bytes=keep_free << 20)
+    place = Workplace(folder, policy.resolve(), spool.resolve(), log_url)
+    return Settings(place, listen or LISTEN, limits)
+
+
+def _from_file(file: Path) -> "Settings":
+    from provenance.pacs.dimse.tls import require_usable
+    from provenance.pacs.gateway.configuration_file import load_configuration
+    from provenance.pacs.service.settings import Settings
+
+    for name in ("site", "policy_file", "spool", "log_url", "listen", "keep_free"):
+        source = click.get_current_context().get_parameter_source(name)
+        if source is ParameterSource.COMMANDLINE:
+            option = name.removesuffix("_file").removesuffix("_url").replace("_", "-")
+            raise click.UsageError(f"the file of --config says it: leave out --{option}")
+    settings = Settings.of(load_configuration(file))
+    require_usable(settings.archives)
+    if settings.audit is not None:
+        settings.audit.context()
+    return settings
 
 
 def _require_work(examiners: "Examiners") -> None:

@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from provenance.dicom.instance import Instance as Content
 from provenance.findings import Code
 from provenance.judging.verdict import Verdict, Word
 from provenance.pacs.arrivals import Instance, Judged, Kept, Sender, State
 from provenance.pacs.quarantine.proposals import Settled
 from provenance.pacs.spool.spool import Spool, sha256_of
 from provenance.policy.decide import Decision
+from provenance.policy.facts import Arrival
 from provenance.policy.terms import Action
 from provenance.schema.verify import Judged as Answered
 from provenance.schema.verify import object_answer
@@ -35,25 +37,33 @@ class Intake:
     archives: Sequence[str]
     seal: Callable[[Path, Sender], bool] = field(default=lambda _path, _sender: False)
 
-    def take(self, path: Path, *, sender: Sender, instance: Instance, spool: Spool) -> Kept:
+    def take(
+        self,
+        path: Path,
+        *,
+        sender: Sender,
+        instance: Instance,
+        spool: Spool,
+        read: Content | None = None,
+    ) -> Kept:
         """Return what became of the object at ``path``, of ``spool.incoming()``.
 
         Once it returns, the object is on disk, or refused. Sent once more while it still waits, and
         decided alike, it is the same object. Raises OSError or sqlite3.Error when the disk fails:
         then its sender must be told that nothing was taken.
 
-        Of bytes that persons have released or rejected before, that decides: they are let in, or
-        refused, whatever the policy says.
+        ``read`` is what the file holds, if it was read already. Of bytes that persons have released
+        or rejected before, that decides: they are let in, or refused, whatever the policy says.
         """
         arrived = sha256_of(path)
         settled = spool.proposals.settled(arrived, instance.sop_instance)
-        found = self._examine(path, sender)
+        found = examine_surely(path, self.verifier, sender.arrival, read)
         sealed, why_not = False, None
         if settled is None and _has_no_seal(found.verdict):
             sealed, why_not = self._seal(path, sender)
         if sealed:
-            found = self._examine(path, sender)
-        judged = _as_settled(judged_of(found), settled)
+            found = examine_surely(path, self.verifier, sender.arrival)
+        judged = as_settled(judged_of(found), settled)
         if why_not is not None:
             judged = replace(judged, reasons=(*judged.reasons, why_not))
         for kept in spool.of_instance(instance.sop_instance):
@@ -80,16 +90,20 @@ class Intake:
             _logger.warning("an object was not sealed on behalf of its sender: %s", error)
             return False, f"it could not be sealed here: {error}"[:500]
 
-    def _examine(self, path: Path, sender: Sender) -> Examination:
-        try:
-            return examine(path, self.verifier, sender.arrival)
-        except Exception as error:  # a defect of ours loses no image, and lets none in
-            _logger.exception("verification failed")
-            why = f"verification failed ({type(error).__name__}): a defect, please report it"
-            found = examine_nothing(why, self.verifier, sender.arrival)
-            assert found.decision is not None  # its verifier has a policy
-            apart = Action.strictest((found.decision.action, Action.QUARANTINE))
-            return replace(found, decision=replace(found.decision, action=apart))
+
+def examine_surely(
+    path: Path, verifier: Verifier, arrival: Arrival, read: Content | None = None
+) -> Examination:
+    """Judge a file; a defect of ours loses no image, and lets none in."""
+    try:
+        return examine(path, verifier, arrival, instance=read)
+    except Exception as error:
+        _logger.exception("verification failed")
+        why = f"verification failed ({type(error).__name__}): a defect, please report it"
+        found = examine_nothing(why, verifier, arrival)
+        assert found.decision is not None  # its verifier has a policy
+        apart = Action.strictest((found.decision.action, Action.QUARANTINE))
+        return replace(found, decision=replace(found.decision, action=apart))
 
 
 def judged_of(found: Examination) -> Judged:
@@ -116,7 +130,8 @@ def _is_again(kept: Kept, judged: Judged, settled: Settled | None) -> bool:
     return kept.state in _AGAIN and kept.judged.action is judged.action
 
 
-def _as_settled(judged: Judged, settled: Settled | None) -> Judged:
+def as_settled(judged: Judged, settled: Settled | None) -> Judged:
+    """Return what was judged, or what persons have decided about the same bytes."""
     if settled is None:
         return judged
     action = Action.ACCEPT if settled.to_archives else Action.REFUSE

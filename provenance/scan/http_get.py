@@ -39,6 +39,15 @@ class Got:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """An answer whose body still comes."""
+
+    status: int
+    content_type: str
+    pieces: Iterator[bytes]
+
+
 @dataclass(slots=True)
 class Http:
     """One archive by its address, and the words that let us in, which are never shown."""
@@ -46,11 +55,21 @@ class Http:
     url: str
     _authorization: str | None = field(default=None, repr=False)
     _pause: Callable[[float], None] = time.sleep
+    _tls: ssl.SSLContext | None = field(default=None, repr=False)
     _line: HTTPConnection | None = field(default=None, init=False, repr=False)
 
     @classmethod
-    def at(cls, url: str, *, pause: Callable[[float], None] = time.sleep) -> Self:
-        """Name an archive; UsageError for what is no address, or one with a password in it."""
+    def at(
+        cls,
+        url: str,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+        tls: ssl.SSLContext | None = None,
+    ) -> Self:
+        """Name an archive; UsageError for what is no address, or one with a password in it.
+
+        ``tls`` is the context for https, where that is not the usual one.
+        """
         try:
             parts = urlsplit(url)
             named = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -63,7 +82,7 @@ class Http:
         if not named or parts.query or parts.fragment or not printable:
             raise UsageError("not the address of an archive; it looks like http://HOST:PORT/ROOT")
         host, secure = str(parts.hostname), parts.scheme == "https"
-        return cls(url.rstrip("/"), authorization(host, secure=secure), pause)
+        return cls(url.rstrip("/"), authorization(host, secure=secure), pause, tls)
 
     def ask(self, path: str, parse: Callable[[bytes], _T], *, most: int, accept: str) -> _T:
         """Return what an answer says; OutOfReachError for one that is not 200, or nonsense."""
@@ -102,6 +121,33 @@ class Http:
             why = f"it answers {got.status}"
         raise OutOfReachError(f"{self.url} cannot be reached: {why}")
 
+    @contextmanager
+    def opened(
+        self, path: str, *, accept: str, silent: float, seconds: float
+    ) -> Iterator[Answering]:
+        """Hold the answer to one question, to be read piece by piece; it is asked once.
+
+        OSError or HTTPException if there is none: TimeoutError after ``silent`` seconds without a
+        byte, or ``seconds`` in all. The line is closed at the end.
+        """
+        line = self._connected()
+        line.timeout = silent
+        try:
+            with _cut_after(line, seconds) as was_cut:
+                line.request("GET", urlsplit(self.url).path + path, headers=self._headers(accept))
+                try:
+                    with line.getresponse() as response:
+                        kind = response.headers.get("content-type", "")
+                        yield Answering(response.status, kind, _pieces(response))
+                except (OSError, HTTPException) as error:
+                    if was_cut():
+                        raise TimeoutError(f"it took more than {seconds:.0f} s") from error
+                    raise
+                if was_cut():
+                    raise TimeoutError(f"it took more than {seconds:.0f} s")
+        finally:
+            self.close()
+
     def close(self) -> None:
         """Close the connection; the next question opens another."""
         if self._line is not None:
@@ -110,11 +156,8 @@ class Http:
 
     def _once(self, path: str, most: int, accept: str) -> Got:
         line = self._connected()
-        headers = {"Accept": accept}
-        if self._authorization is not None:
-            headers["Authorization"] = self._authorization
         with _cut_after(line, SECONDS) as was_cut:
-            line.request("GET", urlsplit(self.url).path + path, headers=headers)
+            line.request("GET", urlsplit(self.url).path + path, headers=self._headers(accept))
             with line.getresponse() as response:
                 body = _body(response, most)
                 kind = response.headers.get("content-type", "")
@@ -125,12 +168,16 @@ class Http:
             raise NotGivenError(f"more than the {most} bytes that are read", apart=Apart.TOO_LARGE)
         return Got(response.status, kind, body)
 
+    def _headers(self, accept: str) -> dict[str, str]:
+        known = self._authorization
+        return {"Accept": accept} | ({} if known is None else {"Authorization": known})
+
     def _connected(self) -> HTTPConnection:
         if self._line is None:
             parts = urlsplit(self.url)
             host = str(parts.hostname)
             if parts.scheme == "https":
-                context = ssl.create_default_context()
+                context = self._tls or ssl.create_default_context()
                 self._line = HTTPSConnection(
                     host, parts.port, timeout=SILENT_SECONDS, context=context
                 )
@@ -167,16 +214,21 @@ def _cut_after(line: HTTPConnection, seconds: float) -> Iterator[Callable[[], bo
         timer.cancel()
 
 
+def _pieces(response: HTTPResponse) -> Iterator[bytes]:
+    while block := response.read1(_BLOCK):
+        yield block
+    if response.length:
+        raise HTTPException("the answer was cut off")
+
+
 def _body(response: HTTPResponse, most: int) -> bytes | None:
     """Read to the end; None for more than ``most`` bytes, of which no more are kept."""
     if response.length is not None and response.length > most:
         return None
     blocks, size = [], 0
-    while block := response.read1(_BLOCK):
+    for block in _pieces(response):
         size += len(block)
         if size > most:
             return None
         blocks.append(block)
-    if response.length:
-        raise HTTPException("the answer was cut off")
     return b"".join(blocks)

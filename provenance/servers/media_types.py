@@ -34,11 +34,21 @@ def accepts(text: str | None, offered: Sequence[str]) -> bool:
 
     MalformedError if it is no such header.
     """
+    allowed, refused = acceptable(text)
+    taken, left = {each.name for each in allowed}, {each.name for each in refused}
+    return any(_fits(each, taken) and each not in left for each in offered)
+
+
+def acceptable(text: str | None) -> tuple[list[MediaType], list[MediaType]]:
+    """Return what a header Accept takes, and what it wants by no means (q=0); none takes all.
+
+    MalformedError if it is no such header.
+    """
     if text is None or not text.strip():
-        return True
+        return [MediaType("*/*", {})], []
     at = 0
-    allowed: set[str] = set()
-    refused: set[str] = set()
+    allowed: list[MediaType] = []
+    refused: list[MediaType] = []
     while at <= len(text):
         found, at = _parse(text, at)
         if at < len(text) and text[at] != ",":
@@ -47,8 +57,8 @@ def accepts(text: str | None, offered: Sequence[str]) -> bool:
         weight = found.parameters.get("q", "1")
         if not re.fullmatch(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", weight):
             raise MalformedError("this is no weight of a media type")
-        (allowed if float(weight) > 0 else refused).add(found.name)
-    return any(_fits(each, allowed) and each not in refused for each in offered)
+        (allowed if float(weight) > 0 else refused).append(found)
+    return allowed, refused
 
 
 def _fits(offered: str, ranges: set[str]) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from provenance.dicom.read import read_instance
+from provenance.dicom.read import Instance, read_instance
 from provenance.errors import UnreadableError
 from provenance.findings import Code
 from provenance.judging.depth import Depth
@@ -36,19 +36,34 @@ class Examination:
     facts: Facts = NO_FACTS
 
 
-def examine(path: Path, verifier: Verifier, arrival: Arrival = NO_ARRIVAL) -> Examination:
-    """Judge the file at ``path``. A file that cannot be read at all is UNREADABLE, too."""
+def examine(
+    path: Path,
+    verifier: Verifier,
+    arrival: Arrival = NO_ARRIVAL,
+    *,
+    instance: Instance | None = None,
+) -> Examination:
+    """Judge the file at ``path``. A file that cannot be read at all is UNREADABLE, too.
+
+    ``instance`` is what it holds, if it was read already.
+    """
     try:
-        return examine_source(path, verifier, arrival)
+        return examine_source(path, verifier, arrival, instance=instance)
     except OSError as error:
         why = f"the file cannot be read: {error.strerror or type(error).__name__}"
         return examine_nothing(why, verifier, arrival)
 
 
 def examine_source(
-    source: bytes | Path, verifier: Verifier, arrival: Arrival = NO_ARRIVAL
+    source: bytes | Path,
+    verifier: Verifier,
+    arrival: Arrival = NO_ARRIVAL,
+    *,
+    instance: Instance | None = None,
 ) -> Examination:
     """Judge a DICOM object or a picture, given as bytes or by the path of its file.
+
+    ``instance`` is what the source holds, if it was read already.
 
     What does not decode is UNREADABLE; bad evidence and a failing ledger become findings. Raises
     OSError when a file cannot be opened or read.
@@ -61,7 +76,7 @@ def examine_source(
             verifier = _as_deep_as_asked(verifier, facts)
             evidence = gather_picture(read_picture_file(source), verifier)
         else:
-            instance = read_instance(source)
+            instance = instance or read_instance(source)
             uid = uid_of(instance.dataset, Lookup.INSTANCE)
             if verifier.policy is not None:
                 facts = read_facts(instance.dataset, arrival)

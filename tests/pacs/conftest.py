@@ -134,22 +134,57 @@ class Running:
 
 @pytest.fixture
 def run_service(
-    door: Door, tmp_path: Path, radseal_service: Callable[..., Any]
+    door: Door,
+    tmp_path: Path,
+    radseal_service: Callable[..., Any],
+    configured_service: Callable[..., Any],
 ) -> Callable[..., Running]:
-    """Start services of the door's site and policy: ``run_service(*options)``."""
+    """Start services of the door's site and policy: ``run_service(*options)``.
 
-    def start(*options: str, token: str | None = TOKEN, place: str = "127.0.0.1:0") -> Running:
+    With ``archives``, tables of a file for --config, it is started by that file.
+    """
+
+    def start(
+        *options: str,
+        token: str | None = TOKEN,
+        place: str = "127.0.0.1:0",
+        archives: str = "",
+        keep_free: int = 0,
+        idle: int = 60,
+    ) -> Running:
         spool = tmp_path / "service"
-        words = ["--policy", str(tmp_path / "policy.toml"), "--spool", str(spool)]
+        words: list[str] = []
         if token is not None:
             (tmp_path / "token").write_text(token + "\n")
             words += ["--token", str(tmp_path / "token")]
-        if "--keep-free" not in options:
-            words += ["--keep-free", "0"]
-        server = radseal_service(door.site.folder, place, *words, *options)
+        if archives:
+            file = tmp_path / "radseal-service.toml"
+            file.write_text(_configuration(door.site.folder, place, keep_free, idle) + archives)
+            server = configured_service(file, "", *words, *options)
+        else:
+            words += ["--policy", str(tmp_path / "policy.toml"), "--spool", str(spool)]
+            if "--keep-free" not in options:
+                words += ["--keep-free", str(keep_free)]
+            server = radseal_service(door.site.folder, place, *words, *options)
         return Running(server, spool, token)
 
     return start
+
+
+def _configuration(site: Path, place: str, keep_free: int, idle: int) -> str:
+    host, _, port = place.rpartition(":")
+    return f"""version = 1
+site = "{site}"
+policy = "policy.toml"
+spool = "service"
+[limits]
+free_disk_bytes = {keep_free}
+idle_seconds = {idle}
+[listen]
+ae_title = "RADSEAL"
+address = "{host}"
+port = {port}
+"""
 
 
 def eventually(true: Callable[[], bool], why: str) -> None:

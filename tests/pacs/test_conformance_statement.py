@@ -5,17 +5,25 @@ After a meant change: python tests/pacs/test_conformance_statement.py
 
 import re
 from pathlib import Path
+from typing import Any, cast
 
 from provenance.judging.verdict import Word
 from provenance.pacs.dimse.conformance import tables
 from provenance.pacs.dimse.statuses import REFUSED, comment_text, refused
+from provenance.pacs.service.conformance import web_tables
+from provenance.pacs.service.endpoints import stow_endpoints, wado_endpoints
+from provenance.pacs.service.service import Service
+from provenance.pacs.service.stow import Stow
+from provenance.pacs.service.wado import Wado
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/conformance-statement.md"
 
 
 def filled(text: str) -> str:
     """Return the page with its tables as they are now."""
-    for name, table in tables().items():
+    service = Service(cast(Any, None), cast(Any, None), cast(Any, None))
+    web = [*stow_endpoints(service, Stow(service)), *wado_endpoints(service, Wado(service, ()))]
+    for name, table in {**tables(), **web_tables(web)}.items():
         mark = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         text, count = mark.subn(lambda found, made=table: found[1] + made + found[2], text)
         assert count == 1, name

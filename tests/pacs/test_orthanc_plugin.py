@@ -360,6 +360,10 @@ def test_what_is_released_comes_into_orthanc_as_it_was(
     assert data_set(kept) == data_set(content)
     after = counts(world)
     assert (after[0], after[1]) == (before[0] + 1, before[1])
+    with Spool.open(world.folder / "spool") as spool:  # nothing of it waits for ever
+        assert spool.object(row.number).state is State.DELIVERED
+        assert not spool.path(row.number).exists()
+        assert spool.unclaimed(()) == 0
 
 
 def test_what_is_rejected_stays_out(

@@ -10,12 +10,15 @@ from typing import Any, cast
 
 import pydicom.data
 import pytest
+from service_world import archive_table
 
-from provenance.pacs.service.endpoints import service_endpoints, stow_endpoints
+from provenance.pacs.service.endpoints import service_endpoints, stow_endpoints, wado_endpoints
+from provenance.pacs.service.limits import Limits
 from provenance.pacs.service.problems import PROBLEMS
-from provenance.pacs.service.service import Limits, Service
+from provenance.pacs.service.service import Service
 from provenance.pacs.service.stow import Stow
 from provenance.pacs.service.stow_answer import REASONS, WARNING_HELD
+from provenance.pacs.service.wado import Wado
 
 PAGE = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8097"
@@ -24,6 +27,7 @@ ADDRESS = "http://127.0.0.1:8097"
 def test_addresses_are_those_of_the_service() -> None:
     service = Service(cast(Any, None), cast(Any, None), cast(Any, None), token=b"x")
     made = [*service_endpoints(service), *stow_endpoints(service, Stow(service))]
+    made += wado_endpoints(service, Wado(service, ()))
     told = re.findall(r"^\| `(\w+) (/[^`]*)` \|.*\| ([^|]*) \|$", PAGE, re.MULTILINE)
     assert {(m, path) for m, path, _ in told} - {("GET", "/openapi.json")} == {
         (each.method, each.path) for each in made
@@ -49,7 +53,7 @@ def test_reasons_and_problems_are_those_of_the_service() -> None:
 def test_metrics_and_commands(
     run_service: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running = run_service("--archive", "away=AWAY@127.0.0.1:1", "--stow-ae", "WEB")
+    running = run_service("--stow-ae", "WEB", archives=archive_table())
     monkeypatch.chdir(tmp_path)
     shutil.copy(str(pydicom.data.get_testdata_file("CT_small.dcm")), "image.dcm")
     told = set(re.findall(r"^\| `(radseal_\w+)` \|", PAGE, re.MULTILINE))
@@ -70,7 +74,9 @@ def test_metrics_and_commands(
             assert ran.stdout.startswith(expected.rstrip("…")), (line, ran.stdout)
             done += 1
     assert done == 6
-    (script,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    script = script.replace(ADDRESS, running.server.url)
-    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert printed.stdout == b"1\n"
+    uid = b"1.3.6.1.4.1.5962.1.1.1.1.1.20040119072730.12322\n"
+    scripts = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    for script, expected in zip(scripts, (b"1\n", uid), strict=True):
+        said = script.replace(ADDRESS, running.server.url)
+        printed = subprocess.run([sys.executable, "-c", said], capture_output=True, check=True)
+        assert printed.stdout == expected

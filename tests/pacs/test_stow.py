@@ -17,6 +17,7 @@ import requests
 from dicomweb_client.api import DICOMwebClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from service_world import archive_table
 from test_service import altered
 
 from benchmarks.workflow.orthanc import Orthanc
@@ -67,11 +68,6 @@ def image(door: Any, make_dicom: Callable[..., bytes]) -> Callable[..., bytes]:
     return make
 
 
-def to_archive(port: int = 1) -> tuple[str, ...]:
-    """Return the options for an archive; at the port 1 nobody listens."""
-    return ("--archive", f"archive=ORTHANC@127.0.0.1:{port}", "--stow-ae", "STOW")
-
-
 def parts(*contents: bytes, kind: str = "application/dicom", boundary: str = "radseal") -> bytes:
     made = b""
     for content in contents:
@@ -105,7 +101,7 @@ def uid_of(content: bytes) -> str:
 def test_each_instance_has_its_own_answer(
     run_service: Callable[..., Any], orthanc: Orthanc, image: Any, wait_until: Any
 ) -> None:
-    running = run_service(*to_archive(orthanc.dicom))
+    running = run_service("--stow-ae", "STOW", archives=archive_table(orthanc.dicom))
     good = [image(1, sealed=True), image(2, sealed=True), image(3)]
     bad = altered(image(4, sealed=True))
     session = requests.Session()
@@ -152,7 +148,7 @@ def test_curl_stores_byte_for_byte(
     curl = shutil.which("curl")
     if curl is None:
         pytest.skip("curl is not installed")
-    running = run_service(*to_archive(orthanc.dicom))
+    running = run_service("--stow-ae", "STOW", archives=archive_table(orthanc.dicom))
     sealed = image(1, sealed=True)
     (tmp_path / "body").write_bytes(parts(sealed))
     command = [
@@ -169,7 +165,7 @@ def test_curl_stores_byte_for_byte(
 
 
 def test_an_archive_that_is_away_gets_it_later(run_service: Callable[..., Any], image: Any) -> None:
-    running = run_service(*to_archive())
+    running = run_service("--stow-ae", "STOW", archives=archive_table())
     answer = store(running, parts(image(1, sealed=True)))
     assert (answer.status_code, list(answer.json())) == (200, [STORED])
     assert counts(running)["forwarding"] == 1
@@ -180,7 +176,7 @@ def test_what_is_kept_apart_was_stored_with_a_warning(
     run_service: Callable[..., Any], image: Any
 ) -> None:
     """A sender without a title may be one that must seal: that helps nothing in."""
-    running = run_service(*to_archive()[:2])
+    running = run_service(archives=archive_table())
     answer = store(running, parts(image(1), image(2, sealed=True)))
     assert answer.status_code == 202
     assert named(answer, STORED, "00081196") == {
@@ -190,7 +186,7 @@ def test_what_is_kept_apart_was_stored_with_a_warning(
 
 
 def test_other_studies_and_what_is_none(run_service: Callable[..., Any], image: Any) -> None:
-    running = run_service(*to_archive())
+    running = run_service("--stow-ae", "STOW", archives=archive_table())
     other = store(running, parts(image(1)), study="1.2.3.78")
     assert other.status_code == 409
     assert named(other, FAILED, "00081197") == {"1.2.3.77.2": Reason.OTHER_STUDY}
@@ -207,7 +203,7 @@ def test_other_studies_and_what_is_none(run_service: Callable[..., Any], image: 
 def test_bodies_of_another_form_are_refused_whole(
     run_service: Callable[..., Any], image: Any
 ) -> None:
-    running = run_service(*to_archive())
+    running = run_service("--stow-ae", "STOW", archives=archive_table())
     good = parts(image(1))
     for_mail = good.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: base64\r\n\r\n", 1)
     refused = [
@@ -248,7 +244,7 @@ def test_bodies_of_another_form_are_refused_whole(
 def test_a_full_disk_is_503_and_nothing_was_taken(
     run_service: Callable[..., Any], image: Any
 ) -> None:
-    running = run_service(*to_archive(), "--keep-free", str(1 << 40))
+    running = run_service(archives=archive_table(), keep_free=1 << 50)
     answer = store(running, parts(image(1)))
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:radseal:problem:disk")
     assert "retry-after" in answer.headers
@@ -263,7 +259,7 @@ def test_without_archives_there_is_no_such_door(
 
 def test_memory_does_not_grow_with_the_body(run_service: Callable[..., Any], image: Any) -> None:
     """128 MB in one request, and the server's memory grows by less than half of it."""
-    running = run_service(*to_archive())
+    running = run_service("--stow-ae", "STOW", archives=archive_table())
     server = psutil.Process(running.server.process.pid)
     store(running, parts(image(1)))
     before = server.memory_info().rss
@@ -300,7 +296,7 @@ def test_what_is_released_goes_to_the_archive(
     run_service: Callable[..., Any], orthanc: Orthanc, image: Any, wait_until: Any
 ) -> None:
     """Brought by STOW-RS without a title, kept apart, released: then the archive has it."""
-    running = run_service(*to_archive(orthanc.dicom)[:2])
+    running = run_service(archives=archive_table(orthanc.dicom))
     assert store(running, parts(image(1))).status_code == 202
     (kept,) = running.ask("GET", "/objects?state=quarantined").json()["objects"]
     assert json.loads(orthanc.ask("/instances")) == []
@@ -316,7 +312,7 @@ def test_what_is_released_goes_to_the_archive(
 def test_hostile_bodies_are_answered_and_nothing_is_lost(
     run_service: Callable[..., Any], image: Any
 ) -> None:
-    running = run_service(*to_archive())
+    running = run_service("--stow-ae", "STOW", archives=archive_table())
     body = parts(image(1), image(2, sealed=True))
     answered: Counter[int] = Counter()
     stored: set[str] = set()

@@ -31,7 +31,7 @@ def tables() -> Mapping[str, str]:
 def _sop_classes() -> str:
     storage = {**_STORAGE_CLASSES, **_NON_PATIENT_OBJECT_CLASSES}
     rows = [(_name(uid), uid, "yes", "yes") for uid in sorted(storage.values(), key=_name)]
-    return _table(
+    return table(
         ("SOP class", "UID", "SCP", "SCU"),
         [
             (_name(VERIFICATION), VERIFICATION, "yes", "no"),
@@ -43,7 +43,7 @@ def _sop_classes() -> str:
 
 def _transfer_syntaxes() -> str:
     known = [uid for uid, entry in UID_dictionary.items() if entry[1] == "Transfer Syntax"]
-    return _table(("transfer syntax", "UID"), [(_name(uid), uid) for uid in _in_order(known)])
+    return table(("transfer syntax", "UID"), [(_name(uid), uid) for uid in _in_order(known)])
 
 
 def _statuses() -> str:
@@ -61,7 +61,7 @@ def _statuses() -> str:
         ),
         ("failure", f"{FAILED.code:04X}", "the gateway failed; nothing was taken"),
     ]  # fmt: skip
-    return _table(("kind", "status", "meaning"), rows)
+    return table(("kind", "status", "meaning"), rows)
 
 
 def _associations() -> str:
@@ -81,7 +81,7 @@ def _associations() -> str:
         ("time for an archive's answer", f"{ANSWER_SECONDS:.0f} s"),
         ("TLS", f"1.2 and 1.3; of 1.2: {CIPHERS.replace(':', ', ')}"),
     ]
-    return _table(("parameter", "value"), rows)
+    return table(("parameter", "value"), rows)
 
 
 def _in_order(uids: Sequence[str]) -> list[str]:
@@ -98,7 +98,8 @@ def _name(uid: str) -> str:
     return f"{name} (retired)" if entry is not None and entry[3] else name
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of Markdown."""
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join(lines) + "\n"

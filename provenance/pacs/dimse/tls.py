@@ -4,10 +4,11 @@ import select
 import socket
 import ssl
 import time
+from collections.abc import Iterable
 
 from provenance.errors import UsageError
 from provenance.pacs.dimse.line import LineError
-from provenance.pacs.gateway.configuration import TlsFiles
+from provenance.pacs.gateway.configuration import Archive, TlsFiles
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all meant
 
@@ -28,6 +29,13 @@ def client_context(files: TlsFiles) -> ssl.SSLContext:
     if files.authorities is None:
         context.load_default_certs()
     return context
+
+
+def require_usable(archives: Iterable[Archive]) -> None:
+    """Return only if the TLS files of all archives can be used; else UsageError."""
+    for each in archives:
+        if each.tls is not None:
+            client_context(each.tls)
 
 
 def accept_tls(

@@ -7,8 +7,9 @@ nothing more waits.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from provenance.audit_trail import (
@@ -31,19 +32,37 @@ _UNKNOWN = "unknown"  # an object that names no study
 Tell = Callable[[Fact], None]
 
 
-def door_trail(spool: Path, collector: Collector, title: str) -> AuditTrail:
+def door_trail(spool: Path, collector: Collector, title: str, name: str = NAME) -> AuditTrail:
     """Open the trail of the door; UsageError for files that cannot be used."""
     return AuditTrail(
-        spool / "audit.sqlite", collector=collector, reporter=this_process(title, name=NAME)
+        spool / "audit.sqlite", collector=collector, reporter=this_process(title, name=name)
     )
 
 
-def forwarder_trail(spool: Path, collector: Collector, title: str, archive: str) -> AuditTrail:
-    """Open the trail of the forwarder to one archive."""
-    name = hashlib.sha256(archive.encode()).hexdigest()[:16]
+def forwarder_trail(
+    spool: Path, collector: Collector, title: str, name: str, archive: str
+) -> AuditTrail:
+    """Open the trail of the forwarder to one archive; ``name`` is that of the server."""
+    own = hashlib.sha256(archive.encode()).hexdigest()[:16]
     return AuditTrail(
-        spool / f"audit-{name}.sqlite", collector=collector, reporter=this_process(title, name=NAME)
+        spool / f"audit-{own}.sqlite", collector=collector, reporter=this_process(title, name=name)
     )
+
+
+@contextmanager
+def telling(
+    spool: Path, collector: Collector | None, title: str, name: str = NAME
+) -> Iterator[Tell]:
+    """Tell the audit trail of start and stop, and yield who tells it of the rest."""
+    if collector is None:
+        yield lambda _fact: None
+        return
+    with door_trail(spool, collector, title, name) as trail:
+        trail.tell(Fact(What.STARTED, datetime.now(UTC)))
+        try:
+            yield trail.tell
+        finally:
+            trail.tell(Fact(What.STOPPED, datetime.now(UTC)))
 
 
 class Received:

@@ -93,7 +93,7 @@ def _tell(job: dict[str, Any], archive: str, stack: ExitStack) -> Tell:
     for name in ("ca", "certificate", "key"):
         fields[name] = Path(fields[name]) if fields[name] else None
     collector = Collector(**fields)
-    trail = forwarder_trail(Path(job["spool"]), collector, job["title"], archive)
+    trail = forwarder_trail(Path(job["spool"]), collector, job["title"], job["name"], archive)
     return stack.enter_context(trail).tell
 
 

@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from provenance.audit_trail import Collector
+from provenance.pacs.gateway.auditing import NAME
 from provenance.pacs.gateway.configuration import Archive, Configuration
 
 STOP_SECONDS = 90.0
@@ -40,12 +41,21 @@ def custody_job(configuration: Configuration) -> bytes:
 
 
 def forward_jobs(
-    spool: Path, title: str, archives: Sequence[Archive], audit: Collector | None = None
+    spool: Path,
+    title: str,
+    archives: Sequence[Archive],
+    audit: Collector | None = None,
+    *,
+    name: str = NAME,
 ) -> list[bytes]:
-    """Return what the forwarders do, one for each archive; ``audit`` hears what they have sent."""
+    """Return what the forwarders do, one for each archive.
+
+    ``audit`` hears what they have sent, from the server called ``name``.
+    """
     common = {
         "does": "forward",
         "title": title,
+        "name": name,
         "spool": str(spool),
         "audit": None if audit is None else asdict(audit),
     }

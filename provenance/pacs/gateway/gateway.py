@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from threading import Event as Flag
 
 from ledger import Role
-from provenance.audit_trail import Fact, What
 from provenance.pacs.dimse.listener import Listener
 from provenance.pacs.dimse.storage_scp import Answered, Bench, StorageScp
-from provenance.pacs.dimse.tls import client_context, server_context
-from provenance.pacs.gateway.auditing import Received, Tell, door_trail
+from provenance.pacs.dimse.tls import require_usable, server_context
+from provenance.pacs.gateway.auditing import Received, telling
 from provenance.pacs.gateway.children import Children, custody_job, forward_jobs
 from provenance.pacs.gateway.configuration import Configuration
 from provenance.pacs.gateway.counts import Counts
@@ -52,9 +51,7 @@ class Parts:
         policy = parse_acceptance_policy(data)
         if configuration.listen.tls is not None:
             server_context(configuration.listen.tls)
-        for archive in configuration.archives:
-            if archive.tls is not None:
-                client_context(archive.tls)
+        require_usable(configuration.archives)
         if configuration.audit is not None:
             configuration.audit.context()
         site = Site.open(configuration.site)
@@ -98,7 +95,7 @@ class Gateway:
                 _logger.warning("%d files of an earlier run were nobody's, and are gone", lost)
             title, archives = configuration.listen.ae_title, configuration.archives
             forwarding = forward_jobs(configuration.spool, title, archives, configuration.audit)
-            tell = self._audit(stack)
+            tell = stack.enter_context(telling(configuration.spool, configuration.audit, title))
             children = Children([*forwarding, custody_job(configuration)])
             stack.callback(children.close)
             sealing = SealingOnBehalf(configuration.sealing_for, self._device, _now)
@@ -124,18 +121,6 @@ class Gateway:
             self.counts.connections = lambda: listener.connections
             listener.run()
             _logger.info("stopping")
-
-    def _audit(self, stack: ExitStack) -> Tell:
-        """Tell the audit trail that it started; return who tells of the rest."""
-        collector, listen = self._configuration.audit, self._configuration.listen
-        if collector is None:
-            return lambda _fact: None
-        trail = stack.enter_context(
-            door_trail(self._configuration.spool, collector, listen.ae_title)
-        )
-        trail.tell(Fact(What.STARTED, _now()))
-        stack.callback(lambda: trail.tell(Fact(What.STOPPED, _now())))
-        return trail.tell
 
     def _device(self) -> Device:
         site, log = self._parts.site, self._configuration.log

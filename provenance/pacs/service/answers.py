@@ -93,7 +93,13 @@ STORED: Mapping[str, object] = {
     "properties": dict.fromkeys(("00081198", "00081199", "0008119A"), _SEQUENCE),
     "additionalProperties": False,
 }
+METADATA: Mapping[str, object] = {"type": "array", "items": {"type": "object"}}
 _LINE = {"type": "string", "minLength": 1, "maxLength": 500, "pattern": "^[!-~]([ -~]*[!-~])?$"}
+ARCHIVE = "[A-Za-z0-9._-]{1,64}"
+ARCHIVE_NAMED: Mapping[str, object] = {
+    **_exactly(archive={"type": "string", "pattern": f"^{ARCHIVE}$"}),
+    "additionalProperties": False,
+}
 WORDS: Mapping[str, object] = {
     **_exactly(person=_LINE, reason=_LINE),
     "additionalProperties": False,

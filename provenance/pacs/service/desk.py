@@ -3,21 +3,27 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn, Self
 
 from ledger import LedgerError, Role, UnreachableError
+from provenance.dicom.instance import Instance as Content
 from provenance.dicom.read import read_instance
 from provenance.dicom.values import text
 from provenance.errors import UnreadableError
-from provenance.pacs.arrivals import Instance, Kept, Sender
-from provenance.pacs.intake import Intake
-from provenance.pacs.spool.spool import Spool
-from provenance.policy.facts import Arrival
+from provenance.judging.verdict import Word
+from provenance.pacs.arrivals import Instance, Kept, Sender, State
+from provenance.pacs.intake import Intake, as_settled, examine_surely, judged_of
+from provenance.pacs.retrieve.asked import Asked, Lacking, Shown
+from provenance.pacs.retrieve.rendering import render
+from provenance.pacs.spool.spool import Spool, sha256_of
+from provenance.policy.facts import NO_ARRIVAL, Arrival
 from provenance.policy.load import read_policy_bytes
 from provenance.policy.parse import parse_acceptance_policy
+from provenance.policy.terms import Action
 from provenance.records import ReadableLog, Records
 from provenance.schema.policy import decision_fields
 from provenance.schema.verify import Judged, object_answer
@@ -29,6 +35,8 @@ from provenance.verifying.verifier import Verifier
 TRUST_SECONDS = 10.0
 """How long roots, revocation lists and mark keys are believed before they are read again."""
 NOBODY = Instance("", "", "", "")
+_LET_IN = (State.FORWARDING, State.DELIVERED)
+_APART = (State.QUARANTINED, State.REJECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +109,12 @@ class Desk:
     def open(cls, place: Workplace, *, monotonic: Callable[[], float] = time.monotonic) -> Self:
         """Open all of it; UsageError, sqlite3.Error or OSError if it fails. The log may be away."""
         records = _records(place)
-        try:
-            desk = cls(place, records, Spool.open(place.spool), monotonic=monotonic)
+        with ExitStack() as opened:
+            opened.callback(records.log.close)
+            spool = opened.enter_context(Spool.open(place.spool))
+            desk = cls(place, records, spool, monotonic=monotonic)
             desk._verifier_at(datetime.now(UTC))
-        except BaseException:
-            records.log.close()
-            raise
+            opened.pop_all()
         return desk
 
     def close(self) -> None:
@@ -116,8 +124,14 @@ class Desk:
 
     def take(self, path: Path, sender: Sender, archives: Sequence[str]) -> Kept:
         """Take in the file at ``path``, of the spool's folder ``incoming`` (Intake.take)."""
+        return self._take(path, read_content(path), sender, archives)
+
+    def _take(
+        self, path: Path, read: Content | None, sender: Sender, archives: Sequence[str]
+    ) -> Kept:
         intake = Intake(self._verifier_at(sender.at), self._policy, archives)
-        return intake.take(path, sender=sender, instance=identify(path), spool=self._spool)
+        instance = instance_of(read)
+        return intake.take(path, sender=sender, instance=instance, spool=self._spool, read=read)
 
     def store(
         self, path: Path, sender: Sender, archives: Sequence[str], study: str | None
@@ -127,12 +141,13 @@ class Desk:
         What names no instance, or another study, is not taken: then its name is returned, NOBODY
         for the first.
         """
-        instance = identify(path)
+        read = read_content(path)
+        instance = instance_of(read)
         if not instance.sop_class or not instance.sop_instance:
             return NOBODY
         if study is not None and instance.study != study:
             return instance
-        return self.take(path, sender, archives)
+        return self._take(path, read, sender, archives)
 
     def judge(self, path: Path, arrival: Arrival, at: datetime) -> Mapping[str, object]:
         """Return the verdict on a file, and the decision, as JSON values; nothing is kept."""
@@ -142,6 +157,45 @@ class Desk:
         )
         assert found.decision is not None  # the verifier has a policy
         return {**answer, "decision": decision_fields(found.decision)}
+
+    def show(self, path: Path, asked: Asked, number: int | None, at: datetime) -> Shown:
+        """Return the verdict on a file that somebody asks for, and what is given of it.
+
+        ``number`` is that of the object in the spool, None for what an archive gave. What is in
+        quarantine is not judged anew, and never given.
+        """
+        read = read_content(path)
+        instance = instance_of(read)
+        series = "" if read is None else text(read.dataset, 0x0020000E)
+        arrival = NO_ARRIVAL
+        if number is not None:
+            kept = self._spool.object(number)
+            instance = kept.instance
+            word, action = kept.judged.word, kept.judged.action
+            if kept.state is not State.FORWARDING:
+                apart = Action.strictest((action, Action.QUARANTINE))
+                return Shown(instance, series, word, apart, "it is kept apart")
+            if sha256_of(path) != kept.sha256:
+                words = "its file is not the one that was taken in"
+                return Shown(instance, series, Word.ALTERED, Action.REFUSE, words)
+            arrival, earlier = kept.sender.arrival, []
+        else:
+            earlier = self._spool.of_instance(instance.sop_instance)
+            came = [each for each in earlier if each.state in _LET_IN]
+            arrival = came[-1].sender.arrival if came else NO_ARRIVAL
+        found = examine_surely(path, self._verifier_at(at), arrival, read)
+        settled = self._spool.proposals.settled(sha256_of(path), instance.sop_instance)
+        judged = as_settled(judged_of(found), settled)
+        shown = Shown(instance, series, judged.word, judged.action, "; ".join(judged.reasons))
+        if judged.action is Action.TAG and any(each.state in _APART for each in earlier):
+            words = "another object of that name is kept apart, and nothing proves this one"
+            return replace(shown, action=Action.QUARANTINE, why=words)
+        if not shown.given or not asked.names(shown):
+            return shown
+        parts = render(path, read, instance.transfer_syntax, asked)
+        if isinstance(parts, Lacking):
+            return replace(shown, lacks=parts)
+        return replace(shown, parts=parts)
 
     def _verifier_at(self, at: datetime) -> Verifier:
         content = read_policy_bytes(self._place.policy)
@@ -173,16 +227,22 @@ def _records(place: Workplace) -> Records[ReadableLog]:
         return Records(_Away(error), b"")
 
 
-def identify(path: Path) -> Instance:
-    """Return which instance a file holds, as far as that can be read. Raises OSError."""
+def read_content(path: Path) -> Content | None:
+    """Return what a file holds; None for what is no DICOM object. Raises OSError."""
     try:
-        found = read_instance(path)
+        return read_instance(path)
     except UnreadableError:
+        return None
+
+
+def instance_of(read: Content | None) -> Instance:
+    """Return which instance was read, as far as it says so."""
+    if read is None:
         return NOBODY
-    header = found.dataset
+    header = read.dataset
     return Instance(
         sop_class=text(header, 0x00080016),
         sop_instance=text(header, 0x00080018),
-        transfer_syntax=str(found.transfer_syntax),
+        transfer_syntax=str(read.transfer_syntax),
         study=text(header, 0x0020000D),
     )

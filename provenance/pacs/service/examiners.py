@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from provenance.errors import UsageError
 from provenance.pacs.arrivals import Instance, Kept, Sender
+from provenance.pacs.retrieve.asked import Asked, Shown
 from provenance.pacs.service.desk import Desk, Workplace
 from provenance.policy.facts import Arrival
 from provenance.servers.log_lines import log_lines
@@ -67,6 +68,10 @@ class Examiners:
     async def judge(self, path: Path, arrival: Arrival, at: datetime) -> Mapping[str, object]:
         """Return the verdict on a file (Desk.judge); NotJudgedError if there is none."""
         return await self._ask(_judge, path, arrival, at)
+
+    async def show(self, path: Path, asked: Asked, number: int | None, at: datetime) -> Shown:
+        """Return the verdict on a file that is asked for (Desk.show); NotJudgedError if none."""
+        return await self._ask(_show, path, asked, number, at)
 
     async def ready(self) -> None:
         """Return once all can judge; NotJudgedError if one cannot."""
@@ -148,6 +153,10 @@ def _store(
 
 def _judge(desk: Desk, path: Path, arrival: Arrival, at: datetime) -> Mapping[str, object]:
     return desk.judge(path, arrival, at)
+
+
+def _show(desk: Desk, path: Path, asked: Asked, number: int | None, at: datetime) -> Shown:
+    return desk.show(path, asked, number, at)
 
 
 def _nothing(_desk: Desk) -> None:

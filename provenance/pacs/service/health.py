@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +14,7 @@ from ledger import LedgerError
 from provenance.errors import RadsealError
 from provenance.pacs.arrivals import Kept, State
 from provenance.pacs.custody.queue import CustodyState
+from provenance.pacs.retrieve.asked import Shown
 from provenance.pacs.service.desk import Workplace
 from provenance.pacs.spool.spool import Spool
 from provenance.servers.metrics import Metric, gauge
@@ -48,6 +49,7 @@ class Condition:
     counts: dict[State, int]
     custody: CustodyState | None
     free: int
+    unclaimed: int = 0
 
     @property
     def takes(self) -> bool:
@@ -60,6 +62,7 @@ class Tally:
     """Objects and seconds since the start."""
 
     objects: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    retrieved: Counter[tuple[str, str]] = field(default_factory=Counter)
     unfit: int = 0
     judged: int = 0
     seconds: float = 0.0
@@ -69,6 +72,10 @@ class Tally:
         key = (kept.sender.route.value, kept.judged.action.value, kept.judged.word.value)
         self.objects[key] += 1
         self.spent(seconds)
+
+    def showed(self, found: Sequence[Shown]) -> None:
+        """Count what somebody asked for, given or withheld."""
+        self.retrieved.update((each.action.value, each.word.value) for each in found)
 
     def spent(self, seconds: float) -> None:
         """Count a judgement."""
@@ -85,6 +92,15 @@ class Tally:
                 [
                     (f'{{route="{route}",action="{action}",verdict="{word}"}}', count)
                     for (route, action, word), count in sorted(self.objects.items())
+                ],
+            ),
+            Metric(
+                "radseal_retrieved_total",
+                "counter",
+                "Objects that WADO-RS found, by action and verdict: accept and tag are given.",
+                [
+                    (f'{{action="{action}",verdict="{word}"}}', count)
+                    for (action, word), count in sorted(self.retrieved.items())
                 ],
             ),
             Metric(
@@ -112,11 +128,13 @@ class Watch:
         custody: Custody,
         *,
         free_bytes: int,
+        archives: Sequence[str],
         monotonic: Callable[[], float],
     ) -> None:
         self._place = place
         self._custody = custody
         self._free_bytes = free_bytes
+        self._archives = archives
         self._monotonic = monotonic
         self._lock = asyncio.Lock()
         self._seen: Condition | None = None
@@ -129,7 +147,7 @@ class Watch:
                 log = asyncio.create_task(self._log())
                 seen = await run_in_threadpool(self._look)
                 troubles = [*seen.troubles, *await log]
-                self._seen = Condition(troubles, seen.counts, seen.custody, seen.free)
+                self._seen = replace(seen, troubles=troubles)
                 self._seen_at = self._monotonic()
             return self._seen
 
@@ -165,17 +183,19 @@ class Watch:
             words = f"the disk has {free} bytes left, and takes nothing below {self._free_bytes}"
             troubles.append(Trouble("disk", words, stops=True))
         counts: dict[State, int] = {}
+        unclaimed = 0
         waiting: CustodyState | None = None
         try:
             with Spool.open(self._place.spool) as spool:
                 counts, waiting = spool.counts(), spool.custody.state()
+                unclaimed = spool.unclaimed(self._archives)
         except (RadsealError, OSError, sqlite3.Error) as error:
             troubles.append(Trouble("spool", f"the spool cannot be read: {error}", stops=True))
         if self._custody.overdue:
             since = "" if waiting is None or waiting.since is None else f" since {waiting.since}"
             words = f"custody events wait for the log{since}"
             troubles.append(Trouble("custody", words, stops=False))
-        return Condition(troubles, counts, waiting, free)
+        return Condition(troubles, counts, waiting, free, unclaimed)
 
 
 def condition_fields(seen: Condition) -> dict[str, object]:
@@ -204,6 +224,11 @@ def condition_metrics(seen: Condition) -> tuple[Metric, ...]:
             "gauge",
             "Objects of the spool, by state.",
             [(f'{{state="{state.value}"}}', count) for state, count in seen.counts.items()],
+        ),
+        gauge(
+            "radseal_spool_unclaimed",
+            "Objects that were released, and wait until somebody fetches them.",
+            seen.unclaimed,
         ),
         gauge(
             "radseal_custody_waiting",

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ledger import LedgerError, Problem, encode_problem
 from provenance.errors import EvidenceMissingError, MalformedError, UsageError
+from provenance.pacs.retrieve.archive_web import ArchiveFailsError
 from provenance.pacs.service.examiners import Cause, NotJudgedError
 from provenance.servers.http_api import Answer, answer
 from provenance.servers.http_server import BodyError
@@ -20,7 +21,10 @@ KIND = "application/problem+json"
 PROBLEMS: Mapping[int, Mapping[str, str]] = {
     400: {"malformed": "the request is not in its form"},
     401: {"token": "it needs the token of the service"},
-    403: {"persons": "two persons have to sign it, and it is not signed here"},
+    403: {
+        "persons": "two persons have to sign it, and it is not signed here",
+        "withheld": "the policy does not let readers have it, or it waits in quarantine",
+    },
     404: {"not-found": "there is nothing of that name"},
     405: {"method": "another method"},
     406: {"not-acceptable": "the answer has other media types"},
@@ -28,6 +32,8 @@ PROBLEMS: Mapping[int, Mapping[str, str]] = {
     409: {"state": "the object is not in a state for this"},
     413: {"too-large": "more than a request may have"},
     415: {"media-type": "the body has another media type"},
+    502: {"archive": "the archive cannot be reached, or does not answer as it must"},
+    504: {"archive-late": "the archive does not answer in time"},
     503: {
         "busy": "nothing was taken: send it again",
         "setting": "nothing was taken: the site or the policy cannot be read",
@@ -50,15 +56,18 @@ _logger = logging.getLogger(__name__)
 class ProblemError(Exception):
     """An error with its answer."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, headers: Mapping[str, str]) -> None:
         super().__init__(problem.detail)
         self.problem = problem
+        self.headers = headers
 
 
-def problem(status: int, kind: str, detail: str) -> ProblemError:
-    """Return the error of a problem of the table."""
+def problem(
+    status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None
+) -> ProblemError:
+    """Return the error of a problem of the table, and headers of its answer."""
     assert kind in PROBLEMS[status]
-    return ProblemError(Problem(status, kind, detail))
+    return ProblemError(Problem(status, kind, detail), headers or {})
 
 
 def problem_of(error: Exception) -> Problem:
@@ -72,6 +81,10 @@ def problem_of(error: Exception) -> Problem:
             return Problem(503, "disk", str(error))
         case BodyError():
             return Problem(error.status, _KIND_OF_STATUS.get(error.status, "malformed"), str(error))
+        case ArchiveFailsError(late=True):
+            return Problem(504, "archive-late", str(error))
+        case ArchiveFailsError():
+            return Problem(502, "archive", str(error))
         case EvidenceMissingError():
             return Problem(404, "not-found", str(error))
         case MalformedError() | UsageError():

@@ -7,7 +7,6 @@ object is answered once it is on disk, or refused; whatever fails is a 503, and 
 import hmac
 import json
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -20,10 +19,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from provenance.audit_trail import Person
 from provenance.pacs.arrivals import Kept, Route, Sender, State
+from provenance.pacs.gateway.auditing import Received, Tell
+from provenance.pacs.gateway.configuration import Archive
+from provenance.pacs.quarantine.auditing import decision_fact
+from provenance.pacs.retrieve.archive_web import webs_of
+from provenance.pacs.retrieve.wanted import DICOM
 from provenance.pacs.service.answers import ingested_fields
 from provenance.pacs.service.endpoints import (
-    DICOM,
     LISTING,
     MAX_WORDS_BODY,
     NAME,
@@ -33,39 +37,26 @@ from provenance.pacs.service.endpoints import (
     UID,
     service_endpoints,
     stow_endpoints,
+    wado_endpoints,
 )
 from provenance.pacs.service.examiners import Examiners
 from provenance.pacs.service.health import Tally, Watch, condition_fields, condition_metrics
-from provenance.pacs.service.problems import problem, problem_answer, problem_of
+from provenance.pacs.service.limits import Limits
+from provenance.pacs.service.parameters import named, query
+from provenance.pacs.service.problems import ProblemError, problem, problem_answer, problem_of
 from provenance.pacs.service.stow import Stow
-from provenance.pacs.service.views import Views, read_words
+from provenance.pacs.service.views import Views, read_archive, read_words
+from provenance.pacs.service.wado import Wado
 from provenance.pacs.spool.spool import incoming_of
 from provenance.policy.facts import Arrival
-from provenance.servers.body_file import Bounds, body_to_file
-from provenance.servers.http_api import JSON, NO_STORE, TEXT, Handler, Place, answer, application
+from provenance.servers.body_file import body_to_file
+from provenance.servers.http_api import JSON, NO_STORE, TEXT, Handler, answer, application
 from provenance.servers.http_server import read_body
 from provenance.servers.metrics import KIND as METRICS
 from provenance.servers.metrics import Requests, exposition, gauge
 from provenance.servers.openapi import described
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bytes of one object, and left on the disk; requests with objects at once; seconds."""
-
-    object_bytes: int = 1 << 31
-    free_bytes: int = 1 << 30
-    at_once: int = 64
-    idle: float = 30.0
-    body: float = 3600.0
-    retry: int = 5
-
-    @property
-    def bounds(self) -> Bounds:
-        """Those of a body."""
-        return Bounds(self.object_bytes, self.idle, self.body, self.free_bytes)
 
 
 @dataclass(slots=True)
@@ -80,16 +71,22 @@ class Service:
     views: Views
     examiners: Examiners
     watch: Watch
-    archives: tuple[str, ...] = ()
+    archives: tuple[Archive, ...] = ()
     wake: Callable[[], None] = lambda: None
     stow_ae: str | None = None
     token: bytes | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
+    tell: Tell = lambda _fact: None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
     requests: Requests = field(default_factory=Requests)
     tally: Tally = field(default_factory=Tally)
     on_their_way: int = 0
+
+    @property
+    def archive_names(self) -> tuple[str, ...]:
+        """Of all archives."""
+        return tuple(each.name for each in self.archives)
 
     def admitted(self, handler: Handler) -> Handler:
         """Return a handler for whoever brings the token, or for this machine if there is none."""
@@ -121,7 +118,7 @@ class Service:
             raise problem(401, "token", "the request does not carry the service's token")
 
     async def ingest(self, request: Request) -> Response:
-        asked = _query(request, ORIGIN)
+        asked = query(request, ORIGIN)
         async with self.arriving() as path:
             await body_to_file(request, path, self.limits.bounds)
             sender = Sender(
@@ -134,10 +131,11 @@ class Service:
             began = self.monotonic()
             kept = await self.examiners.take(path, sender, ())
         self.took(kept, began)
+        await self.tell_received([kept], sender)
         return _json(ingested_fields(kept))
 
     async def verify(self, request: Request) -> Response:
-        asked = _query(request, TITLES)
+        asked = query(request, TITLES)
         async with self.arriving() as path:
             await body_to_file(request, path, self.limits.bounds)
             at, began = self.clock(), self.monotonic()
@@ -182,8 +180,19 @@ class Service:
         }
         _logger.info("taken", extra={"fields": fields})
 
+    async def tell_received(self, kept: Sequence[Kept], sender: Sender) -> None:
+        """Tell the audit trail of one request that brought objects."""
+
+        def told() -> None:
+            received = Received(self.tell)
+            for each in kept:
+                received.add(each)
+            received.end(sender)
+
+        await run_in_threadpool(told)
+
     async def objects(self, request: Request) -> Response:
-        asked = _query(request, LISTING)
+        asked = query(request, LISTING)
         state = State(asked["state"]) if "state" in asked else None
         after = int(asked.get("after", "0"))
         return _json(await run_in_threadpool(self.views.objects, state, after))
@@ -201,25 +210,50 @@ class Service:
     async def reject(self, request: Request) -> Response:
         return await self._decide(request, release=False)
 
+    async def delivered(self, request: Request) -> Response:
+        number, name = _number(request), read_archive(await self._words(request))
+
+        def note() -> Mapping[str, object]:
+            return self.views.handed_over(
+                number, name, forwarded_to=self.archive_names, at=self.clock()
+            )
+
+        return _json(await run_in_threadpool(note))
+
+    async def _words(self, request: Request) -> bytes:
+        idle = self.limits.idle
+        return await read_body(request, most=MAX_WORDS_BODY, idle=idle, seconds=idle)
+
     async def _decide(self, request: Request, *, release: bool) -> Response:
-        number, limits = _number(request), self.limits
-        body = await read_body(request, most=MAX_WORDS_BODY, idle=limits.idle, seconds=limits.idle)
-        words, at = read_words(body), self.clock()
+        number = _number(request)
+        words, at = read_words(await self._words(request)), self.clock()
 
         def decide() -> Mapping[str, object]:
-            return self.views.decide(
-                number, release=release, words=words, archives=self.archives, at=at
+            found = self.views.decide(
+                number, release=release, words=words, archives=self.archive_names, at=at
             )
+            self.tell(
+                decision_fact(
+                    released=release,
+                    study=str(found["study_instance_uid"]),
+                    sop_class=str(found["sop_class_uid"]),
+                    verdict=str(found["verdict"]),
+                    reason=words.reason,
+                    persons=(Person(words.person),),
+                    at=at,
+                )
+            )
+            return found
 
         found = await run_in_threadpool(decide)
         self.wake()
         return _json(found)
 
     async def verdicts(self, request: Request) -> Response:
-        return _json(await run_in_threadpool(self.views.verdicts, _named(request, "instance", UID)))
+        return _json(await run_in_threadpool(self.views.verdicts, named(request, "instance", UID)))
 
     async def trace(self, request: Request) -> Response:
-        return _json(await run_in_threadpool(self.views.trace, _named(request, "name", NAME)))
+        return _json(await run_in_threadpool(self.views.trace, named(request, "name", NAME)))
 
     async def live(self, _request: Request) -> Response:
         return answer(b"live\n", TEXT)
@@ -239,15 +273,22 @@ class Service:
         return answer(exposition(values), METRICS)
 
     def refuse(self, error: Exception) -> Response:
-        return problem_answer(problem_of(error), retry=self.limits.retry)
+        response = problem_answer(problem_of(error), retry=self.limits.retry)
+        if isinstance(error, ProblemError):
+            response.headers.update(error.headers)
+        return response
 
 
 def make_app(service: Service) -> Starlette:
-    """Return the application; with STOW-RS, where there are archives behind it."""
+    """Return the application; with STOW-RS and WADO-RS, where there are archives behind it.
+
+    UsageError for an archive that cannot be asked.
+    """
     words = "Verdicts on DICOM objects, and a way into the archive that has one for each."
     endpoints = service_endpoints(service)
     if service.archives:
         endpoints += stow_endpoints(service, Stow(service))
+        endpoints += wado_endpoints(service, Wado(service, webs_of(service.archives)))
     return application(
         described(endpoints, title="radseal service", words=words),
         refuse=service.refuse,
@@ -261,24 +302,4 @@ def _json(fields: Mapping[str, object], *, status: int = 200) -> Response:
 
 
 def _number(request: Request) -> int:
-    return int(_named(request, "number", NUMBER))
-
-
-def _named(request: Request, name: str, pattern: str) -> str:
-    value: str = request.path_params[name]
-    if not re.fullmatch(pattern, value):
-        raise problem(404, "not-found", f"no such {name}: it is of another form")
-    return value
-
-
-def _query(request: Request, known: Sequence[Place]) -> Mapping[str, str]:
-    """Return the parameters behind a path; problem 400 for one that is not known or not so."""
-    patterns = {each.name: each.pattern for each in known}
-    found: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        if name not in patterns or name in found:
-            raise problem(400, "malformed", "a parameter is unknown, or there twice")
-        if not re.fullmatch(patterns[name], value):
-            raise problem(400, "malformed", f"{name} is not of its form")
-        found[name] = value
-    return found
+    return int(named(request, "number", NUMBER))

@@ -18,12 +18,13 @@ from starlette.responses import Response
 
 from provenance.errors import MalformedError
 from provenance.pacs.arrivals import Kept, Route, Sender
+from provenance.pacs.retrieve.rendering import DICOM_JSON
+from provenance.pacs.retrieve.wanted import DICOM
 from provenance.pacs.service.desk import NOBODY
-from provenance.pacs.service.endpoints import DICOM, MAX_STOW_BODY, MULTIPART, UID
+from provenance.pacs.service.endpoints import MAX_STOW_BODY, MULTIPART, UID
 from provenance.pacs.service.examiners import Cause, NotJudgedError
 from provenance.pacs.service.problems import problem
 from provenance.pacs.service.stow_answer import (
-    DICOM_JSON,
     Outcome,
     Reason,
     dataset_of,
@@ -63,10 +64,10 @@ class Stow:
     async def _store(self, request: Request, study: str | None) -> Response:
         if not _takes_json(request):
             raise problem(406, "not-acceptable", f"the answer is {DICOM_JSON}")
-        boundary = _boundary(request)
+        boundary, sender = _boundary(request), self._sender(request)
         with self.service.on_its_way(), ExitStack() as left:
             paths = await self._receive(request, boundary, left)
-            outcomes = await self._take(paths, self._sender(request), study)
+            outcomes = await self._take(paths, sender, study)
         self.service.wake()
         status = status_of(outcomes)
         return answer(json.dumps(dataset_of(outcomes)).encode(), DICOM_JSON, status=status)
@@ -111,13 +112,14 @@ class Stow:
         """Judge all; NotJudgedError if not one of them could be."""
         turns = asyncio.Semaphore(JUDGED_AT_ONCE)
         failures: list[NotJudgedError] = []
+        taken: list[Kept] = []
 
         async def one(path: Path) -> Outcome:
             async with turns:
                 began = self.service.monotonic()
                 try:
                     found = await self.service.examiners.store(
-                        path, sender, self.service.archives, study
+                        path, sender, self.service.archive_names, study
                     )
                 except NotJudgedError as error:
                     failures.append(error)
@@ -125,6 +127,7 @@ class Stow:
                     return Outcome(NOBODY, failure=Reason.NO_ROOM if full else Reason.FAILED)
             if isinstance(found, Kept):
                 self.service.took(found, began)
+                taken.append(found)
                 return outcome_of(found)
             self.service.tally.unfit += 1
             return Outcome(
@@ -132,6 +135,7 @@ class Stow:
             )
 
         outcomes = await asyncio.gather(*(one(path) for path in paths))
+        await self.service.tell_received(taken, sender)
         if len(failures) == len(paths):
             raise failures[0]
         return outcomes

@@ -12,8 +12,6 @@ from provenance.pacs.arrivals import Instance, Kept, State
 from provenance.pacs.dimse.statuses import REFUSED
 from provenance.policy.terms import Action
 
-DICOM_JSON = "application/dicom+json"
-
 
 class Reason(IntEnum):
     """Why an instance was not stored, (0008,1197), beside those of verdicts (statuses.REFUSED)."""

@@ -1,6 +1,7 @@
 """What the service shows of its spool and of the ledger, as JSON values."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from provenance import __version__
 from provenance.errors import MalformedError, UsageError
 from provenance.pacs.arrivals import State
 from provenance.pacs.quarantine.persons import one_is_enough
-from provenance.pacs.service.answers import kept_fields, moment_text
+from provenance.pacs.service.answers import ARCHIVE, kept_fields, moment_text
 from provenance.pacs.service.desk import Workplace
 from provenance.pacs.service.problems import problem
 from provenance.pacs.spool.spool import Spool
@@ -88,6 +89,21 @@ class Views:
             **trace_fields(name, traces),
         }
 
+    def handed_over(
+        self, number: int, archive: str, *, forwarded_to: tuple[str, ...], at: datetime
+    ) -> dict[str, object]:
+        """Note that an archive has a released object that somebody fetched."""
+        with Spool.open(self.place.spool) as spool:
+            try:
+                spool.object(number)
+            except UsageError as error:
+                raise problem(404, "not-found", str(error)) from error
+            try:
+                spool.handed_over(number, archive, forwarded_to=forwarded_to, at=at)
+            except UsageError as error:
+                raise problem(409, "state", str(error)) from error
+        return self.one(number)
+
     def decide(
         self, number: int, *, release: bool, words: "Words", archives: tuple[str, ...], at: datetime
     ) -> dict[str, object]:
@@ -112,6 +128,18 @@ class Views:
             act = "released" if release else "rejected"
             spool.add_step(number, at=at, person=words.person, act=act, reason=words.reason)
         return self.one(number)
+
+
+def read_archive(body: bytes) -> str:
+    """Return which archive has an object; MalformedError for anything but its name."""
+    try:
+        found = json.loads(body)
+    except ValueError as error:
+        raise MalformedError("the body is not JSON") from error
+    match found:
+        case {"archive": str(name), **rest} if not rest and re.fullmatch(ARCHIVE, name):
+            return name
+    raise MalformedError("the body names an archive, in 1 to 64 letters, digits, dots or dashes")
 
 
 TWO_DECIDE = (

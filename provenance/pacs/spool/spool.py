@@ -213,6 +213,15 @@ class Spool:
         )
         return [_kept(row) for row in rows]
 
+    def held_of_study(self, study: str) -> list[Kept]:
+        """Return the objects of a study that wait for archives, or for persons, oldest first."""
+        rows = self._database.execute(
+            "select * from kept where state in ('forwarding', 'quarantined') and study = ?"
+            " order by number",
+            (study,),
+        )
+        return [_kept(row) for row in rows]
+
     def path(self, number: int) -> Path:
         """Return where an object's file is, or was."""
         (name,) = self._database.execute(
@@ -268,6 +277,53 @@ class Spool:
         if not left:
             self.path(number).unlink(missing_ok=True)
         return state
+
+    def handed_over(
+        self, number: int, archive: str, *, forwarded_to: Sequence[str], at: datetime
+    ) -> State:
+        """Note that somebody fetched a released object and brought it to an archive.
+
+        That settles what no forwarder does: whatever waits for others than ``forwarded_to``.
+        UsageError if it is not one that left quarantine and waits, or a forwarder brings it there.
+        """
+        kept = self.object(number)
+        if kept.state is not State.FORWARDING or kept.judged.action is not Action.QUARANTINE:
+            raise UsageError(f"the object {number} is not one that was released and waits")
+        if archive in forwarded_to:
+            raise UsageError(f"the archive {archive} gets what is let in: nobody brings it there")
+        sent = kept.witnessed.sent(archive, at=at)
+        with writing(self._database):
+            waiting = self._database.execute(
+                "select archive from delivery where object = ? and sent is null", (number,)
+            ).fetchall()
+            left = [name for (name,) in waiting if name in forwarded_to]
+            self._database.executemany(
+                "delete from delivery where object = ? and archive = ?",
+                [(number, name) for (name,) in waiting if name not in left],
+            )
+            self._database.execute(
+                "insert or replace into delivery (object, archive, attempts, due, sent)"
+                " values (?, ?, 0, ?, ?)",
+                (number, archive, milliseconds(at), milliseconds(at)),
+            )
+            state = State.FORWARDING if left else State.DELIVERED
+            self._database.execute("update object set state = ? where number = ?", (state, number))
+            self.custody.put(number, [sent])
+        if not left:
+            self.path(number).unlink(missing_ok=True)
+        return state
+
+    def unclaimed(self, forwarded_to: Sequence[str]) -> int:
+        """Return how many objects wait for no archive, or for one that no forwarder serves."""
+        names = ",".join("?" * len(forwarded_to))
+        (count,) = self._database.execute(
+            "select count(*) from object o where state = 'forwarding' and (not exists"  # noqa: S608
+            " (select 1 from delivery d where d.object = o.number and d.sent is null) or exists"
+            " (select 1 from delivery d where d.object = o.number and d.sent is null"
+            f" and d.archive not in ({names})))",
+            tuple(forwarded_to),
+        ).fetchone()
+        return int(count)
 
     def require_as_released(self, number: int) -> None:
         """Return only if the file of an object that left quarantine is the one that persons meant.
