@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.scan.processes import below
+from benchmarks.processes import below
 from benchmarks.workflow.orthanc import free_port
 
 START_SECONDS = 60.0

@@ -1,11 +1,10 @@
-"""Processes of a scan, as /proc shows them: who works for whom, and the memory of each kind."""
+"""Processes of a scan by their kind, and the memory of each kind."""
 
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from benchmarks.processes import below, peak
 
 SAMPLE_SECONDS = 2.0
 FIRST_SECONDS = 60.0
@@ -17,23 +16,6 @@ _KINDS = (
     ("dask_worker", "dask nannies"),
     ("spawn_main", "dask worker"),
 )
-
-
-def below(pids: Iterable[int]) -> list[tuple[int, str]]:
-    """Return these processes and all that they have started, with their command lines."""
-    parents: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            parents.setdefault(parent, []).append(int(stat.parent.name))
-    found, open_ = [], list(pids)
-    while open_:
-        pid = open_.pop()
-        open_ += parents.get(pid, [])
-        with suppress(OSError):
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
-            found.append((pid, words.decode(errors="replace")))
-    return found
 
 
 def judges(pid: int) -> list[int]:
@@ -84,12 +66,3 @@ class Peaks:
                 self.highest[kind] = max(self.highest.get(kind, 0), size)
                 if samples * SAMPLE_SECONDS <= FIRST_SECONDS:
                     self.first[kind] = max(self.first.get(kind, 0), size)
-
-
-def peak(pid: int) -> int:
-    """Return the most resident bytes that a process has had."""
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return 0
