@@ -1,5 +1,6 @@
 """Processes as /proc shows them: who was started by whom, and their resident memory."""
 
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +31,14 @@ def resident(pid: int) -> int:
 def peak(pid: int) -> int:
     """Return the most resident bytes that a process has had; 0 if it is gone."""
     return _status(pid, "VmHWM:")
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the seconds of the processor that a process has used; 0 if it is gone."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _status(pid: int, name: str) -> int:

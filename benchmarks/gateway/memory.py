@@ -3,8 +3,9 @@
     python -m benchmarks.gateway.memory [--objects N] [--batch N] [--bound MIB] [--seconds N]
 
 CT images of 0.5 MB, each sealed and of its own, to a real Orthanc, which is emptied after each
-batch. Prints the resident memory of each process along the way. Exit 1 if one has grown by more
-than the bound after the first tenth.
+batch. Prints the resident memory of each process along the way, its processor time, and what each
+object leaves on the disk. Exit 1 if a process has grown by more than the bound after the first
+tenth.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from benchmarks.gateway.images import CT, make_images
 from benchmarks.gateway.peers import POLICY, WAIT_SECONDS, Gateway, empty, gateway, send
-from benchmarks.processes import below, resident
+from benchmarks.processes import below, processor_seconds, resident
 from benchmarks.workflow.orthanc import Orthanc, free_port
 from ledger import Algorithm
 from provenance import Site
@@ -30,12 +31,7 @@ BOUNDARY = "radseal-memory"
 CLIENTS = 4
 SHOWN = 10  # columns
 MIB = 1 << 20
-_NAMES = (
-    ("resource_tracker", None),
-    ("spawn_main", "service, judges"),
-    ("gateway.child", "service, child"),
-    ("provenance.cli", "service, listens"),
-)
+_NAMES = (("spawn_main", "judges"), ("gateway.child", "child"), ("provenance.cli", "first process"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +69,6 @@ class Service:
                 raise SystemExit("the service does not deliver")
             time.sleep(0.1)
 
-    def memory(self) -> dict[str, int]:
-        """Return the resident bytes of each of its processes, by what it does."""
-        found: dict[str, int] = {}
-        for pid, words in sorted(below([self.process.pid])):
-            name = next((name for mark, name in _NAMES if mark in words), None)
-            if name is not None:
-                twins = sum(each.startswith(name) for each in found)
-                found[f"{name} {twins + 1}" if name != "service, listens" else name] = resident(pid)
-        return found
-
     def _delivered(self) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request("GET", "/metrics")
@@ -95,16 +81,25 @@ class Service:
 
 @dataclass
 class Course:
-    """Resident memory of each process, after so many objects."""
+    """Resident memory and processor time of each process, after so many objects."""
 
     objects: list[int] = field(default_factory=list)
     sizes: dict[str, list[int]] = field(default_factory=dict)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
 
-    def note(self, objects: int, sizes: dict[str, int]) -> None:
+    def note(self, objects: int, pids: dict[str, int]) -> None:
         """Note what there is after ``objects``."""
         self.objects.append(objects)
-        for name, size in sizes.items():
-            self.sizes.setdefault(name, []).append(size)
+        for name, pid in pids.items():
+            self.sizes.setdefault(name, []).append(resident(pid))
+            self.seconds.setdefault(name, []).append(processor_seconds(pid))
+
+    def each(self, name: str) -> float:
+        """Seconds of the processor for each object, without the first batch."""
+        objects, seconds = self.objects, self.seconds[name]
+        if len(objects) < 2:
+            return 0.0
+        return (seconds[-1] - seconds[0]) / (objects[-1] - objects[0])
 
     def grown(self, name: str) -> int:
         """By how much a process has grown after the first tenth, at most."""
@@ -116,13 +111,13 @@ class Course:
         """Print a row for each process."""
         step = max(len(self.objects) // SHOWN, 1)
         shown = list(range(step - 1, len(self.objects), step))
-        print(
-            f"| MiB after objects | {' | '.join(f'{self.objects[n]:,}' for n in shown)} | grown |"
-        )
-        print("|---|" + "---:|" * (len(shown) + 1))
+        columns = " | ".join(f"{self.objects[n]:,}" for n in shown)
+        print(f"| MiB after objects | {columns} | grown | processor, each object |")
+        print("|---|" + "---:|" * (len(shown) + 2))
         for name, sizes in self.sizes.items():
             cells = [f"{sizes[n] / MIB:.1f}" for n in shown if n < len(sizes)]
-            print(f"| {name} | {' | '.join(cells)} | {self.grown(name) / MIB:+.1f} |")
+            last = f"{self.grown(name) / MIB:+.1f} | {1000 * self.each(name):.1f} ms"
+            print(f"| {name} | {' | '.join(cells)} | {last} |")
 
 
 def main() -> int:
@@ -149,7 +144,7 @@ def main() -> int:
                 for sent in range(asked.batch, asked.objects + 1, asked.batch):
                     paths = make_images(CT, asked.batch, site, folder / "images")
                     _pass(paths, door, stow, archive, sent)
-                    course.note(sent, door.memory() | stow.memory())
+                    course.note(sent, _pids("gateway", door) | _pids("service", stow))
                     for path in paths:
                         path.unlink()
                     (folder / "images").rmdir()
@@ -158,8 +153,26 @@ def main() -> int:
                         break
         finally:
             archive.stop()
-    course.print()
+        course.print()
+        for file in ("gateway/spool/spool.db", "service/spool/spool.db", "site/ledger.sqlite"):
+            size = (folder / file).stat().st_size
+            print(f"{file}: {size / course.objects[-1]:,.0f} bytes for each object")
     return int(any(course.grown(name) > asked.bound * MIB for name in course.sizes))
+
+
+def _pids(name: str, door: Gateway | Service) -> dict[str, int]:
+    """Return the processes of a server, by what they do."""
+    found: dict[str, int] = {}
+    for pid, words in sorted(below([door.process.pid])):
+        kind = next((kind for mark, kind in _NAMES if mark in words), None)
+        if kind is None:
+            continue
+        called, twins = f"{name}, {kind}", 1
+        while called in found:
+            twins += 1
+            called = f"{name}, {kind} {twins}"
+        found[called] = pid
+    return found
 
 
 def _pass(
