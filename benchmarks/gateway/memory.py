@@ -1,11 +1,12 @@
 """Memory over many objects: each sent through the gateway and, by STOW-RS, through the service.
 
-    python -m benchmarks.gateway.memory [--objects N] [--batch N] [--bound MIB] [--seconds N]
+    python -m benchmarks.gateway.memory [--objects N] [--kind DX] [--batch N] [--bound MIB]
+                                        [--seconds N] [--folder DIR]
 
-CT images of 0.5 MB, each sealed and of its own, to a real Orthanc, which is emptied after each
-batch. Prints the resident memory of each process along the way, its processor time, and what each
-object leaves on the disk. Exit 1 if a process has grown by more than the bound after the first
-tenth.
+CT images of 0.5 MB, or DX images of 10 MB, each sealed and of its own, to a real Orthanc, which is
+emptied after each batch. Prints the resident memory of each process along the way, its processor
+time, and what each object leaves on the disk. Exit 1 if a process has grown by more than the bound
+after the first tenth.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.gateway.images import CT, make_images
+from benchmarks.gateway.images import KINDS, make_images
 from benchmarks.gateway.peers import POLICY, WAIT_SECONDS, Gateway, empty, gateway, send
 from benchmarks.processes import below, processor_seconds, resident
 from benchmarks.workflow.orthanc import Orthanc, free_port
@@ -124,11 +125,13 @@ def main() -> int:
     """Send all, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gateway.memory")
     parser.add_argument("--objects", type=int, default=10_000)
+    parser.add_argument("--kind", choices=[each.name for each in KINDS], default="CT")
     parser.add_argument("--batch", type=int, default=250)
     parser.add_argument("--bound", type=float, default=16.0, help="MiB that may be added")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="then stop, and print")
     parser.add_argument("--folder", type=Path, help="on a disk with room; default: temporary")
     asked = parser.parse_args()
+    kind = next(each for each in KINDS if each.name == asked.kind)
     course = Course()
     end = time.monotonic() + asked.seconds
     with tempfile.TemporaryDirectory(dir=asked.folder) as name:
@@ -142,7 +145,7 @@ def main() -> int:
                 service(folder / "service", site, archive) as stow,
             ):
                 for sent in range(asked.batch, asked.objects + 1, asked.batch):
-                    paths = make_images(CT, asked.batch, site, folder / "images")
+                    paths = make_images(kind, asked.batch, site, folder / "images")
                     _pass(paths, door, stow, archive, sent)
                     course.note(sent, _pids("gateway", door) | _pids("service", stow))
                     for path in paths:
