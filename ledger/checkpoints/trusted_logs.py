@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from ledger.checkpoints.checkpoint import parse_checkpoint
 from ledger.checkpoints.cosigner import cosigned_by
@@ -13,6 +14,9 @@ from ledger.checkpoints.note import Note, parse_note, verify_note
 from ledger.checkpoints.note_keys import NoteKey
 from ledger.checkpoints.policy import Policy
 from ledger.errors import ProofError, QuorumError, SignatureError, UnknownLogError, UsageError
+
+REMEMBERED = 64  # checkpoints
+MAX_REMEMBERED = 16_384  # bytes of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,14 @@ def open_checkpoint(data: bytes, logs: TrustedLogs) -> TrustedHead:
 
     MalformedError, UnknownLogError, SignatureError unless all keys of a set signed, or
     QuorumError unless the policy's witnesses cosigned.
+
+    The newest that were found good are remembered, by their bytes and by the logs: many entries
+    stand under one checkpoint, and one that follows has seen it.
     """
+    return _remembered(data, logs) if len(data) <= MAX_REMEMBERED else _opened(data, logs)
+
+
+def _opened(data: bytes, logs: TrustedLogs) -> TrustedHead:
     note = parse_note(data)
     checkpoint = parse_checkpoint(note.text)
     log = logs.find(checkpoint.origin)
@@ -112,6 +123,9 @@ def open_checkpoint(data: bytes, logs: TrustedLogs) -> TrustedHead:
         _moment(max(stamps)) if stamps else None,
         None if witnessed is None else _moment(witnessed),
     )
+
+
+_remembered = lru_cache(REMEMBERED)(_opened)  # errors are not
 
 
 def _signed_set(log: TrustedLog, size: int, signed: Container[NoteKey]) -> KeySet:

@@ -121,7 +121,9 @@ def _sqlite(path: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def connected(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself
-        connection.execute("PRAGMA synchronous = FULL")
+        # A power cut may take the newest chunks back, results and marks together: they are judged
+        # again. What a run has closed is on the disk.
+        connection.execute("PRAGMA synchronous = NORMAL")
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:

@@ -179,6 +179,29 @@ def test_an_unknown_origin_is_its_own_error(signed: bytes) -> None:
         open_checkpoint(signed, TrustedLogs())
 
 
+def test_what_was_good_once_is_good_for_the_same_keys_alone(
+    signed: bytes, logs: TrustedLogs, fixed_log_keys: LogKeys
+) -> None:
+    assert open_checkpoint(signed, logs) is open_checkpoint(signed, logs)
+    other = LogKeys.generate(fixed_log_keys.origin)
+    retired = TrustedLogs.from_vkeys([*other.vkeys, "retired 6", *fixed_log_keys.vkeys])
+    for believed in (TrustedLogs.from_vkeys(other.vkeys), retired):
+        for _ in range(2):
+            with pytest.raises(SignatureError):
+                open_checkpoint(signed, believed)
+    broken = signed[:-4] + (b"A" if signed[-4:-3] != b"A" else b"B") + signed[-3:]
+    for _ in range(2):
+        with pytest.raises(LedgerError):
+            open_checkpoint(broken, logs)
+
+
+def test_a_long_one_is_not_remembered(signed: bytes, logs: TrustedLogs) -> None:
+    line = f"— witness.example {base64.b64encode(bytes(600)).decode()}\n"
+    many = signed + line.encode() * 40
+    assert open_checkpoint(many, logs) == open_checkpoint(signed, logs)
+    assert open_checkpoint(many, logs) is not open_checkpoint(many, logs)
+
+
 def test_configuration_mistakes(fixed_log_keys: LogKeys) -> None:
     first, second = (NoteKey.parse(vkey) for vkey in fixed_log_keys.vkeys)
     with pytest.raises(UsageError):

@@ -10,20 +10,19 @@ import pydicom.data
 import pytest
 from audit_facts import FACTS, REPORTER, REPORTERS, example
 from click.testing import CliRunner
+from fhir_chain import chain
 from fhir_rules import R4_SCHEMA, hold_fhir
 from fhirclient.models.fhirabstractbase import FHIRValidationError
 from hypothesis import given
 from jsonschema_rs import ValidationError as JsonError
 from pydantic import ValidationError
 
-from ledger import Algorithm, Event, Link, PrivateKeySigner, parse_statement, sign_statement
+from ledger import Event, parse_statement
 from provenance.audit_trail import Fact, Node, Reporter, What
 from provenance.audit_trail.codes import SHAPES
 from provenance.cli.root import cli
 from provenance.fhir import Release, custody_bundle, fact_audit_event
 from provenance.fhir.custody_codes import CUSTODY
-from provenance.keys.signers import generate_key
-from provenance.trace import Order, Trace, TracedEvent
 
 CT = Path(pydicom.data.__file__).parent / "test_files" / "CT_small.dcm"
 REFUSED = (AssertionError, ValidationError, FHIRValidationError, JsonError)
@@ -101,38 +100,6 @@ def test_what_is_none_is_refused(release: Release) -> None:
     other = Release.R5 if release is Release.R4 else Release.R4
     with pytest.raises(REFUSED):
         hold_fhir(event, other)
-
-
-def chain() -> Trace:
-    """A chain with each event there is, as if one key had signed them all."""
-    signer = PrivateKeySigner.from_private_key(generate_key(Algorithm.ED25519))
-    object_id, at = bytes(range(12)), datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
-    events = []
-    for index, event in enumerate(CUSTODY):
-        statement = sign_statement(
-            event=event,
-            object_id=object_id,
-            object_link=Link(index, bytes(32) if index else None),
-            actor_link=Link(index, bytes(32) if index else None),
-            claimed_at=at,
-            head_seen=None,
-            body={},
-            signer=signer,
-        )
-        events.append(
-            TracedEvent(
-                index,
-                event.value,
-                at,
-                "operator" if event is Event.VIEWED else "gateway",
-                "north\x1b gateway",
-                linked=bool(index % 2),
-                order=Order.LATE if index == 3 else None,
-                parents=(bytes(12), bytes(11) + b"1") if event is Event.DERIVED else (),
-                statement=statement,
-            )
-        )
-    return Trace(object_id, "seal id", tuple(events))
 
 
 @pytest.mark.parametrize("release", Release)
