@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
 
 from ledger.checkpoints.checkpoint import parse_checkpoint
 from ledger.checkpoints.cosigner import cosigned_by
@@ -13,6 +15,9 @@ from ledger.checkpoints.note import Note, parse_note, verify_note
 from ledger.checkpoints.note_keys import NoteKey
 from ledger.checkpoints.policy import Policy
 from ledger.errors import ProofError, QuorumError, SignatureError, UnknownLogError, UsageError
+
+REMEMBERED: Final = 64  # checkpoints
+MAX_REMEMBERED: Final = 1 << 15  # bytes of one of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,14 @@ def open_checkpoint(data: bytes, logs: TrustedLogs) -> TrustedHead:
 
     MalformedError, UnknownLogError, SignatureError unless all keys of a set signed, or
     QuorumError unless the policy's witnesses cosigned.
+
+    What was logged together has receipts with one checkpoint. The last that held are remembered,
+    by all their bytes and all that is configured; none that did not hold is.
     """
+    return _open_remembered(data, logs) if len(data) <= MAX_REMEMBERED else _open(data, logs)
+
+
+def _open(data: bytes, logs: TrustedLogs) -> TrustedHead:
     note = parse_note(data)
     checkpoint = parse_checkpoint(note.text)
     log = logs.find(checkpoint.origin)
@@ -112,6 +124,9 @@ def open_checkpoint(data: bytes, logs: TrustedLogs) -> TrustedHead:
         _moment(max(stamps)) if stamps else None,
         None if witnessed is None else _moment(witnessed),
     )
+
+
+_open_remembered = lru_cache(REMEMBERED)(_open)
 
 
 def _signed_set(log: TrustedLog, size: int, signed: Container[NoteKey]) -> KeySet:
