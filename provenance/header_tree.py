@@ -7,11 +7,9 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
+from itertools import groupby, repeat
 from operator import itemgetter
 from typing import Self, TypeAlias
-
-import cbor2
 
 from provenance.dicom.attribute_table import (
     PRIVATE_TAG,
@@ -21,7 +19,9 @@ from provenance.dicom.attribute_table import (
     attribute_table,
 )
 from provenance.dicom.attributes import Attribute, CanonicalValue, Change, Kind
+from provenance.dicom.leaf_content import leaf_content
 from provenance.errors import EvidenceError, MalformedError, UsageError
+from provenance.hash_tree import root_of
 
 SEED_SIZE = 32
 LEAF_SALT_SIZE = 16
@@ -30,7 +30,6 @@ _VERSION = 1
 _HASH_SIZE = 32
 _BLOCK_SIZE = 64  # of SHA-256, RFC 6234
 _INNER_PAD, _OUTER_PAD = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
-_NULL = cbor2.dumps(None)
 _LEAF = b"\x00radseal-attribute-1"
 _GROUPS = tuple(Group)
 _SEVERITIES = tuple(Severity)
@@ -88,7 +87,9 @@ def hash_header(attributes: Iterable[Attribute], seed: bytes) -> HeaderTree:
     if len(seed) != SEED_SIZE:
         raise UsageError(f"the seed must have {SEED_SIZE} bytes, not {len(seed)}")
     salted = _Salted(seed)
-    leaves = [(a.tag, a.group, salted.leaf(a.tag, a.group, a.value)) for a in attributes]
+    leaves = [
+        (a.tag, a.group, hash_leaf_content(salted.salt(a.tag), a.content)) for a in attributes
+    ]
     if len(leaves) > MAX_LEAVES or len({tag for tag, _, _ in leaves}) != len(leaves):
         raise UsageError("a header tree holds each attribute once, and not too many")
     leaves.sort(key=_place)
@@ -99,11 +100,16 @@ def changed_attributes(signed: HeaderTree, attributes: Sequence[Attribute]) -> t
     """Name every attribute that is not as signed, gravest first, then by tag."""
     found = {attribute.tag: attribute for attribute in attributes}
     salted = _Salted(signed.seed)
+    salt, sha256 = salted.salt, hashlib.sha256
     changes: list[Change] = []
     for tag, group, digest in signed.leaves:
         attribute = found.pop(tag, None)
-        value = attribute.value if attribute else None
-        if digest == salted.leaf(tag, group, value):
+        if attribute is None or attribute.group is not group:
+            value = None if attribute is None else attribute.value
+            content = leaf_content(tag, group, value)
+        else:
+            value, content = attribute.value, attribute.content
+        if digest == sha256(_LEAF + salt(tag) + content).digest():
             continue
         if value is None:
             changes.append(_change(tag, Kind.REMOVED))
@@ -121,19 +127,26 @@ def require_labels(signed: HeaderTree) -> None:
     A leaf shows what it is of only where its value is found. With another label, or as one of
     the inner nodes of its group in place of many, it would let attributes be removed unnoticed.
     """
-    table = attribute_table()
-    known = table.signed
+    table, known = attribute_table(), _labels()
     labels = {tag: group for tag, group, _ in signed.leaves}
-    missing = sorted({*known, PRIVATE_TAG} - labels.keys())
-    if missing:
+    if missing := sorted(known.keys() - labels.keys()):
         names = ", ".join(table.describe(tag).keyword for tag in missing[:3])
         raise EvidenceError(
             f"{len(missing)} signed attribute(s) have no leaf in the annex: {names}"
         )
     for tag, group in labels.items():
-        row = known.get(tag) or table.describe(tag)
+        if known.get(tag) is group:
+            continue
+        row = table.describe(tag)
         if row.group is not group:
             raise EvidenceError(f"{row.keyword} stands in group {group}, not in {row.group}")
+
+
+@cache
+def _labels() -> dict[int, Group]:
+    """Return the group of each attribute that has a leaf in every tree."""
+    table = attribute_table()
+    return {tag: table.describe(tag).group for tag in (*table.signed, PRIVATE_TAG)}
 
 
 def gravest_first(changes: Iterable[Change]) -> tuple[Change, ...]:
@@ -159,13 +172,6 @@ def leaf_salt(seed: bytes, tag: int) -> bytes:
     return _Salted(seed).salt(tag)
 
 
-def leaf_content(tag: int, group: Group, value: CanonicalValue | None) -> bytes:
-    """Return what a leaf says: CBOR of group, tag and value."""
-    known = _beginnings().get(tag)
-    beginning = known[1] if known and known[0] is group else _beginning(tag, group)
-    return beginning + (_NULL if value is None else cbor2.dumps(value))
-
-
 def hash_leaf_content(salt: bytes, content: bytes) -> bytes:
     """Return the leaf of a content under a salt."""
     return hashlib.sha256(_LEAF + salt + content).digest()
@@ -183,12 +189,12 @@ class _Salted:
 
     def __init__(self, seed: bytes) -> None:
         key = seed.ljust(_BLOCK_SIZE, b"\0")
-        self._inner = hashlib.sha256(key.translate(_INNER_PAD))
-        self._outer = hashlib.sha256(key.translate(_OUTER_PAD))
+        self._inner = hashlib.sha256(key.translate(_INNER_PAD)).copy
+        self._outer = hashlib.sha256(key.translate(_OUTER_PAD)).copy
 
     def salt(self, tag: int) -> bytes:
         """Return the salt of the leaf of ``tag``."""
-        inner, outer = self._inner.copy(), self._outer.copy()
+        inner, outer = self._inner(), self._outer()
         inner.update(tag.to_bytes(4, "big"))
         outer.update(inner.digest())
         return outer.digest()[:LEAF_SALT_SIZE]
@@ -198,44 +204,15 @@ class _Salted:
         return hash_leaf_content(self.salt(tag), leaf_content(tag, group, value))
 
 
-@cache
-def _beginnings() -> dict[int, tuple[Group, bytes]]:
-    table = attribute_table()
-    rows = [table.describe(tag) for tag in (*table.signed, PRIVATE_TAG)]
-    return {row.tag: (row.group, _beginning(row.tag, row.group)) for row in rows}
-
-
-def _beginning(tag: int, group: Group) -> bytes:
-    """Return the CBOR of an array of three up to its last value, which is encoded by itself.
-
-    Integers, text, bytes and arrays only: cbor2 writes these in one way (RFC 8949, 4.2.1).
-    """
-    return cbor2.dumps((group.value, tag, None))[: -len(_NULL)]
-
-
 def hash_group(group: Group, leaves: Sequence[bytes]) -> bytes:
     """Return the hash of a group over its leaves."""
     name = group.value.encode("ascii")
-    return hashlib.sha256(b"\x00radseal-group-1" + name + _merkle_root(leaves)).digest()
-
-
-def _merkle_root(hashes: Sequence[bytes]) -> bytes:
-    """Return the root over leaves that are hashes already (RFC 6962, section 2.1)."""
-    if not hashes:
-        return hashlib.sha256().digest()
-    level = list(hashes)
-    while len(level) > 1:  # pairing neighbours, the odd one moving up, splits as RFC 6962 does
-        paired = [
-            hashlib.sha256(b"\x01" + level[i] + level[i + 1]).digest()
-            for i in range(0, len(level) - 1, 2)
-        ]
-        level = paired + level[len(level) - len(level) % 2 :]
-    return level[0]
+    return hashlib.sha256(b"\x00radseal-group-1" + name + root_of(leaves)).digest()
 
 
 def header_root(hashes: Mapping[Group, bytes]) -> bytes:
     """Return the root over the hashes of all groups."""
-    return _merkle_root([hashes[group] for group in _GROUPS])
+    return root_of([hashes[group] for group in _GROUPS])
 
 
 def encode_group(group: Group, leaves: Iterable[Leaf]) -> list[object]:
@@ -257,9 +234,8 @@ def decode_group(group: Group, encoded: object) -> list[Leaf]:
         raise MalformedError(f"group {group} holds a tag that is none")
     if sorted(set(tags)) != tags:
         raise MalformedError(f"the tags of group {group} do not ascend")
-    return [
-        (tag, group, hashes[_HASH_SIZE * i : _HASH_SIZE * (i + 1)]) for i, tag in enumerate(tags)
-    ]
+    each = [hashes[at : at + _HASH_SIZE] for at in range(0, len(hashes), _HASH_SIZE)]
+    return list(zip(tags, repeat(group), each, strict=False))
 
 
 def _place(leaf: Leaf) -> tuple[int, int]:

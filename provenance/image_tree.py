@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from provenance.errors import MalformedError, UsageError
+from provenance.hash_tree import root_of
 from provenance.tile_hashes import TILE, Samples, tile_hashes
 
 __all__ = [
@@ -328,19 +329,10 @@ def differing_tiles(
 
 
 def tree_root(leaves: Sequence[bytes]) -> bytes:
-    """Return the RFC 6962 root over hashes that are leaves already.
-
-    Pairing level by level, an odd last node rising unchanged, gives the same tree as splitting
-    at the largest power of two (RFC 6962, section 2.1).
-    """
+    """Return the RFC 6962 root over hashes that are leaves already; there is at least one."""
     if not leaves:
         raise UsageError("a tree has at least one leaf")
-    level = list(leaves)
-    while len(level) > 1:
-        odd = [level[-1]] if len(level) % 2 else []
-        pairs = zip(level[::2], level[1::2], strict=False)
-        level = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in pairs] + odd
-    return level[0]
+    return root_of(leaves)
 
 
 def _leaf(content: bytes) -> bytes:

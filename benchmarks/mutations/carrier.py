@@ -12,7 +12,7 @@ from provenance.claims.annex import Annex
 from provenance.dicom.carrier import Carrier, read_carrier, remove_carrier, write_carrier
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
-from provenance.header_tree import _merkle_root
+from provenance.hash_tree import root_of
 
 Node = Any
 Path = tuple[Any, ...]
@@ -52,7 +52,7 @@ def change_labels(chance: Random, data: bytes) -> tuple[str, str, bytes]:
         size = 1 << chance.randrange(1, max(2, len(own).bit_length() + 1))
         first = own[0] + (place - own[0]) // size * size
         last = min(first + size, own[-1] + 1)
-        node = _merkle_root([d for _, _, d in leaves[first:last]])
+        node = root_of([d for _, _, d in leaves[first:last]])
         label = chance.choice([leaf[0] for leaf in leaves[first:last]])
         leaves[first:last] = [(label, group, node)]
     for gone in {t for t, _, _ in annex.header.leaves} - {t for t, _, _ in leaves}:

@@ -79,7 +79,7 @@ def _spans(
         max_elements=DEFAULT_LIMITS.elements,
         max_depth=DEFAULT_LIMITS.sequence_depth,
     )
-    elements, end = walker.elements(start, lambda group: not meta or group == 2)
+    elements, end = walker.elements(start, only=2 if meta else None)
     heads = [start]
     for element in elements:
         heads.append(element.end + (8 if element.length == 0xFFFFFFFF else 0))

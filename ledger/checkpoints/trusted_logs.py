@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Final
 
 from ledger.checkpoints.checkpoint import parse_checkpoint
 from ledger.checkpoints.cosigner import cosigned_by
@@ -15,8 +16,8 @@ from ledger.checkpoints.note_keys import NoteKey
 from ledger.checkpoints.policy import Policy
 from ledger.errors import ProofError, QuorumError, SignatureError, UnknownLogError, UsageError
 
-REMEMBERED = 64  # checkpoints
-MAX_REMEMBERED = 16_384  # bytes of one
+REMEMBERED: Final = 64  # checkpoints
+MAX_REMEMBERED: Final = 1 << 15  # bytes of one of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +103,13 @@ def open_checkpoint(data: bytes, logs: TrustedLogs) -> TrustedHead:
     MalformedError, UnknownLogError, SignatureError unless all keys of a set signed, or
     QuorumError unless the policy's witnesses cosigned.
 
-    The newest that were found good are remembered, by their bytes and by the logs: many entries
-    stand under one checkpoint, and one that follows has seen it.
+    What was logged together has receipts with one checkpoint. The last that held are remembered,
+    by all their bytes and all that is configured; none that did not hold is.
     """
-    return _remembered(data, logs) if len(data) <= MAX_REMEMBERED else _opened(data, logs)
+    return _open_remembered(data, logs) if len(data) <= MAX_REMEMBERED else _open(data, logs)
 
 
-def _opened(data: bytes, logs: TrustedLogs) -> TrustedHead:
+def _open(data: bytes, logs: TrustedLogs) -> TrustedHead:
     note = parse_note(data)
     checkpoint = parse_checkpoint(note.text)
     log = logs.find(checkpoint.origin)
@@ -125,7 +126,7 @@ def _opened(data: bytes, logs: TrustedLogs) -> TrustedHead:
     )
 
 
-_remembered = lru_cache(REMEMBERED)(_opened)  # errors are not
+_open_remembered = lru_cache(REMEMBERED)(_open)
 
 
 def _signed_set(log: TrustedLog, size: int, signed: Container[NoteKey]) -> KeySet:

@@ -29,6 +29,7 @@ from provenance.correcting.corrections import follow_corrections, read_kept
 from provenance.correcting.new_values import NewValue, new_values
 from provenance.dicom.attribute_table import attribute_table
 from provenance.dicom.attributes import Attribute, Change, canonical_attributes
+from provenance.dicom.leaf_content import leaf_content
 from provenance.dicom.original_attributes import (
     CANNOT_RECORD,
     ORIGINAL_ATTRIBUTES,
@@ -40,7 +41,6 @@ from provenance.errors import EvidenceError, EvidenceMissingError, SealError, Us
 from provenance.header_tree import (
     LEAF_SALT_SIZE,
     changed_attributes,
-    leaf_content,
     leaf_salt,
 )
 from provenance.judging.evidence import Evidence, Source

@@ -18,6 +18,7 @@ from provenance.correcting.correction import (
 )
 from provenance.dicom.attribute_table import PRIVATE_TAG, attribute_table
 from provenance.dicom.attributes import Attribute, Change
+from provenance.dicom.leaf_content import leaf_content
 from provenance.dicom.original_attributes import ORIGINAL_ATTRIBUTES, values_before
 from provenance.errors import EvidenceError, MalformedError, TrustError
 from provenance.findings import Code
@@ -26,7 +27,6 @@ from provenance.header_tree import (
     changed_attribute,
     gravest_first,
     hash_leaf_content,
-    leaf_content,
     leaf_salt,
     signed_leaf,
 )

@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from provenance.dicom.attribute_table import Group, attribute_table
 from provenance.dicom.canonical import CanonicalValue
+from provenance.dicom.leaf_content import leaf_content
 from provenance.errors import MalformedError, UsageError
 from provenance.header_tree import (
     LEAF_SALT_SIZE,
@@ -21,7 +22,6 @@ from provenance.header_tree import (
     hash_group,
     hash_leaf_content,
     header_root,
-    leaf_content,
     leaf_salt,
 )
 

@@ -4,10 +4,10 @@ Reads a dataset without changing it: what pydicom has not decoded is read from i
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
-from operator import attrgetter
+from functools import cache, lru_cache
+from operator import attrgetter, itemgetter
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
@@ -23,18 +23,24 @@ from provenance.dicom.attribute_table import (
     attribute_table,
 )
 from provenance.dicom.canonical import (
+    PADDING,
     SPECIFIC_CHARACTER_SET,
     CanonicalValue,
     Context,
     PrivateEntry,
     Reader,
     dataset_encoding,
+    digest,
     element_charsets,
+    is_opaque,
 )
 from provenance.dicom.charsets import DEFAULT_CHARSETS, Charsets
 from provenance.dicom.dictionary import standard_vr
-from provenance.dicom.items import UNDEFINED
+from provenance.dicom.items import UNDEFINED, UNKNOWN_ENCODING
+from provenance.dicom.leaf_content import leaf_content
+from provenance.dicom.numbers import NUMBERS
 from provenance.dicom.private_block import own_tags
+from provenance.dicom.text import TEXTS
 from provenance.dicom.values import stored_elements
 from provenance.errors import Unreadable, UnreadableError
 
@@ -50,6 +56,8 @@ __all__ = [
 ]
 
 MAX_ATTRIBUTES = 4096
+REMEMBERED = 4096  # values of attributes
+MAX_REMEMBERED = 128  # bytes of one of them
 _UNSIGNED_GROUPS = (0x0000, 0x0002)
 
 
@@ -73,6 +81,10 @@ class Attribute:
     group: Group
     severity: Severity
     value: CanonicalValue | None
+    content: bytes = field(init=False, repr=False, compare=False)  # of its leaf
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "content", leaf_content(self.tag, self.group, self.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,9 @@ class Change:
     group: Group
     severity: Severity
     kind: Kind
+
+
+_NOT_FLAT = Attribute(PRIVATE_TAG, "", Group.PRIVATE, Severity.INFORMATIONAL, None)
 
 
 def canonical_attributes(dataset: Dataset) -> tuple[Attribute, ...]:
@@ -103,8 +118,7 @@ def canonical_attributes(dataset: Dataset) -> tuple[Attribute, ...]:
     table = attribute_table()
     private: list[PrivateEntry] = []
     found = _standard_attributes(dataset, table, Reader(private))
-    attributes = list(found.values())
-    attributes += [absent for tag, absent in _absent().items() if tag not in found]
+    attributes = list((_absent() | found).values())
     row = table.describe(PRIVATE_TAG)
     attributes.append(_attribute(row, _private_value(private)))
     if len(attributes) > MAX_ATTRIBUTES:
@@ -116,15 +130,33 @@ def canonical_attributes(dataset: Dataset) -> tuple[Attribute, ...]:
 
 def _standard_attributes(dataset: Dataset, table: Table, reader: Reader) -> dict[int, Attribute]:
     """Read all elements: private ones into ``reader.private``, others into the result."""
-    context = Context(_charsets_of(dataset))
+    charsets = _charsets_of(dataset)
+    context = Context(charsets)
     encoding = dataset_encoding(dataset)
     skipped = table.encoding | own_tags(dataset)
+    forgotten = _forgotten()
     found: dict[int, Attribute] = {}
     for tag, stored in stored_elements(dataset):
         if tag in skipped or not tag & 0xFFFF or tag >> 16 in _UNSIGNED_GROUPS:
             continue
+        private = tag >> 16 & 1
+        if type(stored) is RawDataElement and (raw := stored[3]):
+            vr, implicit, little = stored[1], stored[5], stored[6]
+            if private:
+                if is_opaque(raw, vr, little=little):
+                    kept = vr in NUMBERS and len(raw) <= MAX_REMEMBERED
+                    value = (_number_digest if kept else digest)(raw.rstrip(PADDING))
+                    if value is not None:
+                        reader.private.append(((), tag, value))
+                    continue
+            elif len(raw) <= MAX_REMEMBERED and tag not in forgotten:
+                known = _read_flat(tag, bytes(raw), vr, implicit, little, charsets)
+                if known is not _NOT_FLAT:
+                    if known is not None:
+                        found[tag] = known
+                    continue
         element = _fetched(dataset, stored)
-        if tag >> 16 & 1:
+        if private:
             value = reader.value(element, None, context, encoding)
             if value is not None:
                 reader.private.append(((), tag, value))
@@ -134,6 +166,32 @@ def _standard_attributes(dataset: Dataset, table: Table, reader: Reader) -> dict
             row = table.signed.get(tag) or table.describe(tag)
             found[tag] = _attribute(row, value)
     return found
+
+
+_number_digest = lru_cache(REMEMBERED)(digest)
+
+
+@lru_cache(REMEMBERED)
+def _read_flat(
+    tag: int, value: bytes, vr: str | None, implicit: bool, little: bool, charsets: Charsets
+) -> Attribute | None:
+    """Return what a short value of text or numbers says; `_NOT_FLAT` for any other.
+
+    The images of a study say mostly the same, so what was read last is remembered.
+    """
+    standard = standard_vr(tag)
+    if standard not in TEXTS and (standard not in NUMBERS or vr == "SQ"):
+        return _NOT_FLAT
+    element = RawDataElement(BaseTag(tag), vr, len(value), value, 0, implicit, little)
+    found = Reader([]).value(element, standard, Context(charsets), UNKNOWN_ENCODING)
+    return None if found is None else _attribute(attribute_table().describe(tag), found)
+
+
+@cache
+def _forgotten() -> frozenset[int]:
+    """Return the attributes that are never remembered: those that say who the patient is."""
+    signed = attribute_table().signed
+    return frozenset(tag for tag, row in signed.items() if row.group is Group.IDENTITY)
 
 
 def _fetched(
@@ -182,8 +240,4 @@ def _absent() -> dict[int, Attribute]:
 
 
 def _private_value(entries: list[PrivateEntry]) -> CanonicalValue | None:
-    return tuple(sorted(entries, key=_place)) or None
-
-
-def _place(entry: PrivateEntry) -> tuple[tuple[int, ...], int]:
-    return entry[0], entry[1]
+    return tuple(sorted(entries, key=itemgetter(0, 1))) or None

@@ -19,6 +19,7 @@ from provenance.dicom.charsets import DEFAULT_CHARSETS, Charsets, parse_charsets
 from provenance.dicom.dictionary import standard_vr
 from provenance.dicom.items import (
     ENCODINGS,
+    ITEMS_BEGIN,
     MAX_DEPTH,
     UNKNOWN_ENCODING,
     Encoded,
@@ -37,6 +38,7 @@ AnyElement: TypeAlias = DataElement | RawDataElement | Encoded
 PrivateEntry: TypeAlias = tuple[tuple[int, ...], int, CanonicalValue]
 
 SPECIFIC_CHARACTER_SET = 0x00080005
+PADDING = b"\0 "
 # Nowhere signed, at no level: character set, MAC parameters, digital signatures, padding.
 _NEVER = frozenset({SPECIFIC_CHARACTER_SET, 0x4FFE0001, 0xFFFAFFFA, 0xFFFCFFFC})
 
@@ -71,8 +73,8 @@ class Reader:
         if isinstance(element, RawDataElement):
             tag, written_vr, _, value, _, implicit, little, *_ = element
             value = value or b""
-            if vr is None and little and written_vr != "SQ" and not starts_as_items(value):
-                return digest(value.rstrip(b"\0 "))  # most private elements
+            if vr is None and is_opaque(value, written_vr, little=little):
+                return digest(value.rstrip(PADDING))
             unknown = written_vr == "UN"
             declared = UNKNOWN_ENCODING if unknown else ENCODINGS[bool(implicit), bool(little)]
             return self._bytes(Encoded(tag, written_vr, value, declared), vr, context)
@@ -94,13 +96,13 @@ class Reader:
         assert not isinstance(value, tuple)
         if vr is not None and vr in TEXTS:
             text = TEXTS[vr].decode(value, context.charsets)
-            return digest(value.rstrip(b"\0 ")) if text is None else read_text(text, vr)
+            return digest(value.rstrip(PADDING)) if text is None else read_text(text, vr)
         if "SQ" in (vr, written_vr) or (vr is None and starts_as_items(value, little=little)):
             items = self._cut(element, value, context)
             return digest(value) if items is None else self._items(tag, items, context)
         value = little_endian(value, written_vr or vr, little=little)
         if vr is None:
-            value = value.rstrip(b"\0 ")
+            value = value.rstrip(PADDING)
             return digest(value) if value else None
         if vr in NUMBERS:
             numbers = read_numbers(value, vr)
@@ -167,6 +169,11 @@ class Reader:
             else:
                 pairs.append((inner, value))
         return tuple(pairs)
+
+
+def is_opaque(value: bytes, written_vr: str | None, *, little: bool) -> bool:
+    """Whether a value of an attribute without a known VR is bytes alone: most private ones are."""
+    return little and written_vr != "SQ" and not value.startswith(ITEMS_BEGIN)
 
 
 def digest(value: bytes) -> CanonicalValue | None:

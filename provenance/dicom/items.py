@@ -13,6 +13,7 @@ from provenance.errors import MalformedError, Unreadable, UnreadableError
 
 MAX_DEPTH = 32
 UNDEFINED = 0xFFFFFFFF
+ITEMS_BEGIN = b"\xfe\xff\x00\xe0"  # in little endian
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
 _HEADERS = {True: Struct("<HHL"), False: Struct(">HHL")}
@@ -54,7 +55,7 @@ def too_deep() -> UnreadableError:
 
 def starts_as_items(value: bytes, *, little: bool = True) -> bool:
     """Whether a value of unknown VR begins with an item tag."""
-    return value.startswith(b"\xfe\xff\x00\xe0" if little else b"\xff\xfe\xe0\x00")
+    return value.startswith(ITEMS_BEGIN if little else b"\xff\xfe\xe0\x00")
 
 
 def split_items(value: bytes, encoding: Encoding, *, depth: int = 0) -> tuple[Item, ...]:

@@ -26,7 +26,7 @@ from provenance.dicom.syntax import (
     IMPLICIT_LITTLE,
     SYNTAXES,
 )
-from provenance.dicom.values import text
+from provenance.dicom.values import tag_of, text
 from provenance.errors import Unreadable, UnreadableError
 
 __all__ = ["Instance", "Limits", "Note", "read_instance"]
@@ -34,6 +34,7 @@ __all__ = ["Instance", "Limits", "Note", "read_instance"]
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _PROGRAMS = (b"MZ", b"\x7fELF", b"#!", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe",
              b"\xca\xfe\xba\xbe", b"<script", b"<html")  # fmt: skip
+_AS_PYDICOM_READS = tuple(RawDataElement._field_defaults.values())
 _FORMATS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"%PDF", b"PK\3\4", b"GIF8", b"\x89PNG")
 
 
@@ -53,7 +54,7 @@ def read_instance(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> I
     notes: list[Note] = []
     preamble, start = _preamble(data, notes)
     meta_elements, start = _walker(data, limits, implicit=False, little=True).elements(
-        start, lambda group: group == 2
+        start, only=2
     )
     if any(element.vr is None for element in meta_elements):
         raise UnreadableError(
@@ -71,9 +72,7 @@ def read_instance(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> I
             "the transfer syntax is empty, and the dataset looks big endian: readers would differ",
             code=Unreadable.MALFORMED,
         )
-    elements, end = _walker(data, limits, implicit=implicit, little=little).elements(
-        start, lambda group: True
-    )
+    elements, end = _walker(data, limits, implicit=implicit, little=little).elements(start)
     _check(elements, bare=preamble is None)
     if end < len(data):
         notes.append(Note.TRAILING_BYTES)
@@ -202,8 +201,11 @@ def _raw(
             value = memoryview(data)[start:end]
         else:
             value = data[start:end]
-        tag = BaseTag(number)
-        raw[tag] = RawDataElement(tag, vr, length, value, start, implicit_value, little)  # type: ignore[arg-type]
+        tag = tag_of(number)
+        raw[tag] = tuple.__new__(
+            RawDataElement,
+            (tag, vr, length, value, start, implicit_value, little, *_AS_PYDICOM_READS),
+        )
     return raw
 
 
@@ -228,7 +230,7 @@ def _dataset(
 
 def _charsets(raw: dict[BaseTag, RawDataElement]) -> list[str]:
     """Return Python's names for (0008,0005) Specific Character Set, leaving out unknown ones."""
-    element = raw.get(BaseTag(0x00080005))
+    element = raw.get(tag_of(0x00080005))
     stored = b"" if element is None else element.value or b""
     terms = [term.strip(" \0") for term in stored[:1024].decode("latin-1").split("\\")]
     if terms[0] in STAND_ALONE_ENCODINGS:

@@ -5,16 +5,15 @@ runs past its item, an item that never ends and any depth of nesting; a verifier
 two readers would then see two objects in one file.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
 
-from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.datadict import dictionary_VR
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
 
-from provenance.dicom.dictionary import standard_vr
+from provenance.dicom.declared_vr import fits_standard, vr_of_standard
 from provenance.dicom.private_block import GROUP
 from provenance.errors import Unreadable, UnreadableError
 
@@ -26,15 +25,13 @@ _SEQUENCE, _UNKNOWN = b"SQ", b"UN"
 _PLAIN: dict[bytes | None, str] = {
     vr: name for vr, name in _NAMES.items() if vr not in (_SEQUENCE, _UNKNOWN)
 }
+# Of these VRs: their names, and whether their length has four bytes.
+_SHORT_WAY = {vr: (name, vr in _LONG) for vr, name in _PLAIN.items()}
+_tuple = tuple.__new__  # fills a named tuple in half the time that its own constructor takes
+# Zeros at the end may be none at all, items stand in sequences, and padding may hide what follows.
+_ODD_GROUPS = frozenset({0x0000, 0xFFFC, 0xFFFE})
 # MAC parameters, digital signatures, trailing padding
 _NEVER_SIGNED = frozenset({0x4FFE0001, 0xFFFAFFFA, 0xFFFCFFFC})
-_BULK = frozenset({"OB", "OW", "OF", "OD", "OL", "OV"})
-_TEXT = frozenset(
-    {
-        *("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM"),
-        *("UC", "UI", "UR", "UT"),
-    }
-)
 
 
 class Element(NamedTuple):
@@ -88,17 +85,21 @@ class Walker:
         self._group = Struct(order + "H").unpack_from
         self._length = Struct(order + "L").unpack_from
 
-    def elements(self, position: int, wanted: Callable[[int], bool]) -> tuple[list[Element], int]:
-        """Return the elements from ``position`` on while ``wanted(group)``, and where they end.
+    def elements(self, position: int, *, only: int | None = None) -> tuple[list[Element], int]:
+        """Return the elements from ``position`` on, of group ``only`` if given, and their end.
 
         What follows (FFFC,FFFC) and is no row of elements is left out, and so are zeros at the end.
         """
         found: list[Element] = []
         seen: set[int] = set()
         end = len(self._data)
-        while end - position >= 8:
+        while True:
+            if not self._implicit:
+                position = self._plain_elements(position, found, seen, only)
+            if end - position < 8:
+                break
             (group,) = self._group(self._data, position)
-            if not wanted(group) or (group == 0 and self._zeros_alone(position)):
+            if only not in (None, group) or (group == 0 and self._zeros_alone(position)):
                 break
             element, position = self._element(position, seen)
             found.append(element)
@@ -106,6 +107,37 @@ class Walker:
                 more, position = self._after_padding(position, seen)
                 return [*found, *more], position
         return found, position
+
+    def _plain_elements(
+        self, position: int, found: list[Element], seen: set[int], only: int | None
+    ) -> int:
+        """Take elements with a VR, and no items, for as long as there is nothing odd about them.
+
+        Most elements are such, and this is the short way; `_element` decides about all others.
+        """
+        data, end = self._data, len(self._data)
+        header, long_length = self._explicit_header, self._length
+        begun = len(seen)
+        while end - position >= 8:
+            group, number, vr, length = header(data, position)
+            known = _SHORT_WAY.get(vr)
+            if known is None or group in _ODD_GROUPS or (only is not None and group != only):
+                break
+            name, is_long = known
+            start = position + 8
+            if is_long:
+                if end - start < 4:
+                    break
+                (length,) = long_length(data, start)
+                start += 4
+            tag, stop = group << 16 | number, start + length
+            if stop > end or tag in seen or not (group & 1 or fits_standard(tag, vr)):
+                break
+            seen.add(tag)
+            found.append(_tuple(Element, (tag, name, length, start, stop, False)))
+            position = stop
+        self._add(len(seen) - begun)
+        return position
 
     def _element(self, position: int, seen: set[int]) -> tuple[Element, int]:
         tag, vr, length, start = self._header(position, self._implicit, len(self._data))
@@ -278,22 +310,30 @@ class Walker:
         if tag >> 16 & 1:
             (first,) = self._length(self._data, start) if start + 4 <= len(self._data) else (0,)
             return first in (0xE000FFFE, 0xFFFEE000)
-        try:
-            return dictionary_VR(tag) == "SQ"
-        except KeyError:
-            return False
+        return _is_sequence(tag)
 
-    def _remember(self, tag: int, seen: set[int]) -> None:
-        self._count += 1
+    def _add(self, elements: int) -> None:
+        self._count += elements
         if self._count > self._max_elements:
             raise UnreadableError(
                 f"more than {self._max_elements} elements", code=Unreadable.TOO_MANY
             )
+
+    def _remember(self, tag: int, seen: set[int]) -> None:
+        self._add(1)
         if tag in seen:
             raise UnreadableError(
                 f"{_name(tag)} occurs twice: readers would differ", code=Unreadable.DUPLICATE
             )
         seen.add(tag)
+
+
+@lru_cache(4096)
+def _is_sequence(tag: int) -> bool:
+    try:
+        return dictionary_VR(tag) == "SQ"
+    except KeyError:
+        return False
 
 
 def _has_meaning(tag: int) -> bool:
@@ -311,33 +351,11 @@ def _require_kind(tag: int, vr: bytes | None) -> None:
     """
     if vr is None or vr == _UNKNOWN or tag >> 16 & 1 or tag in _NEVER_SIGNED:
         return
-    if not _fits(tag, vr):
+    if not fits_standard(tag, vr):
         raise _malformed(
             f"{_name(tag)} is declared as {vr.decode('ascii')}, the standard says "
-            f"{_standard(tag)}: readers would differ"
+            f"{vr_of_standard(tag)}: readers would differ"
         )
-
-
-@lru_cache(4096)
-def _fits(tag: int, vr: bytes) -> bool:
-    standard = _standard(tag)
-    if standard is None:
-        return True
-    declared = vr.decode("ascii")
-    return _kind(declared) in {_kind(each) for each in standard.split("/")}
-
-
-def _standard(tag: int) -> str | None:
-    """Return the VR of the standard, of file meta too, which are not of the header tree."""
-    if tag >> 16 == 0x0002:
-        return str(dictionary_VR(tag)) if dictionary_has_tag(tag) else None
-    return standard_vr(tag)
-
-
-def _kind(vr: str) -> str:
-    if vr in _BULK:
-        return "bulk"
-    return "text" if vr in _TEXT else vr
 
 
 def _looks_explicit(data: bytes, position: int) -> bool:

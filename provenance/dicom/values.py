@@ -4,6 +4,7 @@ pydicom converts, repairs and warns when a value is asked for; what decides how 
 must be one plain rule. Elements that someone already converted are accepted as they are.
 """
 
+from functools import lru_cache
 from operator import itemgetter
 from typing import Literal
 
@@ -17,6 +18,12 @@ _MAX_TEXT = 256
 _INTEGER_STRINGS = (0x00280008,)  # Number of Frames
 
 
+@lru_cache(4096)
+def tag_of(number: int) -> BaseTag:
+    """Return pydicom's tag. The same object finds its element without being compared."""
+    return BaseTag(number)
+
+
 def stored_elements(dataset: Dataset) -> list[tuple[int, DataElement | RawDataElement]]:
     """Return tag and element in ascending order, each as it lies there.
 
@@ -27,7 +34,7 @@ def stored_elements(dataset: Dataset) -> list[tuple[int, DataElement | RawDataEl
 
 def number(dataset: Dataset, tag: int) -> int | None:
     """Return a US, UL or IS value; None when the element is absent or empty."""
-    element: object = dataset.get_item(BaseTag(tag), keep_deferred=True)
+    element: object = dataset.get_item(tag_of(tag), keep_deferred=True)
     if isinstance(element, RawDataElement):
         raw = element.value or b""
         if tag not in _INTEGER_STRINGS:
@@ -52,7 +59,7 @@ def number(dataset: Dataset, tag: int) -> int | None:
 
 def text(dataset: Dataset, tag: int) -> str:
     """Return a CS or UI value without its padding; empty when the element is absent."""
-    element: object = dataset.get_item(BaseTag(tag), keep_deferred=True)
+    element: object = dataset.get_item(tag_of(tag), keep_deferred=True)
     if isinstance(element, RawDataElement):
         return (element.value or b"")[:_MAX_TEXT].decode("latin-1").strip("\0 ")
     if isinstance(element, DataElement) and element.value is not None:
@@ -62,7 +69,7 @@ def text(dataset: Dataset, tag: int) -> str:
 
 def binary(dataset: Dataset, tag: int) -> bytes | memoryview | None:
     """Return the value of an OB, OW, OF, OD, OV element as stored; None when absent."""
-    element: object = dataset.get_item(BaseTag(tag), keep_deferred=True)
+    element: object = dataset.get_item(tag_of(tag), keep_deferred=True)
     if element is None:
         return None
     if isinstance(element, RawDataElement | DataElement):
@@ -76,7 +83,7 @@ def binary(dataset: Dataset, tag: int) -> bytes | memoryview | None:
 
 def undefined_length(dataset: Dataset, tag: int) -> bool:
     """Whether the element was stored with undefined length, as encapsulated pixels are."""
-    element: object = dataset.get_item(BaseTag(tag), keep_deferred=True)
+    element: object = dataset.get_item(tag_of(tag), keep_deferred=True)
     if isinstance(element, RawDataElement):
         return element.length == 0xFFFFFFFF
     return isinstance(element, DataElement) and element.is_undefined_length

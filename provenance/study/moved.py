@@ -3,8 +3,9 @@
 from provenance.dicom.attribute_table import attribute_table
 from provenance.dicom.attributes import canonical_attributes
 from provenance.dicom.instance import Instance
+from provenance.dicom.leaf_content import leaf_content
 from provenance.dicom.original_attributes import ORIGINAL_ATTRIBUTES, values_before
-from provenance.header_tree import hash_leaf_content, leaf_content, leaf_salt, signed_leaf
+from provenance.header_tree import hash_leaf_content, leaf_salt, signed_leaf
 from provenance.judging.evidence import Evidence
 from provenance.judging.verdict import Verdict, Word
 from provenance.study.listed import is_uid

@@ -12,7 +12,8 @@ from provenance.dicom.attribute_table import Group
 from provenance.dicom.carrier import Carrier, read_carrier, write_carrier
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
-from provenance.header_tree import Leaf, _merkle_root
+from provenance.hash_tree import root_of
+from provenance.header_tree import Leaf
 
 Make = Callable[..., bytes]
 Edit = Callable[[bytes, Callable[[pydicom.Dataset], object]], bytes]
@@ -56,7 +57,7 @@ def leaves_of(data: bytes) -> tuple[Leaf, ...]:
 def merged(leaves: Sequence[Leaf], run: range, label: int) -> list[Leaf]:
     """Put an inner node in place of the leaves below it."""
     part = [leaves[i] for i in run]
-    node = (label, part[0][1], _merkle_root([digest for _, _, digest in part]))
+    node = (label, part[0][1], root_of([digest for _, _, digest in part]))
     return [*leaves[: run.start], node, *leaves[run.stop :]]
 
 

@@ -47,9 +47,9 @@ from provenance.correcting.correction import CorrectionBody, LeafChange
 from provenance.correcting.new_values import new_values
 from provenance.dicom.attribute_table import attribute_table
 from provenance.dicom.carrier import read_carrier
+from provenance.dicom.leaf_content import leaf_content
 from provenance.dicom.read import read_instance
 from provenance.findings import Code
-from provenance.header_tree import leaf_content
 from provenance.policy.parse import parse_acceptance_policy
 from provenance.site.device import APPEND_ATTEMPTS
 from provenance.site.erasure import erase_objects, plan_erasure

@@ -145,6 +145,21 @@ def test_starts_light(words: list[str]) -> None:
     assert done.stdout.startswith(("Usage: radseal", "radseal 0."))
 
 
+def test_verifying_a_file_loads_no_database() -> None:
+    done = python(
+        "import sys\n"
+        "import provenance.cli.verify\n"
+        "from provenance import TrustStore, verify\n"
+        "import ledger\n"
+        "assert 'sqlalchemy' not in sys.modules\n"
+        "assert 'ledger.log' not in sys.modules\n"
+        "assert ledger.Log is sys.modules['ledger.log'].Log\n"
+        "assert 'sqlalchemy' in sys.modules and {'Log', 'open_receipt'} <= {*dir(ledger)}\n"
+        "assert not hasattr(ledger, 'nothing')\n"
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code],

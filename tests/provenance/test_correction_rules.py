@@ -26,12 +26,12 @@ from provenance.correcting.correction import CorrectionBody, LeafChange, Reason
 from provenance.correcting.corrections import find_corrections, walk_back, with_reverted
 from provenance.dicom.attribute_table import PRIVATE_TAG, attribute_table
 from provenance.dicom.attributes import Attribute, Change, Group, Kind, Severity
+from provenance.dicom.leaf_content import leaf_content
 from provenance.dicom.original_attributes import ORIGINAL_ATTRIBUTES
 from provenance.findings import Code
 from provenance.header_tree import (
     changed_attribute,
     hash_header,
-    leaf_content,
     leaf_salt,
     signed_leaf,
 )

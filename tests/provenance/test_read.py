@@ -15,6 +15,7 @@ from pydicom.data import get_testdata_file
 from provenance.dicom.instance import Limits, Note
 from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
+from provenance.dicom.structure import Element, Walker
 from provenance.errors import Unreadable, UnreadableError
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
@@ -414,3 +415,37 @@ def test_mutated_files_raise_nothing_else(data: st.DataObject) -> None:
                 assert samples.dtype == geometry.dtype
     except UnreadableError:
         return
+
+
+@settings(max_examples=250, deadline=None)
+@given(data=st.data())
+def test_the_short_way_through_plain_elements_finds_what_the_long_one_does(
+    data: st.DataObject,
+) -> None:
+    """Most elements are taken in a loop of their own: it decides nothing by itself."""
+
+    class LongWay(Walker):
+        def _plain_elements(
+            self, position: int, found: list[Element], seen: set[int], only: int | None
+        ) -> int:
+            return position
+
+    name = data.draw(st.sampled_from([*SMALL, "CT_small.dcm", "ExplVR_BigEnd.dcm"]))
+    mutated = bytearray(Path(str(get_testdata_file(name, download=False))).read_bytes()[132:])
+    for _ in range(data.draw(st.integers(0, 4))):
+        at = data.draw(st.integers(0, min(len(mutated), 6000) - 1))
+        mutated[at] = data.draw(st.integers(0, 255) | st.just(mutated[at] ^ 1))
+    cut = data.draw(st.one_of(st.none(), st.integers(0, len(mutated))))
+    limit = data.draw(st.sampled_from([1_000_000, 12, 1]))
+    little, only = data.draw(st.booleans()), data.draw(st.sampled_from([None, 2]))
+
+    def walked(kind: type[Walker]) -> object:
+        walker = kind(
+            bytes(mutated[:cut]), implicit=False, little=little, max_elements=limit, max_depth=32
+        )
+        try:
+            return walker.elements(0, only=only)
+        except UnreadableError as error:
+            return error.code, str(error)
+
+    assert walked(Walker) == walked(LongWay)
