@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ledger.errors import UsageError
 
 HASH_SIZE = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Place in a chain: number from zero, and the leaf hash of the statement before it."""
-
+class _Place(NamedTuple):
     seq: int
     previous: bytes | None
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.seq < 2**63 or (self.seq == 0) is not (self.previous is None):
+
+# A tuple: an audit makes two of each entry, and compares them.
+class Link(_Place):
+    """Place in a chain: number from zero, and the leaf hash of the statement before it."""
+
+    __slots__ = ()
+
+    def __new__(cls, seq: int, previous: bytes | None) -> Link:
+        """Return the link; UsageError for a number and a hash that make none."""
+        if not 0 <= seq < 2**63 or (seq == 0) is not (previous is None):
             raise UsageError("a link is number 0 without a predecessor, or a later one with it")
-        if self.previous is not None and len(self.previous) != HASH_SIZE:
+        if previous is not None and len(previous) != HASH_SIZE:
             raise UsageError("a link names its predecessor by a leaf hash of 32 bytes")
+        return super().__new__(cls, seq, previous)
 
     def next(self, leaf_hash: bytes) -> Link:
         """Return the link of the statement after the one at this place."""

@@ -70,6 +70,7 @@ class Log(PublishedLog):
         super().__init__(database, row, keys=keys, site_key=site_key, witnesses=witnesses)
         self._verifiers = verifiers
         self._tail: Tail | None = None
+        self._derived: tuple[LogKeys | None, tuple[bytes, ...]] = None, ()
         self._checkpoint_every = checkpoint_every
 
     def __enter__(self) -> Log:
@@ -234,8 +235,15 @@ class Log(PublishedLog):
 
     def inbox(self) -> Inbox:
         """Return the inbox of a log on PostgreSQL; UsageError for any other."""
-        verified_keys = () if self._keys is None else self._keys.derive(VERIFIED)
-        return Inbox(self._database, site_key=self._site_key, verified_keys=verified_keys)
+        return Inbox(self._database, site_key=self._site_key, verified_keys=self._keys_of_the_inbox)
+
+    def _keys_of_the_inbox(self) -> tuple[bytes, ...]:
+        """Return what the keys in force derive for it, once for each change of them."""
+        keys, derived = self._derived
+        if keys is not self._keys:
+            derived = () if self._keys is None else self._keys.derive(VERIFIED)
+            self._derived = self._keys, derived
+        return derived
 
     def _finish_erasures(self, fresh: Collection[int], destroyed: Sequence[bytes]) -> None:
         """Clean the files of what was erased; of the ``fresh`` entries it is known what that is."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import RLock
 
 from sqlalchemy import Connection
 
+from ledger.checkpoints.key_sets import KeySet
 from ledger.checkpoints.log_keys import LogKeys
 from ledger.checkpoints.note import parse_note
-from ledger.checkpoints.trusted_logs import open_checkpoint
+from ledger.checkpoints.trusted_logs import TrustedLogs, open_checkpoint
 from ledger.errors import (
     NotFoundError,
     StoreError,
@@ -45,6 +46,7 @@ class PublishedLog(LogView):
         self._publication = (
             None if witnesses is None else Publication(database, self._trusted, witnesses)
         )
+        self._read_keys: Callable[[Sequence[KeySet]], LogKeys] | None = None
         self._signed = 0
         self._lock = RLock()
 
@@ -66,9 +68,9 @@ class PublishedLog(LogView):
             return super().checkpoint()
         if self._publication is not None:
             with self._publication.asking:
-                return self._witnessed_checkpoint(self._keys, self._publication)
+                return self._witnessed_checkpoint(self._publication)
         with self._lock:
-            size, note, fresh = self._signed_head(self._keys)
+            size, note, fresh = self._signed_head()
             if fresh:
                 note = self._store(size, note)
             self._signed = size
@@ -114,29 +116,70 @@ class PublishedLog(LogView):
         except WitnessError as error:
             _logger.warning("no checkpoint was published: %s", error)
 
-    def _signed_head(self, keys: LogKeys) -> tuple[int, bytes, bool]:
+    def require_known_to_witnesses(self, keys: LogKeys) -> None:
+        """Return only if a quorum of witnesses cosigns what ``keys``, some of those in force, sign.
+
+        They are shown the newest checkpoint once more, without the other signatures. WitnessError,
+        with what each of them says, if no quorum does. Without witnesses nobody is asked.
+        """
+        if self._keys is None or not set(keys.sets) <= set(self._keys.sets):
+            raise UsageError("not keys that the log signs with")
+        if self._publication is None:
+            return
+        with self._publication.asking:
+            head = self._open(self._witnessed_checkpoint(self._publication))
+            with self._database.read() as connection:
+                seconds = store.read_head(connection).updated_at // 1000
+            note = keys.sign_checkpoint(size=head.size, root=head.root, timestamp=seconds)
+            self._publication.show(note, self.consistency)
+
+    def follow_keys(self, read: Callable[[Sequence[KeySet]], LogKeys]) -> None:
+        """Sign, from the next checkpoint on, with the keys that another process gives the log.
+
+        ``read`` returns the private keys of those sets of the log that are in force. Without it
+        nothing is signed any more once the keys have changed.
+        """
+        self._read_keys = read
+
+    def _take_over(self, vkeys: tuple[str, ...]) -> None:
+        if self._keys is None:
+            super()._take_over(vkeys)
+            return
+        changed = "another process changed the keys of the log"
+        if self._read_keys is None:
+            raise StoreError(f"{changed}: start this one again")
+        sets = TrustedLogs.from_vkeys(vkeys).find(self.origin).sets
+        found = self._read_keys(sets)
+        if found.sets != tuple(each.keys for each in sets if each.last_size is None):
+            raise StoreError(f"{changed}, and the private ones are not where they were")
+        super()._take_over(vkeys)
+        self._keys = found
+        if self._publication is not None:
+            self._publication.trust(self._trusted)
+        _logger.warning("the keys of the log have changed, and it signs with the new ones")
+
+    def _signed_head(self) -> tuple[int, bytes, bool]:
         """Return size and checkpoint of the head, and whether the signature is new."""
         with self._database.read() as connection:
             head = store.read_head(connection)
             newest = store.newest_checkpoint(connection)
-            if store.read_vkeys(connection) != self._row.vkeys:
-                raise StoreError(
-                    "another process changed the keys of the log: start this one again"
-                )
+            self._trust(connection)
             if newest is not None and newest[0] >= head.size:
                 return *newest, False
             self._check_growth(connection, head, None if newest is None else newest[1])
-        note = keys.sign_checkpoint(
+        if self._keys is None:
+            raise UsageError("the log was opened without its keys, for reading only")
+        note = self._keys.sign_checkpoint(
             size=head.size, root=head.root, timestamp=head.updated_at // 1000
         )
         return head.size, note, True
 
-    def _witnessed_checkpoint(self, keys: LogKeys, publication: Publication) -> bytes:
+    def _witnessed_checkpoint(self, publication: Publication) -> bytes:
         """Commit, sign, ask, publish. The database is not held while witnesses are asked."""
         publication.compare(self.origin)
         for last_try in (False, True):
             with self._lock:
-                size, note, fresh = self._signed_head(keys)
+                size, note, fresh = self._signed_head()
             if not fresh and publication.holds(note):
                 break
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +22,14 @@ from ledger.checkpoints.trusted_logs import TrustedHead, TrustedLogs, open_check
 from ledger.copies.export import entry_bundle, export_tiles
 from ledger.copies.pruning import Pruning, pruned_error, read_prunings
 from ledger.entries import Entry, LoggedKey
-from ledger.errors import MalformedError, NotFoundError, PrunedError, StoreError, UsageError
+from ledger.errors import (
+    MalformedError,
+    NotFoundError,
+    ProofError,
+    PrunedError,
+    StoreError,
+    UsageError,
+)
 from ledger.links import FIRST, HASH_SIZE, Link
 from ledger.questions.alarm_store import read_alarms, read_rivals, read_silence
 from ledger.questions.alarms import Alarm, Expectation
@@ -320,7 +328,7 @@ class LogView:
     def alarms(self) -> tuple[Alarm, ...]:
         """Return gaps, forks and rival seals of this log, open and closed, as of now."""
         with self._database.read() as connection:
-            rivals = read_rivals(connection, trusted=self._trusted)
+            rivals = read_rivals(connection, trusted=self._trust(connection))
             return (*read_alarms(connection), *rivals)
 
     def silence(self, expected: Sequence[Expectation], *, at: datetime) -> tuple[Alarm, ...]:
@@ -329,7 +337,7 @@ class LogView:
         Heard is what a signed checkpoint covers, at the time of the first that does.
         """
         with self._database.read() as connection:
-            return tuple(read_silence(connection, expected, trusted=self._trusted, at=at))
+            return tuple(read_silence(connection, expected, trusted=self._trust(connection), at=at))
 
     def bracket(self, entry: Entry) -> Bracket:
         """Return between which checkpoints one entry was signed and logged."""
@@ -338,7 +346,7 @@ class LogView:
     def brackets(self, entries: Sequence[Entry]) -> list[Bracket]:
         """Return for each entry between which checkpoints it was signed and logged."""
         with self._database.read() as connection:
-            found = Brackets(connection, self._trusted)
+            found = Brackets(connection, self._trust(connection))
             return [found.of(each) for each in entries]
 
     def audit(
@@ -451,8 +459,28 @@ class LogView:
         """Check a checkpoint's signatures, once for many receipts under it."""
         opened = self._opened
         if opened is None or opened[0] != note:
-            opened = self._opened = note, open_checkpoint(note, self._trusted)
+            try:
+                head = open_checkpoint(note, self._trusted)
+            except ProofError:  # others may have changed the keys of the log since it was opened
+                before = self._row
+                with self._database.read() as connection:
+                    trusted = self._trust(connection)
+                if self._row == before:
+                    raise
+                head = open_checkpoint(note, trusted)
+            opened = self._opened = note, head
         return opened[1]
+
+    def _trust(self, connection: Connection) -> TrustedLogs:
+        """Return the keys of the log as a snapshot names them: another process may change them."""
+        vkeys = store.read_vkeys(connection)
+        if vkeys != self._row.vkeys:
+            self._take_over(vkeys)
+        return self._trusted
+
+    def _take_over(self, vkeys: tuple[str, ...]) -> None:
+        """Believe other keys of the log, which its database names."""
+        self._configure(replace(self._row, vkeys=vkeys))
 
     def _ask(self, question: Callable[[Connection, _Key], _Answer], key: _Key) -> _Answer:
         with self._database.read() as connection:

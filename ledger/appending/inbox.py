@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,7 +134,7 @@ class Inbox:
         database: Database,
         *,
         site_key: bytes | None,
-        verified_keys: Sequence[bytes] = (),
+        verified_keys: Callable[[], Sequence[bytes]],
     ) -> None:
         """``verified_keys`` say what was verified: the first is used, each is believed."""
         if not isinstance(database, PostgresqlDatabase):
@@ -153,8 +153,9 @@ class Inbox:
         leaves = [each.parsed.leaf_hash for each in arrivals]
         body = encode_submissions(submissions)
         name = self._name(submissions, leaves, body)
-        if self._verified_keys and all(each.verified is not None for each in arrivals):
-            name = _verified_name(self._verified_keys[0], name)
+        keys = self._verified_keys()
+        if keys and all(each.verified is not None for each in arrivals):
+            name = _verified_name(keys[0], name)
         return Letter(name, submissions, leaves, body, _is_secret(submissions))
 
     def _name(
@@ -283,11 +284,12 @@ class Inbox:
 
     def _was_verified(self, name: bytes, submissions: Sequence[Submission], body: bytes) -> bool:
         """Whether a holder of the log's keys says by the name that all signatures hold."""
-        if not self._verified_keys or (self._site_key is None and _is_secret(submissions)):
+        keys = self._verified_keys()
+        if not keys or (self._site_key is None and _is_secret(submissions)):
             return False
         leaves = [hash_leaf(each.statement) for each in submissions]
         plain = self._name(submissions, leaves, body)
-        names = [_verified_name(key, plain) for key in self._verified_keys]
+        names = [_verified_name(key, plain) for key in keys]
         return any(hmac.compare_digest(name, each) for each in names)
 
     def take(self, connection: Connection, names: Sequence[bytes], *, lease: Lease) -> None:

@@ -103,9 +103,10 @@ class ChainAudit:
 
         Those without bytes below the log's ``minimum`` index were pruned.
         """
-        parsed = [self._parse(row) if row.encoded or row.idx >= minimum else None for row in rows]
+        parsed = self._parse(rows, minimum)
         there = [statement for statement in parsed if statement is not None]
-        keys = [self._keyring.key(statement.kid) for statement in there]
+        known = {kid: self._keyring.key(kid) for kid in {each.kid for each in there}}
+        keys = [known[each.kid] for each in there]
         if verifiers is None:
             good = check_here(there, keys)
             return Page(rows, parsed, lambda: good)
@@ -165,12 +166,19 @@ class ChainAudit:
             words = "the keys of the log itself are not those its statements announce"
             self._findings.add(None, FindingCode.KEYS, words)
 
-    def _parse(self, row: StatementRow) -> UnverifiedStatement | None:
-        try:
-            return parse_statement(row.encoded)
-        except MalformedError as error:
-            self._findings.add(row.idx, FindingCode.STATEMENT_MALFORMED, str(error))
-            return None
+    def _parse(
+        self, rows: Sequence[StatementRow], minimum: int
+    ) -> list[UnverifiedStatement | None]:
+        parsed: list[UnverifiedStatement | None] = []
+        for row in rows:
+            statement = None
+            try:
+                if row.encoded or row.idx >= minimum:
+                    statement = parse_statement(row.encoded)
+            except MalformedError as error:
+                self._findings.add(row.idx, FindingCode.STATEMENT_MALFORMED, str(error))
+            parsed.append(statement)
+        return parsed
 
     def _predecessors(
         self, statements: Sequence[UnverifiedStatement]

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from ledger.cose.signatures import ECDSA, SIGNATURE_SIZE, PublicKey, is_signed
+from ledger.cose.signatures import ECDSA, SIGNATURE_SIZE, Check, PublicKey, check_of, is_signed
 from ledger.errors import MalformedError, SignatureError, UsageError
 
 MAX_SPKI_SIZE = 256
@@ -53,7 +53,7 @@ class VerificationKey:
     spki: bytes
     kid: bytes
     algorithm: Algorithm
-    _key: PublicKey = field(repr=False, compare=False)
+    _check: Check = field(repr=False, compare=False)
 
     @classmethod
     def from_spki(cls, der: bytes) -> VerificationKey:
@@ -68,18 +68,18 @@ class VerificationKey:
         assert isinstance(key, PublicKey)
         if _spki(key) != der:
             raise MalformedError("a public key that is not in its canonical DER encoding")
-        return cls(der, hashlib.sha256(der).digest(), algorithm, key)
+        return cls(der, hashlib.sha256(der).digest(), algorithm, check_of(key))
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Return only if ``signature`` (64 bytes) is by this key over ``message``."""
         if len(signature) != SIGNATURE_SIZE:
             raise SignatureError(f"a signature of {len(signature)} bytes, not {SIGNATURE_SIZE}")
-        if not is_signed(self._key, signature, message):
+        if not is_signed(self._check, signature, message):
             raise SignatureError("the signature does not verify")
 
     def is_by(self, signature: bytes, message: bytes) -> bool:
         """Whether ``signature`` is by this key over ``message``; for whoever asks for many."""
-        return is_signed(self._key, signature, message)
+        return is_signed(self._check, signature, message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import marshal
 import signal
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from typing import BinaryIO
 
@@ -23,20 +24,29 @@ LENGTH = 4  # bytes before each question, big endian: how long it is
 NUMBER = 8  # bytes with which a question and its answer begin
 
 PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
+Check = Callable[[bytes, bytes], None]  # signature and message: returns, or InvalidSignature
 Task = tuple[bytes, bytes, bytes]  # public key, signature, what is signed
 
 ECDSA = ec.ECDSA(hashes.SHA256())
 
 
-def is_signed(key: PublicKey, signature: bytes, message: bytes) -> bool:
-    """Whether ``signature`` (64 bytes: Ed25519, or r and s of P-256) is by ``key``."""
+def check_of(key: PublicKey) -> Check:
+    """Return the check of one key: of which kind it is, is asked once, not for each signature."""
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return key.verify
+
+    def check(signature: bytes, message: bytes) -> None:
+        key.verify(_der_from_raw(signature), message, ECDSA)
+
+    return check
+
+
+def is_signed(check: Check, signature: bytes, message: bytes) -> bool:
+    """Whether ``signature`` (64 bytes: Ed25519, or r and s of P-256) is by the key of ``check``."""
     if len(signature) != SIGNATURE_SIZE:
         return False
     try:
-        if isinstance(key, ed25519.Ed25519PublicKey):
-            key.verify(signature, message)
-        else:
-            key.verify(_der_from_raw(signature), message, ECDSA)
+        check(signature, message)
     except InvalidSignature:
         return False
     return True
@@ -49,11 +59,11 @@ def _der_from_raw(signature: bytes) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _load(spki: bytes) -> PublicKey:
+def _load(spki: bytes) -> Check:
     """Load a key that was looked at before, where ``VerificationKey`` was built of it."""
     key = load_der_public_key(spki)
     assert isinstance(key, PublicKey)
-    return key
+    return check_of(key)
 
 
 def answer(tasks: list[Task]) -> bytes:

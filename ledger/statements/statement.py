@@ -218,6 +218,9 @@ def _read_body(value: object) -> Mapping[int, object]:
 
 
 def _link(seq: int, previous: bytes | None) -> Link:
+    """Return the link of a number and a hash whose sizes the pattern has seen to."""
+    if seq and previous is not None:
+        return Link._make((seq, previous))
     return FIRST if seq == 0 and previous is None else Link(seq, previous)
 
 

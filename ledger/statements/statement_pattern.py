@@ -36,19 +36,20 @@ def _any(spellings: Iterable[bytes]) -> bytes:
 
 _PATTERN = re.compile(
     rb"\xd2\x84"
-    rb"(\x58(.)(" + _any(_ALGORITHMS) + rb"(.{32})" + re.escape(header.ISSUER) + rb"(.{64})"
+    rb"(\x58." + _any(_ALGORITHMS) + rb"(.{32})" + re.escape(header.ISSUER) + rb"(.{64})"
     rb"(?:" + re.escape(header.ABOUT_THE_LOG)
-    + rb"|" + re.escape(header.ABOUT_AN_OBJECT) + rb"(.{24}))" + re.escape(header.TYP) + rb"))"
+    + rb"|" + re.escape(header.ABOUT_AN_OBJECT) + rb"(.{24}))" + re.escape(header.TYP) + rb")"
     rb"\xa0"
-    rb"((?:\x58(.)|\x59(..))("
+    rb"((?:\x58.|\x59..)"
     rb"\xa8\x01\x01\x02" + _any(_EVENTS)
     + rb"\x03(?:\xf6\x04\xf6|\x4c(.{12})\x04" + _LINK + rb")"
     rb"\x05" + _LINK
     + rb"\x06" + _NUMBER
     + rb"\x07(?:\xf6|\x82" + _NUMBER + _HASH + rb")"
-    rb"\x08(.*)))",
+    rb"\x08(.*))",
     re.DOTALL,
 )  # fmt: skip
+_SHORT = 0x58  # bytes behind a length of one byte; behind one of two, the first is 0x59
 _BEFORE_SIGNATURE = b"\x58\x40"
 assert (SIGNATURE_SIZE, HASH_SIZE) == (64, 32)  # as the pattern spells them
 
@@ -78,22 +79,23 @@ def match_statement(encoded: bytes) -> Parts | None:
     if match is None or not encoded.startswith(_BEFORE_SIGNATURE, end):
         return None
     (
-        protected_item, protected_size, protected, algorithm, kid, issuer, subject,
-        payload_item, short, long, payload, event, object_id, object_seq, object_before,
+        protected, algorithm, kid, issuer, subject,
+        payload, event, object_id, object_seq, object_before,
         actor_seq, actor_before, claimed, seen_size, seen_root, body,
     ) = match.groups()  # fmt: skip
-    if protected_size[0] != len(protected) or issuer != hexlify(kid):
+    if protected[1] != len(protected) - 2 or issuer != hexlify(kid):
         return None
     if subject != (None if object_id is None else hexlify(object_id)):
         return None
-    size = len(payload)
-    if size > 0xFF:
-        if long is None or int.from_bytes(long, "big") != size:
+    if payload[0] == _SHORT:
+        if payload[1] != len(payload) - 2:
             return None
-    elif short is None or short[0] != size:
-        return None
+    else:
+        size = len(payload) - 3
+        if payload[1] << 8 | payload[2] != size or size <= 0xFF:
+            return None
     # a text, the empty external data, and the two strings as they stand (RFC 9052, section 4.4)
-    signed = b"\x84\x6aSignature1" + protected_item + b"\x40" + payload_item
+    signed = b"\x84\x6aSignature1" + protected + b"\x40" + payload
     return (
         _ALGORITHMS[algorithm],
         kid,

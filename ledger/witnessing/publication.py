@@ -57,6 +57,10 @@ class Publication:
         self._newest = cosigned
         return cosigned
 
+    def show(self, note: bytes, prove: Prover) -> None:
+        """Have a checkpoint cosigned by a quorum, and keep nothing of it; errors as ``compare``."""
+        self._witnesses.cosign(note, prove=prove, on_held=self._require_not_behind)
+
     def holds(self, note: bytes) -> bool:
         """Whether a quorum has cosigned a stored checkpoint: not those from before the policy."""
         if note == self._newest:

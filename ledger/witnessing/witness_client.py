@@ -18,6 +18,8 @@ from ledger.witnessing.witness_request import AddCheckpoint
 
 ATTEMPTS = 4  # of one checkpoint: others may show the witness sizes between ours in the meantime
 
+_REFUSALS = {403: "it knows no key that has signed", 404: "it does not know the log"}
+
 Prover = Callable[[int, int], tuple[bytes, ...]]
 """Two sizes of the log to the hashes that join them; sizes above 0."""
 
@@ -70,7 +72,8 @@ class WitnessClient:
             held = self.last_checkpoint(new.origin)
             if held is not None:
                 return Held(held)
-        raise WitnessError(f"{self.url} answered {status}")
+        why = _REFUSALS.get(status)
+        raise WitnessError(f"{self.url} answered {status}" + (f": {why}" if why else ""))
 
     def _verified(self, note: Note, body: bytes) -> tuple[NoteSignature, ...]:
         known = {(key.name, key.key_id) for key in self.keys}

@@ -33,8 +33,13 @@ class LogKeyFiles:
     def those_of(self, sets: Sequence[KeySet]) -> LogKeys:
         """Return all private keys a log signs with, of which these are the key sets."""
         in_force = [each.keys for each in sets if each.last_size is None]
-        present, following = self.present(), self.following()
-        if following.sets[0] not in in_force:
+        # in this order: what follows may be put in the place of the present at any moment
+        try:
+            following = LogKeys.from_bytes(self._next.read_bytes())
+        except FileNotFoundError:
+            following = None
+        present = self.present()
+        if following is None or following.sets[0] not in (set(in_force) - set(present.sets)):
             return present
         return present.joined_by(following) if present.sets[0] in in_force else following
 

@@ -26,6 +26,17 @@ def add_log_keys(site: Site, *, at: datetime) -> LogKeys:
     return _announce(site, present.joined_by(files.following()), at=at)
 
 
+def require_witnesses_know(site: Site) -> None:
+    """Return only if a quorum of the site's witnesses cosigns what the new keys alone sign.
+
+    WitnessError, with the answer of each, if not. Nobody is asked if the site has no policy, or
+    no new keys sign yet.
+    """
+    if len(site.log_keys().sets) > 1:
+        with site.writing_log() as log:
+            log.require_known_to_witnesses(site.log_key_files.following())
+
+
 def retire_log_keys(site: Site, *, at: datetime) -> LogKeys:
     """Let the new keys of the log sign alone, and delete the old private keys; return the new.
 

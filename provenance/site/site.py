@@ -18,7 +18,7 @@ SITE/ledger.sqlite          the log, unless site.json names a database on a serv
 import json
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +32,7 @@ from ledger import (
     Algorithm,
     Event,
     Head,
+    KeySet,
     LedgerError,
     Log,
     LogClient,
@@ -42,6 +43,7 @@ from ledger import (
     Refilled,
     Role,
     Signer,
+    StoreError,
     Submission,
     TrustedLogs,
     Verifiers,
@@ -241,6 +243,13 @@ class Site:
         with self.reading_log() as log:
             return files.those_of(log.key_sets)
 
+    def _keys_of(self, sets: Sequence[KeySet]) -> LogKeys:
+        """The private keys of what the log says it signs with."""
+        try:
+            return self.log_key_files.those_of(sets)
+        except UsageError as error:
+            raise StoreError(str(error)) from error
+
     @property
     def log_key_files(self) -> LogKeyFiles:
         """Where the keys of the log lie, and the verifier keys that go to others."""
@@ -262,7 +271,7 @@ class Site:
 
         ``verifiers`` share the signatures of a batch; the caller closes them.
         """
-        return open_log(
+        log = open_log(
             self._ledger,
             keys=self.log_keys(),
             annex_key=self._secret("annex"),
@@ -270,6 +279,8 @@ class Site:
             checkpoint_every=None,
             verifiers=verifiers,
         )
+        log.follow_keys(self._keys_of)
+        return log
 
     def reading_log(self) -> Log:
         """Open the log to read, annexes too; it can neither append nor sign."""

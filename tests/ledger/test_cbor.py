@@ -158,7 +158,8 @@ def test_integer_keys_are_in_the_order_of_their_bytes() -> None:
     )
 
 
-_INTEGERS = ["00", "17", "1817", "1818", "1900ff", "1a00010000", "1b" + 8 * "00"]
+_INTEGERS = ["00", "17", "1817", "1818", "1900ff", "190100", "1a0000ffff", "1a00010000"]
+_INTEGERS += ["1b00000000ffffffff", "1b0000000100000000", "1b" + 8 * "00"]
 _STRINGS = ["40", "50" + 16 * "ab", "580100", "5820" + 32 * "ab", "5841" + 65 * "ab"]
 _OTHERS = ["f5", "f6", "80", "a0", "c000", "f90000"]
 ITEMS = [bytes.fromhex(each) for each in _INTEGERS + _STRINGS + _OTHERS]

@@ -192,3 +192,9 @@ def test_the_pattern_reads_what_the_decoder_reads(
     )
     assert match_statement(encoded) is not None
     assert parse_statement(encoded) == parse_step_by_step(encoded)
+
+
+def test_an_event_is_found_in_a_mapping_by_its_text() -> None:
+    for event in Event:
+        assert {event: 1}[event.value] == 1
+        assert {event.value: 1}[event] == 1

@@ -1,6 +1,9 @@
 """The keys of a site's log change while images are sealed; a crash at any step is made good."""
 
 import json
+import random
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,11 +12,12 @@ import pydicom.data
 import pytest
 from click.testing import CliRunner
 
-from ledger import LogKeys
+from ledger import FIRST, Event, LogKeys, Role, StoreError, parse_note, sign_statement
 from provenance.cli.root import cli
 from provenance.errors import UsageError
 from provenance.keys import log_key_files
 from provenance.keys.signers import write_secret
+from provenance.servers.witness_folder import WitnessFolder
 from provenance.site.log_key_change import add_log_keys, retire_log_keys
 from provenance.site.site import Site
 
@@ -114,3 +118,108 @@ def test_cut_off_before_the_file_for_others_it_is_written_again(
 
 def _cut(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def signers(checkpoint: bytes) -> list[bytes]:
+    """The ids of the keys that have signed a checkpoint."""
+    return [each.key_id for each in parse_note(checkpoint).signatures]
+
+
+def seal_there(server: Any, site: Site) -> list[bytes]:
+    """Let a server log a seal; return who has signed the checkpoint that covers it."""
+    device = site.signer(Role.DEVICE)
+    with site.reading_log() as log:
+        actor_link = log.actor_link(device.kid)
+    statement = sign_statement(
+        event=Event.SEALED,
+        object_id=random.randbytes(12),
+        object_link=FIRST,
+        actor_link=actor_link,
+        claimed_at=NOW,
+        head_seen=None,
+        body={},
+        signer=device,
+    )
+    status, _, body = server.ask("POST", "/statements", statement)
+    assert status == 200, body
+    index = json.loads(body)["entries"][0]["index"]
+    while (status := server.ask("GET", f"/receipt/{index}")[0]) == 503:
+        time.sleep(0.05)
+    assert status == 200
+    return signers(server.ask("GET", "/checkpoint")[2])
+
+
+def test_a_server_follows_a_change_without_a_restart(
+    own: Path, log_server: Callable[..., Any]
+) -> None:
+    site = Site.open(own)
+    server = log_server(own)
+    first = seal_there(server, site)
+    answer("log", "add-keys", "--site", own)
+    both = seal_there(server, site)
+    assert (both[:2], len(set(both))) == (first, 4)
+    answer("log", "retire-keys", "--site", own)
+    assert seal_there(server, site) == both[2:]
+    status, _, health = server.ask("GET", "/health")
+    assert (status, json.loads(health)["accepts"]) == (200, True)
+    assert server.ask("GET", "/alarms")[0] == 200
+    assert server.stop() == 0
+    assert answer("log", "audit", "--site", own)["ok"]
+
+
+def test_keys_that_are_not_where_they_were_sign_nothing(
+    own: Path, log_server: Callable[..., Any]
+) -> None:
+    site = Site.open(own)
+    with site.writing_log() as log:
+        add_log_keys(site, at=NOW)
+        hidden = own / "keys" / "log.next.keys"
+        kept = hidden.read_bytes()
+        hidden.unlink()
+        with pytest.raises(StoreError, match="not where they were"):
+            log.checkpoint()
+        write_secret(hidden, kept)
+        assert len(signers(log.checkpoint())) == 4
+
+
+def witnesses_of(site: Site, folder: Path, witness_server: Callable[..., Any]) -> list[Any]:
+    """Two witnesses that know the log's present keys, and a policy that counts one of them."""
+    vkeys = site.log_key_files.published.read_text(encoding="utf-8").splitlines()
+    servers, lines = [], []
+    for name in ("w0", "w1"):
+        made = WitnessFolder.make(folder / name, name=f"{name}.example", logs=vkeys)
+        servers.append(witness_server(folder / name))
+        lines.append(f"witness {name} {made.cosigner.vkeys[1]} {servers[-1].url}\n")
+    policy = "".join(lines) + "group g any w0 w1\nquorum g\n"
+    (site.folder / "trust" / "policy").write_text(policy, encoding="utf-8")
+    return servers
+
+
+def test_keys_are_not_retired_before_a_quorum_of_witnesses_knows_the_new_ones(
+    own: Path, tmp_path: Path, witness_server: Callable[..., Any]
+) -> None:
+    site = Site.open(own)
+    servers = witnesses_of(site, tmp_path, witness_server)
+    signing = answer("log", "add-keys", "--site", own)["signing"]
+    refused = answer("log", "retire-keys", "--site", own, code=15)
+    assert "nothing was changed" in str(refused)
+    assert str(refused).count("answered 403") == 2
+    assert str(site.log_key_files.published) in str(refused)
+    assert [*site.log_keys().vkeys] == signing
+    with site.reading_log() as log:
+        assert [each.last_size for each in log.key_sets] == [None, None]
+    for server in servers:
+        server.stop()
+    refused = answer("log", "retire-keys", "--site", own, code=15)  # nobody answers
+    assert "cannot be reached" in str(refused)
+    assert [*site.log_keys().vkeys] == signing
+    place = servers[0].url.removeprefix("http://")
+    with (tmp_path / "w0" / "logs").open("a", encoding="utf-8") as logs:
+        logs.write("".join(f"{each}\n" for each in signing[2:]))
+    again = witness_server(tmp_path / "w0", place)
+    assert answer("log", "retire-keys", "--site", own)["signing"] == signing[2:]
+    with site.reading_log() as log:
+        found = parse_note(log.checkpoint()).signatures
+    assert [each.name for each in found] == [site.origin, site.origin, "w0.example"]
+    assert answer("log", "audit", "--site", own)["ok"]
+    again.stop()
