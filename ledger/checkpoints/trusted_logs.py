@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from ledger.checkpoints.checkpoint import parse_checkpoint
 from ledger.checkpoints.cosigner import cosigned_by
@@ -92,11 +93,13 @@ class TrustedLogs:
         raise UnknownLogError(f"the log {origin[:200]!r} is not among the trusted ones")
 
 
+@lru_cache(maxsize=64)
 def open_checkpoint(data: bytes, logs: TrustedLogs) -> TrustedHead:
     """Return the head a signed checkpoint proves.
 
     MalformedError, UnknownLogError, SignatureError unless all keys of a set signed, or
-    QuorumError unless the policy's witnesses cosigned.
+    QuorumError unless the policy's witnesses cosigned. Heads are remembered by all that they
+    follow from, the same bytes and the same logs: images of one hour name the same checkpoints.
     """
     note = parse_note(data)
     checkpoint = parse_checkpoint(note.text)
