@@ -13,7 +13,7 @@ from provenance.dicom.read import read_instance
 from provenance.dicom.values import text
 from provenance.errors import UnreadableError
 from provenance.pacs.arrivals import Instance, Kept, Sender
-from provenance.pacs.intake import Intake
+from provenance.pacs.intake import Examiner, Intake, Opinion
 from provenance.pacs.spool.spool import Spool
 from provenance.policy.facts import Arrival
 from provenance.policy.load import read_policy_bytes
@@ -33,10 +33,13 @@ NOBODY = Instance("", "", "", "")
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """Where everything is that a service works with. Values only, for every process the same."""
+    """Where everything is that a service works with. Values only, for every process the same.
+
+    ``policy`` is its file, read anew for each object, or its content.
+    """
 
     site: Path
-    policy: Path
+    policy: Path | bytes
     spool: Path
     log_url: str | None = None
 
@@ -54,9 +57,13 @@ class Workplace:
 
     def read_policy(self) -> bytes:
         """Return the SHA-256 of the policy; PolicyError or UsageError if it is faulty."""
-        content = read_policy_bytes(self.policy)
+        content = self.policy_now()
         parse_acceptance_policy(content)
         return hashlib.sha256(content).digest()
+
+    def policy_now(self) -> bytes:
+        """Return the content of the policy; UsageError if it cannot be read."""
+        return self.policy if isinstance(self.policy, bytes) else read_policy_bytes(self.policy)
 
 
 class _Away:
@@ -116,8 +123,12 @@ class Desk:
 
     def take(self, path: Path, sender: Sender, archives: Sequence[str]) -> Kept:
         """Take in the file at ``path``, of the spool's folder ``incoming`` (Intake.take)."""
-        intake = Intake(self._verifier_at(sender.at), self._policy, archives)
+        intake = Intake(self._examiner_at(sender.at), archives)
         return intake.take(path, sender=sender, instance=identify(path), spool=self._spool)
+
+    def opinion(self, path: Path, sender: Sender) -> Opinion:
+        """Return what its verifier thinks of a file; nothing is kept."""
+        return self._examiner_at(sender.at)(path, sender)
 
     def store(
         self, path: Path, sender: Sender, archives: Sequence[str], study: str | None
@@ -143,8 +154,12 @@ class Desk:
         assert found.decision is not None  # the verifier has a policy
         return {**answer, "decision": decision_fields(found.decision)}
 
+    def _examiner_at(self, at: datetime) -> Examiner:
+        verifier = self._verifier_at(at)
+        return Examiner(verifier, self._policy)
+
     def _verifier_at(self, at: datetime) -> Verifier:
-        content = read_policy_bytes(self._place.policy)
+        content = self._place.policy_now()
         digest = hashlib.sha256(content).digest()
         if digest != self._policy:
             policy = parse_acceptance_policy(content)
