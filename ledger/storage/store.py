@@ -23,7 +23,7 @@ from ledger.tree.tiles import TILE_WIDTH, TileReader
 EARLIER_FORMATS = frozenset(range(1, schema.FORMAT))  # that can be brought up to this one
 IN_LIMIT = 500  # values in one IN (...); SQLite binds at most 32,766
 
-_S = schema.statement.c
+_S, _K, _CK = schema.statement.c, schema.key.c, schema.checkpoint.c
 _T = TypeVar("_T")
 
 
@@ -132,28 +132,35 @@ def _pruned_tile(connection: Connection, number: int) -> bytes | None:
 
 def read_keyring(connection: Connection) -> Keyring:
     """Return all keys of the log."""
-    rows = connection.execute(select(schema.key).order_by(schema.key.c.number))
+    rows = connection.execute(_KEYS.order_by(_K.number))
     records = [_key_record(row) for row in rows]
     return Keyring({record.key.kid: record for record in records})
 
 
 def find_key(connection: Connection, kid: bytes) -> KeyRecord | None:
     """Return the record of a key; None if it was never added."""
-    row = connection.execute(select(schema.key).where(schema.key.c.kid == kid)).one_or_none()
+    row = _KEY.first(connection, {"kid": kid})
     if row is None:
         return None
     record = _key_record(row)
     if record.key.kid != kid:
-        raise StoreError(f"key number {row.number} of the log is damaged: its id is another's")
+        raise StoreError(f"key number {record.number} of the log is damaged: its id is another's")
     return record
 
 
-def _key_record(row: Any) -> KeyRecord:
+_KEYS = select(*(_K.number, _K.spki, _K.role, _K.certificate, _K.added_index, _K.revoked_index))
+_KEY = PreparedQuestion(_KEYS.where(_K.kid == bindparam("kid")))
+
+
+def _key_record(row: Sequence[Any]) -> KeyRecord:
+    number, spki, role, certificate, added_index, revoked_index = row
     try:
-        key, role = VerificationKey.from_spki(row.spki), Role(row.role)
+        key, known = VerificationKey.from_spki(schema.require_bytes(spki)), Role(role)
     except (MalformedError, ValueError) as error:
-        raise StoreError(f"key number {row.number} of the log is damaged") from error
-    return KeyRecord(row.number, key, role, row.certificate, row.added_index, row.revoked_index)
+        raise StoreError(f"key number {number} of the log is damaged") from error
+    if certificate is not None:
+        certificate = schema.require_bytes(certificate)
+    return KeyRecord(number, key, known, certificate, added_index, revoked_index)
 
 
 def _newest(column: str, seq: str) -> Select[Any, int, bytes]:
@@ -352,11 +359,18 @@ def newest_checkpoint(connection: Connection) -> tuple[int, bytes] | None:
     return None if row is None else (row[0], schema.require_bytes(row[1]))
 
 
+_COVERING = PreparedQuestion(
+    _CHECKPOINT.where(_CK.size > bindparam("idx")).order_by(_CK.size).limit(1)
+)
+_UP_TO = PreparedQuestion(
+    _CHECKPOINT.where(_CK.size <= bindparam("size")).order_by(_CK.size.desc()).limit(1)
+)
+
+
 def checkpoint_covering(connection: Connection, index: int) -> bytes | None:
     """Return the first stored checkpoint that covers an entry; None if none does yet."""
-    asked = _CHECKPOINT.where(schema.checkpoint.c.size > index)
-    row = connection.execute(asked.order_by(schema.checkpoint.c.size).limit(1)).one_or_none()
-    return None if row is None else row[1]
+    row = _COVERING.first(connection, {"idx": index})
+    return None if row is None else schema.require_bytes(row[1])
 
 
 def checkpoints_covering(connection: Connection, index: int, count: int) -> list[tuple[int, bytes]]:
@@ -368,9 +382,8 @@ def checkpoints_covering(connection: Connection, index: int, count: int) -> list
 
 def checkpoint_up_to(connection: Connection, size: int) -> bytes | None:
     """Return the last stored checkpoint of at most that size; None if there is none."""
-    asked = _CHECKPOINT.where(schema.checkpoint.c.size <= size)
-    row = connection.execute(asked.order_by(schema.checkpoint.c.size.desc()).limit(1)).one_or_none()
-    return None if row is None else row[1]
+    row = _UP_TO.first(connection, {"size": size})
+    return None if row is None else schema.require_bytes(row[1])
 
 
 _OF_SIZE = PreparedQuestion(_CHECKPOINT.where(schema.checkpoint.c.size == bindparam("size")))

@@ -11,7 +11,7 @@ import click
 from provenance.cli.failure import USAGE, CommandError, Failure
 from provenance.cli.listening import listening
 from provenance.cli.options import common
-from provenance.cli.output import document, facts, path_text, print_json, say
+from provenance.cli.output import count_of, document, facts, path_text, print_json, say
 from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 
@@ -99,7 +99,8 @@ def _rows(configuration: "Configuration") -> list[tuple[str, object]]:
     for each in configuration.archives:
         tls = " over TLS" if each.tls is not None else ""
         web = f", DICOMweb at {each.dicomweb}" if each.dicomweb else ""
-        where = f"{each.ae_title} at {each.host}:{each.port}{tls}{web}"
+        many = f", {count_of(each.associations, 'association', 'associations')}"
+        where = f"{each.ae_title} at {each.host}:{each.port}{tls}{many}{web}"
         rows.append((f"archive {each.name}", where))
     return rows
 

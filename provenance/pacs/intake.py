@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from provenance.dicom.instance import Instance as Content
 from provenance.findings import Code
@@ -25,70 +26,42 @@ _AGAIN = (State.FORWARDING, State.QUARANTINED)
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
-    """What is asked of every object. The verifier has the policy, ``policy`` is its SHA-256.
+class Opinion:
+    """What a verifier thinks of an object, as it is kept; by the policy with that SHA-256.
 
-    ``seal`` seals the file at a path on behalf of its sender, in place, and says whether it did;
-    whatever it raises becomes a reason, and the object goes on as it came.
+    ``has_no_seal``: nobody knows of a seal, so that it may be sealed here.
+    """
+
+    judged: Judged
+    policy: bytes
+    has_no_seal: bool
+
+
+class Judge(Protocol):
+    """Has an opinion of the file at a path; does what else is to be done ``meanwhile``."""
+
+    def __call__(self, path: Path, sender: Sender, meanwhile: Callable[[], None]) -> Opinion:
+        """Return the opinion, once both are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examiner:
+    """A judge in this process. The verifier has the policy, ``policy`` is its SHA-256.
+
+    ``read`` is what the file holds, if it was read already: the examiner is for that file alone.
     """
 
     verifier: Verifier
     policy: bytes
-    archives: Sequence[str]
-    seal: Callable[[Path, Sender], bool] = field(default=lambda _path, _sender: False)
+    read: Content | None = None
 
-    def take(
-        self,
-        path: Path,
-        *,
-        sender: Sender,
-        instance: Instance,
-        spool: Spool,
-        read: Content | None = None,
-    ) -> Kept:
-        """Return what became of the object at ``path``, of ``spool.incoming()``.
-
-        Once it returns, the object is on disk, or refused. Sent once more while it still waits, and
-        decided alike, it is the same object. Raises OSError or sqlite3.Error when the disk fails:
-        then its sender must be told that nothing was taken.
-
-        ``read`` is what the file holds, if it was read already. Of bytes that persons have released
-        or rejected before, that decides: they are let in, or refused, whatever the policy says.
-        """
-        arrived = sha256_of(path)
-        settled = spool.proposals.settled(arrived, instance.sop_instance)
-        found = examine_surely(path, self.verifier, sender.arrival, read)
-        sealed, why_not = False, None
-        if settled is None and _has_no_seal(found.verdict):
-            sealed, why_not = self._seal(path, sender)
-        if sealed:
-            found = examine_surely(path, self.verifier, sender.arrival)
-        judged = as_settled(judged_of(found), settled)
-        if why_not is not None:
-            judged = replace(judged, reasons=(*judged.reasons, why_not))
-        for kept in spool.of_instance(instance.sop_instance):
-            if _is_again(kept, judged, settled) and _same(spool.path(kept.number), path):
-                path.unlink()
-                return replace(kept, judged=judged) if settled is not None else kept
-        return spool.keep(
-            path,
-            sender=sender,
-            instance=instance,
-            judged=judged,
-            archives=self.archives,
-            policy=self.policy,
-            sealed_here=sealed,
-            arrived=arrived,
-            earlier=None if settled is None else settled.object,
-        )
-
-    def _seal(self, path: Path, sender: Sender) -> tuple[bool, str | None]:
-        """Return whether it was sealed, and why not, if it should have been."""
-        try:
-            return self.seal(path, sender), None
-        except Exception as error:  # noqa: BLE001 - the original goes on, by the policy
-            _logger.warning("an object was not sealed on behalf of its sender: %s", error)
-            return False, f"it could not be sealed here: {error}"[:500]
+    def __call__(
+        self, path: Path, sender: Sender, meanwhile: Callable[[], None] = lambda: None
+    ) -> Opinion:
+        """Return the opinion; of a defect of the verifier, one that lets nothing in."""
+        meanwhile()
+        found = examine_surely(path, self.verifier, sender.arrival, self.read)
+        return Opinion(judged_of(found), self.policy, _has_no_seal(found.verdict))
 
 
 def examine_surely(
@@ -104,6 +77,96 @@ def examine_surely(
         assert found.decision is not None  # its verifier has a policy
         apart = Action.strictest((found.decision.action, Action.QUARANTINE))
         return replace(found, decision=replace(found.decision, action=apart))
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What is asked of every object, and where it goes.
+
+    ``seal`` seals the file at a path on behalf of its sender, in place, and says whether it did;
+    whatever it raises becomes a reason, and the object goes on as it came. ``write`` does what
+    writes to the spool, as one transaction.
+    """
+
+    judge: Judge
+    archives: Sequence[str]
+    seal: Callable[[Path, Sender], bool] = field(default=lambda _path, _sender: False)
+    write: Callable[[Spool, Callable[[Spool], Kept]], Kept] = field(
+        default=lambda spool, act: act(spool)
+    )
+
+    def take(
+        self,
+        path: Path,
+        *,
+        sender: Sender,
+        instance: Instance,
+        spool: Spool,
+        arrived: bytes | None = None,
+    ) -> Kept:
+        """Return what became of the object at ``path``, of ``spool.incoming()``.
+
+        Once it returns, the object is on disk, or refused. Sent once more while it still waits, and
+        decided alike, it is the same object. Raises OSError or sqlite3.Error when the disk fails:
+        then its sender must be told that nothing was taken, and the file is gone. ``arrived`` is
+        its SHA-256, if that is known.
+
+        Of bytes that persons have released or rejected before, that decides: they are let in, or
+        refused, whatever the policy says.
+        """
+        if self.archives:  # most will be kept: written to the disk while they are judged
+            path = spool.place(path)
+        try:
+            return self._take(path, sender, instance, spool, arrived or sha256_of(path))
+        except BaseException:
+            spool.drop(path)
+            raise
+
+    def _take(
+        self, path: Path, sender: Sender, instance: Instance, spool: Spool, arrived: bytes
+    ) -> Kept:
+        settled = spool.proposals.settled(arrived, instance.sop_instance)
+        found = self._judged(path, sender, spool)
+        sealed, why_not = False, None
+        if settled is None and found.has_no_seal:
+            sealed, why_not = self._seal(path, sender)
+        if sealed:
+            found = self._judged(path, sender, spool)
+        judged = as_settled(found.judged, settled)
+        if why_not is not None:
+            judged = replace(judged, reasons=(*judged.reasons, why_not))
+
+        def keep(spool: Spool) -> Kept:
+            for kept in spool.of_instance(instance.sop_instance):
+                if _is_again(kept, judged, settled) and _same(spool.path(kept.number), path):
+                    path.unlink()
+                    return replace(kept, judged=judged) if settled is not None else kept
+            return spool.keep(
+                path,
+                sender=sender,
+                instance=instance,
+                judged=judged,
+                archives=self.archives,
+                policy=found.policy,
+                sealed_here=sealed,
+                arrived=arrived,
+                earlier=None if settled is None else settled.object,
+            )
+
+        return self.write(spool, keep)
+
+    def _judged(self, path: Path, sender: Sender, spool: Spool) -> Opinion:
+        if self.archives:
+            return self.judge(path, sender, lambda: spool.secure(path))
+        return self.judge(path, sender, lambda: None)
+
+    def _seal(self, path: Path, sender: Sender) -> tuple[bool, str | None]:
+        """Return whether it was sealed, and why not, if it should have been."""
+        try:
+            return self.seal(path, sender), None
+        except Exception as error:  # noqa: BLE001 - the original goes on, by the policy
+            _logger.warning("an object was not sealed on behalf of its sender: %s", error)
+            return False, f"it could not be sealed here: {error}"[:500]
 
 
 def judged_of(found: Examination) -> Judged:

@@ -15,7 +15,7 @@ import requests
 
 from provenance import Site, load_policy, seal
 from provenance.pacs.arrivals import Instance, Kept, Route, Sender
-from provenance.pacs.intake import Intake
+from provenance.pacs.intake import Examiner, Intake
 from provenance.pacs.spool.spool import Spool
 from provenance.verifying.verifier import Verifier
 
@@ -73,7 +73,7 @@ def door(tmp_path: Path) -> Any:
     with records.log, Spool.open(tmp_path / "spool") as spool:
         verifier = Verifier(site.trust, records, policy=policy)
         digest = hashlib.sha256(path.read_bytes()).digest()
-        yield Door(site, spool, Intake(verifier, digest, ("archive",)))
+        yield Door(site, spool, Intake(Examiner(verifier, digest), ("archive",)))
 
 
 @pytest.fixture

@@ -86,7 +86,9 @@ def test_no_verdict_because_of_a_defect_is_no_way_in(
 
     policy = parse_acceptance_policy(TAGS_UNREADABLE)
     assert policy.rules[0].action(Word.UNREADABLE) is Action.TAG
-    door.intake = replace(door.intake, verifier=replace(door.intake.verifier, policy=policy))
+    judge = door.intake.judge
+    verifier = replace(judge.verifier, policy=policy)
+    door.intake = replace(door.intake, judge=replace(judge, verifier=verifier))
     monkeypatch.setattr("provenance.pacs.intake.examine", broken)
     kept = door.take(unsealed)
     assert kept.state is State.QUARANTINED
@@ -109,7 +111,7 @@ def test_custody_of_an_object_is_logged_in_its_order_and_once(door: Any, sealed:
     with door.site.device(Role.GATEWAY) as gateway:
         assert CustodyWriter(door.spool.custody, gateway).write() == 3
         assert CustodyWriter(door.spool.custody, gateway).write() == 0
-    entries = door.intake.verifier.records.log.events(kept.judged.seal_id)
+    entries = door.intake.judge.verifier.records.log.events(kept.judged.seal_id)
     said = [parse_statement(entry.statement) for entry in entries]
     assert [each.event for each in said] == [
         Event.SEALED, Event.INGESTED, Event.VERIFIED, Event.SENT,
@@ -123,7 +125,7 @@ def test_an_object_that_the_log_does_not_know_is_not_named(door: Any, unsealed: 
     door.take(unsealed)
     with door.site.device(Role.GATEWAY) as gateway:
         assert CustodyWriter(door.spool.custody, gateway).write() == 2
-        log = door.intake.verifier.records.log
+        log = door.intake.judge.verifier.records.log
         newest = [parse_statement(each.statement) for each in log.entries()][-2:]
     assert [(each.event, each.object_id) for each in newest] == [
         (Event.INGESTED, None), (Event.VERIFIED, None),

@@ -62,7 +62,7 @@ class Ward:
 
 
 def quarantine_of(door: Any, **more: Any) -> Quarantine:
-    log, trust = door.intake.verifier.records.log, door.site.trust
+    log, trust = door.intake.judge.verifier.records.log, door.site.trust
 
     def find(kid: bytes, at: datetime) -> Any:
         return find_person(kid, log=log, trust=trust, at=at)
@@ -288,7 +288,7 @@ def test_the_log_proves_who_it_was_and_says_no_word_of_why(ward: Ward) -> None:
         writer = CustodyWriter(ward.spool.custody, gateway)
         while writer.write():
             pass
-    records = ward.door.intake.verifier.records
+    records = ward.door.intake.judge.verifier.records
     bodies = []
     for entry in records.log.entries():
         said = parse_statement(entry.statement)

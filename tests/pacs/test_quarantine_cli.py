@@ -194,7 +194,7 @@ def test_a_note_that_cannot_be_written_undoes_nothing(
 
 
 def test_a_late_proposal_says_so(door: Any, run: Callable[..., Result], number: int) -> None:
-    log, trust = door.intake.verifier.records.log, door.site.trust
+    log, trust = door.intake.judge.verifier.records.log, door.site.trust
 
     def find(kid: bytes, at: datetime) -> Person:
         return find_person(kid, log=log, trust=trust, at=datetime.now(UTC))

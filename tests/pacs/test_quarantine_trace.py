@@ -53,7 +53,7 @@ def traced(door: Any, kept: Any, *words: str) -> Result:
 
 
 def decide(door: Any, number: int) -> None:
-    log, trust = door.intake.verifier.records.log, door.site.trust
+    log, trust = door.intake.judge.verifier.records.log, door.site.trust
 
     def find(kid: bytes, at: datetime) -> Any:
         return find_person(kid, log=log, trust=trust, at=at)
@@ -107,7 +107,7 @@ def tell(door: Any, kept: Any, decided: Decided) -> None:
 
 
 def matter(door: Any, kept: Any, **other: Any) -> Matter:
-    origin = door.intake.verifier.records.log.origin
+    origin = door.intake.judge.verifier.records.log.origin
     return replace(Matter(origin, kept.witnessed.meant, True, bytes(32)), **other)
 
 

@@ -136,7 +136,7 @@ def test_a_forgery_does_not_get_the_genuine_image_hidden(
     door: Any, sealed: bytes, rejected: bytes, edit: Callable[..., bytes]
 ) -> None:
     """A note names a UID, and a forgery bears that of the image which it replaces."""
-    records, spool = door.intake.verifier.records, door.spool
+    records, spool = door.intake.judge.verifier.records, door.spool
     forged = replace(door.take(sealed), judged=replace(door.take(sealed).judged, word=Word.ALTERED))
     with pytest.raises(UsageError, match="genuine one"):
         require_only_it(forged, spool=spool, records=records)
@@ -152,7 +152,7 @@ def test_a_forgery_does_not_get_the_genuine_image_hidden(
 def test_a_sealed_object_itself_may_be_hidden(door: Any, sealed: bytes) -> None:
     kept = door.take(sealed)
     assert kept.judged.word is Word.AUTHENTIC
-    require_only_it(kept, spool=door.spool, records=door.intake.verifier.records)
+    require_only_it(kept, spool=door.spool, records=door.intake.judge.verifier.records)
 
 
 @dataclass

@@ -3,23 +3,28 @@
 Bounded in bytes, and while it arrives not a byte of it stays in memory.
 """
 
+import hashlib
 import shutil
+import struct
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import pydicom
-from pydicom.filebase import DicomIO
 from pydicom.filereader import read_partial
-from pydicom.filewriter import write_file_meta_info
-from pynetdicom.dsutils import create_file_meta
 
 from provenance.dicom.write import IMPLEMENTATION_CLASS_UID
 from provenance.pacs.arrivals import Instance
+from provenance.pacs.dimse.first_elements import (
+    ENOUGH,
+    SOP_CLASS,
+    SOP_INSTANCE,
+    STUDY,
+    names_in,
+)
 from provenance.pacs.dimse.negotiation import IMPLEMENTATION_VERSION
 
-_SOP_CLASS, _SOP_INSTANCE, _STUDY = 0x00080016, 0x00080018, 0x0020000D
 _LOOK_EVERY = 8 << 20  # bytes between two looks at the disk
 
 
@@ -32,7 +37,7 @@ class Arriving:
     """One object that arrives; ``path`` holds it once it is whole.
 
     When the disk has less than ``free_bytes`` left, or fails, the rest is taken and thrown away:
-    `full` says so, and nothing is kept.
+    `full` says so, and nothing is kept. ``sha256`` is that of the file so far.
     """
 
     path: Path
@@ -41,7 +46,9 @@ class Arriving:
     free_bytes: int
     full: bool = False
     size: int = 0
+    sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256, repr=False)
     _looked: int = 0
+    _beginning: bytearray = field(default_factory=bytearray, repr=False)
     _file: BinaryIO | None = field(default=None, repr=False)
 
     def begin(self) -> None:
@@ -51,20 +58,14 @@ class Arriving:
             return
         try:
             self._file = self.path.open("wb", buffering=1 << 18)
-            self._file.write(b"\0" * 128 + b"DICM")
-            meta = create_file_meta(
-                sop_class_uid=pydicom.uid.UID(self.instance.sop_class),
-                sop_instance_uid=pydicom.uid.UID(self.instance.sop_instance),
-                transfer_syntax=pydicom.uid.UID(self.instance.transfer_syntax),
-                implementation_uid=pydicom.uid.UID(IMPLEMENTATION_CLASS_UID),
-                implementation_version=IMPLEMENTATION_VERSION,
-            )
-            write_file_meta_info(DicomIO(self._file), meta)
+            self._put(part10_head(self.instance))
         except OSError:
             self._fail()
 
     def write(self, data: memoryview) -> None:
         """Take a piece of the data set; TooLargeError beyond the limit."""
+        if self.size < ENOUGH:
+            self._beginning += data[: ENOUGH - self.size]
         self.size += len(data)
         if self.size > self.most:
             raise TooLargeError(f"an object of more than {self.most} bytes")
@@ -76,7 +77,7 @@ class Arriving:
                 if self._no_room():
                     self._fail()
                     return
-            self._file.write(data)
+            self._put(data)
         except OSError:
             self._fail()
 
@@ -92,9 +93,27 @@ class Arriving:
         self._file = None
         return True
 
+    def named(self) -> tuple[Instance, bool]:
+        """Return the instance with its study, and whether the file is that instance as it says.
+
+        What cannot be read contradicts nothing: the verdict will say that it is unreadable.
+        """
+        said = self.instance
+        names = names_in(bytes(self._beginning), said.transfer_syntax) or names_of(self.path)
+        if names is None:
+            return said, True
+        sop_class, sop_instance, study = names
+        agrees = sop_class in ("", said.sop_class) and sop_instance in ("", said.sop_instance)
+        return replace(said, study=study[:64]), agrees
+
     def discard(self) -> None:
         """Leave nothing behind."""
         self._fail()
+
+    def _put(self, data: bytes | memoryview) -> None:
+        assert self._file is not None
+        self._file.write(data)
+        self.sha256.update(data)
 
     def _fail(self) -> None:
         self.full = True
@@ -108,25 +127,32 @@ class Arriving:
         return shutil.disk_usage(self.path.parent).free < self.free_bytes
 
 
-def look_into(path: Path, instance: Instance) -> tuple[Instance, bool]:
-    """Return the instance with its study, and whether the file is that instance as it says.
+def part10_head(instance: Instance) -> bytes:
+    """Return what stands before a data set in a file (PS3.10, 7.1), whatever a sender calls it."""
+    elements = struct.pack("<HH2sxxL2s", 2, 1, b"OB", 2, b"\0\1")
+    for number, vr, text, pad in (
+        (0x02, b"UI", instance.sop_class, b"\0"),
+        (0x03, b"UI", instance.sop_instance, b"\0"),
+        (0x10, b"UI", instance.transfer_syntax, b"\0"),
+        (0x12, b"UI", IMPLEMENTATION_CLASS_UID, b"\0"),
+        (0x13, b"SH", IMPLEMENTATION_VERSION, b" "),
+    ):
+        value = text.encode("ascii", "replace")
+        value += pad * (len(value) % 2)
+        elements += struct.pack("<HH2sH", 2, number, vr, len(value)) + value
+    return bytes(128) + b"DICM" + struct.pack("<HH2sHL", 2, 0, b"UL", 4, len(elements)) + elements
 
-    What cannot be read contradicts nothing: the verdict will say that it is unreadable.
-    """
+
+def names_of(path: Path) -> tuple[str, str, str] | None:
+    """Return what `names_in` returns, of whatever pydicom can read; None if it cannot."""
     try:
         with path.open("rb") as file:
             found = read_partial(
-                file, stop_when=lambda tag, *_: tag > _STUDY, defer_size=1 << 16, force=False
+                file, stop_when=lambda tag, *_: tag > STUDY, defer_size=1 << 16, force=False
             )
-            said = [_text(found, tag) for tag in (_SOP_CLASS, _SOP_INSTANCE, _STUDY)]
+            return _text(found, SOP_CLASS), _text(found, SOP_INSTANCE), _text(found, STUDY)
     except Exception:  # noqa: BLE001 - whatever pydicom meets in the bytes of a stranger
-        return instance, True
-    sop_class, sop_instance, study = said
-    agrees = sop_class in ("", instance.sop_class) and sop_instance in ("", instance.sop_instance)
-    named = Instance(
-        instance.sop_class, instance.sop_instance, instance.transfer_syntax, study[:64]
-    )
-    return named, agrees
+        return None
 
 
 def _text(dataset: pydicom.Dataset, tag: int) -> str:

@@ -1,7 +1,8 @@
 """From the spool to one archive, oldest first, for as long as it takes.
 
 An archive that has an object and whose answer was lost, or was not noted before a crash, gets it
-once more: archives take a duplicate for what it is.
+once more: archives take a duplicate for what it is. What it has got is noted for many at once, as a
+note costs a turn of the disk: once that many, or for so long, or when nothing more is due.
 """
 
 import logging
@@ -13,10 +14,13 @@ from typing import Protocol
 from provenance.errors import EvidenceError
 from provenance.pacs.arrivals import Instance
 from provenance.pacs.dimse.backoff import Backoff
-from provenance.pacs.dimse.storage_scu import NotStoredError, StorageScu, UnreachableError
+from provenance.pacs.dimse.lanes import Lanes
+from provenance.pacs.dimse.storage_scu import NotStoredError, UnreachableError
 from provenance.pacs.spool.spool import Delivery, Spool
 
 BATCH = 64
+NOTE_AFTER = timedelta(milliseconds=250)
+LINGER = timedelta(milliseconds=20)
 RELEASE_AFTER = timedelta(seconds=20)  # an association that carries nothing is let go
 
 _logger = logging.getLogger(__name__)
@@ -36,12 +40,14 @@ class Sent(Protocol):
 class Forwarder:
     """Delivers to one archive. ``wait`` returns when there may be more, or after the time given."""
 
+    archive: str
     spool: Spool
-    scu: StorageScu
+    lanes: Lanes
     clock: Callable[[], datetime]
     wait: Callable[[timedelta], None]
     stopping: Callable[[], bool]
     sent: "Sent"
+    _sent: dict[int, datetime] = field(default_factory=dict)
     _archive_fails: Backoff = field(default_factory=Backoff)
     _object_fails: Backoff = field(
         default_factory=lambda: Backoff(timedelta(seconds=5), timedelta(hours=1))
@@ -49,27 +55,39 @@ class Forwarder:
 
     def run(self) -> None:
         """Deliver until it is asked to stop; the object under way is sent first."""
-        busy = self.clock()
+        busy, lingered = self.clock(), False
         while not self.stopping():
-            due = self.spool.due(self._name, now=self.clock(), limit=BATCH)
+            due = self._due()
             if due:
-                busy = self.clock()
+                busy, lingered = self.clock(), False
                 pause = self._deliver(due)
-                if pause is None:
-                    continue
-                self.sent.end(self.clock())
-                self._pause(pause)
-                continue
-            self.sent.end(self.clock())
-            if self.scu.is_open and self.clock() - busy > RELEASE_AFTER:
-                self.scu.close()
-            self.wait(timedelta(seconds=1))
-        self.sent.end(self.clock())
-        self.scu.close()
+                if pause is not None:
+                    self._end()
+                    self._pause(pause)
+            elif self._sent and not lingered:  # the next one may be on its way
+                self.wait(LINGER)
+                lingered = True
+            else:
+                self._end()
+                if self.lanes.is_open and self.clock() - busy > RELEASE_AFTER:
+                    self.lanes.close()
+                self.wait(timedelta(seconds=1))
+        self._end()
+        self.lanes.close()
 
-    @property
-    def _name(self) -> str:
-        return self.scu.archive.name
+    def _due(self) -> list[Delivery]:
+        found = self.spool.due(self.archive, now=self.clock(), limit=BATCH + len(self._sent))
+        return [each for each in found if each.number not in self._sent]
+
+    def _end(self) -> None:
+        """Tell of what was sent."""
+        self._note()
+        self.sent.end(self.clock())
+
+    def _note(self) -> None:
+        if self._sent:
+            self.spool.all_delivered(self.archive, self._sent)
+            self._sent.clear()
 
     def _pause(self, pause: timedelta) -> None:
         until = self.clock() + pause
@@ -78,31 +96,33 @@ class Forwarder:
 
     def _deliver(self, due: list[Delivery]) -> timedelta | None:
         """Send some; return how long to leave the archive alone, if it does not answer."""
-        for number, delivery in enumerate(due):
-            if self.stopping():
-                return None
+        pause: timedelta | None = None
+        for delivery, outcome in self.lanes.send(due, stopping=self.stopping):
             try:
-                self.spool.require_as_released(delivery.number)
-                also = [each.instance for each in due[number + 1 :]]
-                self.scu.store(delivery.path, delivery.instance, also=also)
+                outcome()
             except UnreachableError as error:
-                pause = self._archive_fails.failed()
+                pause = pause or self._archive_fails.failed()
                 self._tell("an archive does not answer", delivery, error, pause)
-                return pause
             except (NotStoredError, EvidenceError, OSError) as error:
-                pause = self._object_fails.after(delivery.attempts + 1)
-                self._tell("an archive does not take an object", delivery, error, pause)
-                again = self.clock() + pause
-                self.spool.failed(delivery.number, self._name, why=str(error), again=again)
+                later = self._object_fails.after(delivery.attempts + 1)
+                self._tell("an archive does not take an object", delivery, error, later)
+                again = self.clock() + later
+                self.spool.failed(delivery.number, self.archive, why=str(error), again=again)
             else:
                 self._archive_fails.succeeded()
-                self.spool.delivered(delivery.number, self._name, at=self.clock())
-                self.sent.add(delivery.instance)
-        return None
+                self._delivered(delivery)
+        return pause
+
+    def _delivered(self, delivery: Delivery) -> None:
+        self._sent[delivery.number] = now = self.clock()
+        self.sent.add(delivery.instance)
+        first = next(iter(self._sent.values()))
+        if len(self._sent) >= BATCH or now - first > NOTE_AFTER:
+            self._note()
 
     def _tell(self, what: str, delivery: Delivery, error: Exception, pause: timedelta) -> None:
         fields = {
-            "archive": self._name,
+            "archive": self.archive,
             "object": delivery.number,
             "attempts": delivery.attempts + 1,
             "again_in_seconds": round(pause.total_seconds(), 1),

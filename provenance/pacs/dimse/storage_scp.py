@@ -12,7 +12,7 @@ from typing import Protocol
 
 from provenance.errors import MalformedError
 from provenance.pacs.arrivals import Instance, Kept, Route, Sender, State
-from provenance.pacs.dimse.arriving import Arriving, TooLargeError, look_into
+from provenance.pacs.dimse.arriving import Arriving, TooLargeError
 from provenance.pacs.dimse.command_set import (
     MAX_COMMAND,
     NO_DATASET,
@@ -247,13 +247,19 @@ class _Association:
             return NO_ROOM, None
         path = arriving.path
         try:
-            instance, agrees = look_into(path, arriving.instance)
+            instance, agrees = arriving.named()
             proposed = self.agreed.contexts[self._context].abstract
             if not agrees or command.text(Element.SOP_CLASS) != proposed:
                 path.unlink()
                 return OTHER_OBJECT, None
             bench = self._open()
-            kept = bench.intake.take(path, sender=sender, instance=instance, spool=bench.spool)
+            kept = bench.intake.take(
+                path,
+                sender=sender,
+                instance=instance,
+                spool=bench.spool,
+                arrived=arriving.sha256.digest(),
+            )
         except Exception as error:
             _logger.exception("an object was not taken")
             path.unlink(missing_ok=True)

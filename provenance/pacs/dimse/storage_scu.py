@@ -75,15 +75,14 @@ class StorageScu:
         ``also``: what will be sent next, so that one association carries it all. An association
         that an archive has closed meanwhile is opened once more.
         """
-        wanted = [Context(each.sop_class, each.transfer_syntax) for each in (instance, *also)]
-        self._prepare(wanted)
+        self._prepare(instance, also)
         again = not self._fresh
         try:
             return self._store(path, instance)
         except UnreachableError:
             if not again:
                 raise
-            self._prepare(wanted)
+            self._prepare(instance, also)
             return self._store(path, instance)
 
     def close(self) -> None:
@@ -96,10 +95,13 @@ class StorageScu:
             line.receive()
         line.close()
 
-    def _prepare(self, wanted: Sequence[Context]) -> None:
-        if self._line is not None and (not self._line.quiet() or wanted[0] not in self._wanted):
+    def _prepare(self, instance: Instance, also: Sequence[Instance]) -> None:
+        if self._line is not None and (
+            not self._line.quiet() or _context_of(instance) not in self._wanted
+        ):
             self.close()
         if self._line is None:
+            wanted = map(_context_of, (instance, *also))
             self._wanted = tuple(dict.fromkeys((*wanted, *self._wanted)))[:MAX_WANTED]
             self._open()
 
@@ -165,7 +167,7 @@ class StorageScu:
         raise NotStoredError(f"status {status:04X}")
 
     def _context(self, instance: Instance) -> int:
-        wanted = Context(instance.sop_class, instance.transfer_syntax)
+        wanted = _context_of(instance)
         for number, context in self._agreed.contexts.items():
             if context == wanted:
                 return number
@@ -203,6 +205,10 @@ class StorageScu:
                     ):
                         raise LineError("the archive answers something else")
                     return said.number(Element.STATUS)
+
+
+def _context_of(instance: Instance) -> Context:
+    return Context(instance.sop_class, instance.transfer_syntax)
 
 
 def begin_dataset(file: BinaryIO) -> None:

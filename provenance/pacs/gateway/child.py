@@ -1,12 +1,14 @@
 """A child process of a gateway (children.py): `python -m provenance.pacs.gateway.child`."""
 
 import json
+import logging
 import os
 import select
 import signal
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +16,32 @@ from ledger import Role
 from provenance.audit_trail import Collector
 from provenance.pacs.custody.writer import CustodyThread
 from provenance.pacs.dimse.forwarder import Forwarder
+from provenance.pacs.dimse.lanes import Lanes
 from provenance.pacs.dimse.storage_scu import StorageScu
 from provenance.pacs.dimse.tls import client_context
 from provenance.pacs.gateway.auditing import SentTo, Tell, forwarder_trail
 from provenance.pacs.gateway.configuration import Archive, TlsFiles
+from provenance.pacs.service.desk import Desk, Workplace
 from provenance.pacs.spool.spool import Spool
 from provenance.servers.log_lines import log_lines
 from provenance.site.device import Device
 from provenance.site.site import Site
+
+_logger = logging.getLogger(__name__)
 
 
 class _Parent:
     """The standard input of a forwarding process."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self.gone = False
 
     def job(self) -> dict[str, Any]:
         """Return what to do: the first line."""
         line = b""
         while not line.endswith(b"\n"):
-            byte = os.read(self._descriptor, 1)
+            byte = os.read(self.descriptor, 1)
             if not byte:
                 raise SystemExit(0)
             line += byte
@@ -48,9 +54,9 @@ class _Parent:
         if self.gone:
             return
         poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN | select.POLLHUP)
+        poll.register(self.descriptor, select.POLLIN | select.POLLHUP)
         if poll.poll(max(0.0, most.total_seconds() * 1000)):
-            self.gone = not os.read(self._descriptor, 65_536)
+            self.gone = not os.read(self.descriptor, 65_536)
 
     def stopping(self) -> bool:
         """Whether the end has come."""
@@ -76,9 +82,11 @@ def _forward(job: dict[str, Any], parent: _Parent) -> None:
     with ExitStack() as stack:
         spool = stack.enter_context(Spool.open(Path(job["spool"])))
         tell = _tell(job, archive.name, stack)
+        scus = [StorageScu(archive, job["title"], tls) for _ in range(archive.associations)]
         Forwarder(
+            archive.name,
             spool,
-            StorageScu(archive, job["title"], tls),
+            Lanes(scus),
             clock=_now,
             wait=parent.wait,
             stopping=parent.stopping,
@@ -110,6 +118,26 @@ def _write_custody(job: dict[str, Any], parent: _Parent) -> None:
     thread.close()
 
 
+def _judge(job: dict[str, Any], parent: _Parent) -> None:
+    policy = bytes.fromhex(job["policy"])
+    place = Workplace(Path(job["site"]), policy, Path(job["spool"]), job["log"])
+    line = Connection(parent.descriptor)
+    with ExitStack() as stack:
+        desk: Desk | None = None
+        while True:
+            try:
+                path, sender = line.recv()
+            except (EOFError, OSError):
+                return
+            try:
+                desk = desk or stack.enter_context(closing(Desk.open(place)))
+                answer: object = desk.opinion(path, sender)
+            except Exception as error:
+                _logger.exception("an object was not judged")
+                answer = f"judging failed ({type(error).__name__})"
+            line.send(answer)
+
+
 def main() -> None:
     """Do one job until standard input ends."""
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -117,7 +145,7 @@ def main() -> None:
     parent = _Parent(sys.stdin.fileno())
     job = parent.job()
     with log_lines():
-        {"forward": _forward, "custody": _write_custody}[job["does"]](job, parent)
+        {"forward": _forward, "custody": _write_custody, "judge": _judge}[job["does"]](job, parent)
 
 
 if __name__ == "__main__":

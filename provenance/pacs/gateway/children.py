@@ -40,6 +40,19 @@ def custody_job(configuration: Configuration) -> bytes:
     )
 
 
+def judge_job(configuration: Configuration, policy: bytes) -> bytes:
+    """Return what a process does that judges, by a policy with that content."""
+    return _line(
+        {
+            "does": "judge",
+            "site": str(configuration.site),
+            "policy": policy.hex(),
+            "spool": str(configuration.spool),
+            "log": configuration.log,
+        }
+    )
+
+
 def forward_jobs(
     spool: Path,
     title: str,

@@ -40,7 +40,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """An archive that gets what is let in; ``name`` stands in the log and in reports."""
+    """An archive that gets what is let in, over so many associations at once at most.
+
+    ``name`` stands in the log and in reports.
+    """
 
     name: str
     ae_title: str
@@ -48,6 +51,7 @@ class Archive:
     port: int
     tls: TlsFiles | None = None
     dicomweb: str | None = None
+    associations: int = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ _TOP = (
 _AUDIT = ("host", "port", "server_name", *_TLS)
 _AUDIT_PORT = 6514  # RFC 5425
 _LISTEN = ("ae_title", "address", "port", *_TLS)
-_ARCHIVE = ("name", "ae_title", "host", "port", "tls", *_TLS, "dicomweb")
+_ARCHIVE = ("name", "ae_title", "host", "port", "tls", *_TLS, "dicomweb", "associations")
 _LIMITS: Mapping[str, tuple[int, int]] = {
     "associations": (1, 512),
     "object_bytes": (1 << 16, 1 << 40),
@@ -185,6 +185,7 @@ class _File:
             port=self._number(table, place, "port", (1, 65_535), None),
             tls=(tls or TlsFiles()) if wanted else None,
             dicomweb=self._url(table, place, "dicomweb"),
+            associations=self._number(table, place, "associations", (1, 32), 4),
         )
 
     def _tls(self, table: Mapping[str, object], place: Place) -> TlsFiles | None:

@@ -1,7 +1,7 @@
 """The gateway put together: door, intake, spool, forwarders and custody, from its configuration."""
 
-import hashlib
 import logging
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -14,20 +14,20 @@ from provenance.pacs.dimse.listener import Listener
 from provenance.pacs.dimse.storage_scp import Answered, Bench, StorageScp
 from provenance.pacs.dimse.tls import require_usable, server_context
 from provenance.pacs.gateway.auditing import Received, telling
-from provenance.pacs.gateway.children import Children, custody_job, forward_jobs
+from provenance.pacs.gateway.children import Children, custody_job, forward_jobs, judge_job
 from provenance.pacs.gateway.configuration import Configuration
 from provenance.pacs.gateway.counts import Counts
+from provenance.pacs.gateway.judges import Judges
 from provenance.pacs.gateway.sealing_on_behalf import SealingOnBehalf
 from provenance.pacs.gateway.watch import Watch
 from provenance.pacs.intake import Intake
 from provenance.pacs.spool.lock import sole_owner
+from provenance.pacs.spool.shared_commits import SharedCommits
 from provenance.pacs.spool.spool import Spool
 from provenance.policy.load import read_policy_bytes
 from provenance.policy.parse import parse_acceptance_policy
-from provenance.policy.policy import AcceptancePolicy
 from provenance.site.device import Device
 from provenance.site.site import Site
-from provenance.verifying.verifier import Verifier
 
 _logger = logging.getLogger(__name__)
 
@@ -41,14 +41,13 @@ class Parts:
     """What the files of a configuration hold."""
 
     site: Site
-    policy: AcceptancePolicy
-    policy_sha256: bytes
+    policy: bytes
 
     @classmethod
     def read(cls, configuration: Configuration) -> "Parts":
         """Read them; UsageError or PolicyError for what is faulty. TLS files are tried, too."""
-        data = read_policy_bytes(configuration.policy)
-        policy = parse_acceptance_policy(data)
+        policy = read_policy_bytes(configuration.policy)
+        parse_acceptance_policy(policy)
         if configuration.listen.tls is not None:
             server_context(configuration.listen.tls)
         require_usable(configuration.archives)
@@ -56,7 +55,7 @@ class Parts:
             configuration.audit.context()
         site = Site.open(configuration.site)
         site.chain(Role.GATEWAY)
-        return cls(site, policy, hashlib.sha256(data).digest())
+        return cls(site, policy)
 
 
 class Gateway:
@@ -100,6 +99,14 @@ class Gateway:
             stack.callback(children.close)
             sealing = SealingOnBehalf(configuration.sealing_for, self._device, _now)
             stack.callback(sealing.close)
+            commits = stack.enter_context(closing(SharedCommits(configuration.spool)))
+            judges = stack.enter_context(closing(self._judges()))
+            intake = Intake(
+                judges,
+                tuple(each.name for each in archives),
+                sealing,
+                lambda _spool, act: commits.write(act),
+            )
 
             def answered(answer: Answered) -> None:
                 self.counts.count(answer)
@@ -109,7 +116,7 @@ class Gateway:
             scp = StorageScp(
                 title=configuration.listen.ae_title,
                 limits=configuration.limits,
-                open_bench=lambda: self._bench(sealing),
+                open_bench=lambda: self._bench(intake),
                 answered=answered,
                 hearing=lambda: Received(tell),
                 stopping=self._stopping.is_set,
@@ -128,17 +135,11 @@ class Gateway:
             return site.device(Role.GATEWAY)
         return site.remote_device(log, Role.GATEWAY)
 
+    def _judges(self) -> Judges:
+        most = min(os.cpu_count() or 1, self._configuration.limits.associations)
+        return Judges(judge_job(self._configuration, self._parts.policy), most)
+
     @contextmanager
-    def _bench(self, sealing: SealingOnBehalf) -> Iterator[Bench]:
-        site, log = self._parts.site, self._configuration.log
-        records = site.records() if log is None else site.remote_records(log)
-        with closing(records.log), Spool.open(self._configuration.spool) as spool:
-            verifier = Verifier(
-                site.trust,
-                records,
-                site.mark_key,
-                site.former_mark_keys,
-                policy=self._parts.policy,
-            )
-            names = tuple(each.name for each in self._configuration.archives)
-            yield Bench(Intake(verifier, self._parts.policy_sha256, names, sealing), spool)
+    def _bench(self, intake: Intake) -> Iterator[Bench]:
+        with Spool.open(self._configuration.spool) as spool:
+            yield Bench(intake, spool)

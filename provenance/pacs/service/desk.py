@@ -16,7 +16,7 @@ from provenance.dicom.values import text
 from provenance.errors import UnreadableError
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import Instance, Kept, Sender, State
-from provenance.pacs.intake import Intake, as_settled, examine_surely, judged_of
+from provenance.pacs.intake import Examiner, Intake, Opinion, as_settled, examine_surely, judged_of
 from provenance.pacs.retrieve.asked import Asked, Lacking, Shown
 from provenance.pacs.retrieve.rendering import render
 from provenance.pacs.spool.spool import Spool, sha256_of
@@ -41,10 +41,13 @@ _APART = (State.QUARANTINED, State.REJECTED)
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """Where everything is that a service works with. Values only, for every process the same."""
+    """Where everything is that a service works with. Values only, for every process the same.
+
+    ``policy`` is its file, read anew for each object, or its content.
+    """
 
     site: Path
-    policy: Path
+    policy: Path | bytes
     spool: Path
     log_url: str | None = None
 
@@ -62,9 +65,13 @@ class Workplace:
 
     def read_policy(self) -> bytes:
         """Return the SHA-256 of the policy; PolicyError or UsageError if it is faulty."""
-        content = read_policy_bytes(self.policy)
+        content = self.policy_now()
         parse_acceptance_policy(content)
         return hashlib.sha256(content).digest()
+
+    def policy_now(self) -> bytes:
+        """Return the content of the policy; UsageError if it cannot be read."""
+        return self.policy if isinstance(self.policy, bytes) else read_policy_bytes(self.policy)
 
 
 class _Away:
@@ -129,9 +136,12 @@ class Desk:
     def _take(
         self, path: Path, read: Content | None, sender: Sender, archives: Sequence[str]
     ) -> Kept:
-        intake = Intake(self._verifier_at(sender.at), self._policy, archives)
-        instance = instance_of(read)
-        return intake.take(path, sender=sender, instance=instance, spool=self._spool, read=read)
+        intake = Intake(self._examiner_at(sender.at, read), archives)
+        return intake.take(path, sender=sender, instance=instance_of(read), spool=self._spool)
+
+    def opinion(self, path: Path, sender: Sender) -> Opinion:
+        """Return what its verifier thinks of a file; nothing is kept."""
+        return self._examiner_at(sender.at)(path, sender)
 
     def store(
         self, path: Path, sender: Sender, archives: Sequence[str], study: str | None
@@ -197,8 +207,12 @@ class Desk:
             return replace(shown, lacks=parts)
         return replace(shown, parts=parts)
 
+    def _examiner_at(self, at: datetime, read: Content | None = None) -> Examiner:
+        verifier = self._verifier_at(at)
+        return Examiner(verifier, self._policy, read)
+
     def _verifier_at(self, at: datetime) -> Verifier:
-        content = read_policy_bytes(self._place.policy)
+        content = self._place.policy_now()
         digest = hashlib.sha256(content).digest()
         if digest != self._policy:
             policy = parse_acceptance_policy(content)

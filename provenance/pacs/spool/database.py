@@ -76,14 +76,19 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def writing(database: sqlite3.Connection) -> Iterator[None]:
-    """Hold one transaction: all or nothing, and the lock from its beginning."""
-    database.execute("begin immediate")
+    """Hold one transaction: all or nothing, and the lock from its beginning.
+
+    Within another one it is a part of it, that can fail alone.
+    """
+    within = database.in_transaction
+    database.execute("savepoint part" if within else "begin immediate")
     try:
         yield
     except BaseException:
-        database.execute("rollback")
+        if database.in_transaction:  # SQLite itself gives up the whole when the disk fails
+            database.execute("rollback to part" if within else "rollback")
         raise
-    database.execute("commit")
+    database.execute("release part" if within else "commit")
 
 
 def milliseconds(at: datetime) -> int:

@@ -10,8 +10,8 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,21 +20,37 @@ from typing import Any, Self
 from provenance.errors import EvidenceError, UsageError
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import Instance, Judged, Kept, Route, Sender, State
-from provenance.pacs.custody.events import SALT_SIZE, CustodyEvent
+from provenance.pacs.custody.events import SALT_SIZE, CustodyEvent, Witnessed
 from provenance.pacs.custody.queue import CustodyQueue
 from provenance.pacs.quarantine.proposals import Proposals
 from provenance.pacs.spool.database import milliseconds, moment, open_database, writing
 from provenance.policy.terms import Action
 
+_INCOMING, _OBJECTS = "incoming", "objects"
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An object that an archive shall have; ``attempts`` have failed."""
+    """An object that an archive shall have; ``attempts`` have failed.
+
+    ``released`` is the SHA-256 that persons meant, if they let it out of quarantine.
+    """
 
     number: int
     path: Path
     instance: Instance
     attempts: int
+    released: bytes | None = None
+
+    def require_as_released(self) -> None:
+        """Return only if the file of an object that left quarantine is the one that persons meant.
+
+        EvidenceError if it is not. Of an object that the policy let in nothing is read.
+        """
+        if self.released is not None and sha256_of(self.path) != self.released:
+            raise EvidenceError(
+                f"the file of the object {self.number} is not the one that was released"
+            )
 
 
 class Spool:
@@ -50,7 +66,7 @@ class Spool:
     def open(cls, folder: Path) -> Self:
         """Open the spool in ``folder``, made if there is none; UsageError for another version."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("incoming", "objects"):
+        for name in (_INCOMING, _OBJECTS):
             (folder / name).mkdir(mode=0o700, exist_ok=True)
         return cls(folder, open_database(folder / "spool.db"))
 
@@ -68,9 +84,37 @@ class Spool:
         """Hold one transaction: all of what is written in it, or nothing."""
         return writing(self._database)
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether a transaction is held."""
+        return self._database.in_transaction
+
     def incoming(self) -> Path:
         """Return a new name to write an object to while it arrives."""
         return incoming_of(self.folder)
+
+    def place(self, path: Path) -> Path:
+        """Move a file of ``incoming`` to where objects are, not yet for good; return its path."""
+        placed = self.folder / _OBJECTS / path.name
+        path.rename(placed)
+        return placed
+
+    def secure(self, path: Path) -> None:
+        """Return once a placed file is on the disk, whatever happens to the machine."""
+        for each in (path, path.parent):
+            opened = os.open(each, os.O_RDONLY)
+            try:
+                os.fsync(opened)
+            finally:
+                os.close(opened)
+
+    def drop(self, path: Path) -> None:
+        """Remove a file, unless it is that of an object, or that cannot be told."""
+        with suppress(OSError, sqlite3.Error):
+            if not self._database.execute(
+                "select 1 from object where name = ?", (path.name,)
+            ).fetchone():
+                path.unlink(missing_ok=True)
 
     def recover(self) -> int:
         """Remove what nobody was told is here: half a file, or a file without a row.
@@ -78,8 +122,8 @@ class Spool:
         For the start, before anything is taken in. Returns how many there were.
         """
         known = {name for (name,) in self._database.execute("select name from object")}
-        lost = [*(self.folder / "incoming").iterdir()]
-        lost += [p for p in (self.folder / "objects").iterdir() if p.name not in known]
+        lost = [*(self.folder / _INCOMING).iterdir()]
+        lost += [p for p in (self.folder / _OBJECTS).iterdir() if p.name not in known]
         for path in lost:
             path.unlink()
         return len(lost)
@@ -97,7 +141,9 @@ class Spool:
         arrived: bytes | None = None,
         earlier: int | None = None,
     ) -> Kept:
-        """Take the file at ``path`` (of ``incoming``) in; once this returns, nothing loses it.
+        """Take the file at ``path`` in; once this returns, nothing loses it.
+
+        It is one of ``incoming``, or one that was placed and secured already.
 
         ``policy`` is the SHA-256 of the policy by which it was decided. A refused object leaves a
         row and no file: it is its sender's. So does one that is let in where there are no
@@ -114,8 +160,8 @@ class Spool:
         made = Kept(0, sender, instance, judged, state, size, digest, salt, sealed_here)
         if state in (State.REFUSED, State.DELIVERED):
             path.unlink()
-        else:
-            _durable(path, self.folder / "objects" / name)
+        elif path.parent.name == _INCOMING:
+            self.secure(self.place(path))
         with writing(self._database):
             made = replace(made, number=self._insert(name, made, arrived))
             if state is State.FORWARDING:
@@ -135,7 +181,7 @@ class Spool:
         size, digest, salt = path.stat().st_size, sha256_of(path), secrets.token_bytes(SALT_SIZE)
         sender = Sender(Route.OWN, at)
         made = Kept(0, sender, instance, judged, State.FORWARDING, size, digest, salt)
-        _durable(path, self.folder / "objects" / path.name)
+        self.secure(self.place(path))
         with writing(self._database):
             number = self._insert(path.name, made, None)
             self.deliver(number, archives, at)
@@ -227,7 +273,7 @@ class Spool:
         (name,) = self._database.execute(
             "select name from object where number = ?", (number,)
         ).fetchone()
-        return self.folder / "objects" / str(name)
+        return self.folder / _OBJECTS / str(name)
 
     def content(self, number: int) -> bytes:
         """Return the file of an object; EvidenceError if it is not the one that was taken in."""
@@ -251,32 +297,52 @@ class Spool:
         """Return what an archive shall be sent now, the oldest first."""
         rows = self._database.execute(
             "select o.number, o.name, o.sop_class, o.sop_instance, o.transfer_syntax, o.study,"
-            " d.attempts from delivery d join object o on o.number = d.object"
+            " d.attempts, o.action, o.sha256 from delivery d join object o on o.number = d.object"
             " where d.archive = ? and d.sent is null and d.due <= ? order by o.number limit ?",
             (archive, milliseconds(now), limit),
         )
         return [
-            Delivery(number, self.folder / "objects" / name, Instance(*instance), attempts)
-            for number, name, *instance, attempts in rows
+            Delivery(
+                number,
+                self.folder / _OBJECTS / name,
+                Instance(*instance),
+                attempts,
+                sha256 if action == Action.QUARANTINE else None,
+            )
+            for number, name, *instance, attempts, action, sha256 in rows
         ]
 
     def delivered(self, number: int, archive: str, *, at: datetime) -> State:
         """Note that an archive has an object; once all have it, its file goes."""
-        sent = self.object(number).witnessed.sent(archive, at=at)
+        return self.all_delivered(archive, {number: at})[number]
+
+    def all_delivered(self, archive: str, sent: Mapping[int, datetime]) -> dict[int, State]:
+        """Note since when an archive has objects; files that all have go."""
+        states, done = {}, []
         with writing(self._database):
-            self._database.execute(
-                "update delivery set sent = ?, error = null where object = ? and archive = ?",
-                (milliseconds(at), number, archive),
-            )
-            (left,) = self._database.execute(
-                "select count(*) from delivery where object = ? and sent is null", (number,)
-            ).fetchone()
-            state = State.FORWARDING if left else State.DELIVERED
-            self._database.execute("update object set state = ? where number = ?", (state, number))
-            self.custody.put(number, [sent])
-        if not left:
-            self.path(number).unlink(missing_ok=True)
-        return state
+            for number, at in sent.items():
+                states[number], path = self._delivered(number, archive, at)
+                if states[number] is State.DELIVERED:
+                    done.append(path)
+        for path in done:
+            path.unlink(missing_ok=True)
+        return states
+
+    def _delivered(self, number: int, archive: str, at: datetime) -> tuple[State, Path]:
+        name, *witnessed = self._database.execute(
+            "select name, seal_id, salt, sha256 from object where number = ?", (number,)
+        ).fetchone()
+        self._database.execute(
+            "update delivery set sent = ?, error = null where object = ? and archive = ?",
+            (milliseconds(at), number, archive),
+        )
+        (left,) = self._database.execute(
+            "select count(*) from delivery where object = ? and sent is null", (number,)
+        ).fetchone()
+        state = State.FORWARDING if left else State.DELIVERED
+        self._database.execute("update object set state = ? where number = ?", (state, number))
+        self.custody.put(number, [Witnessed(*witnessed).sent(archive, at=at)])
+        return state, self.folder / _OBJECTS / str(name)
 
     def handed_over(
         self, number: int, archive: str, *, forwarded_to: Sequence[str], at: datetime
@@ -400,7 +466,7 @@ class Spool:
 
 def incoming_of(folder: Path) -> Path:
     """Return a new name to write an object to, in a spool that somebody has open."""
-    return folder / "incoming" / f"{secrets.token_hex(16)}.dcm"
+    return folder / _INCOMING / f"{secrets.token_hex(16)}.dcm"
 
 
 def _state(action: Action) -> State:
@@ -428,17 +494,6 @@ def sha256_of(path: Path) -> bytes:
     """Return the SHA-256 of a file. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
-
-
-def _durable(path: Path, target: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-    path.rename(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _kept(row: Sequence[Any]) -> Kept:

@@ -1,0 +1,69 @@
+"""The names that an ordinary data set begins with, found in its first bytes. Pure.
+
+Whatever is not ordinary is left to pydicom (arriving.py): sequences before the names, another byte
+order, deflation, values that are no UIDs.
+"""
+
+import struct
+from collections.abc import Iterator
+
+SOP_CLASS, SOP_INSTANCE, STUDY = 0x00080016, 0x00080018, 0x0020000D
+ENOUGH = 8192  # bytes to look at
+
+_IMPLICIT = "1.2.840.10008.1.2"
+_OTHERS = ("1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99")  # big endian; deflated
+_LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SV", b"UC", b"UR", b"UT", b"UV"))
+_SHORT = frozenset(
+    (
+        *(b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO"),
+        *(b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"),
+    )
+)
+_DIGITS = frozenset(b"0123456789.")
+
+
+def names_in(beginning: bytes, transfer_syntax: str) -> tuple[str, str, str] | None:
+    """Return SOP Class, SOP Instance and Study Instance UID, "" for what is not there.
+
+    None if these bytes do not tell.
+    """
+    if transfer_syntax in _OTHERS:
+        return None
+    found = {SOP_CLASS: "", SOP_INSTANCE: "", STUDY: ""}
+    elements = _implicit if transfer_syntax == _IMPLICIT else _explicit
+    for tag, vr, start, length in elements(beginning):
+        if tag > STUDY:
+            return found[SOP_CLASS], found[SOP_INSTANCE], found[STUDY]
+        if tag < 0x00080000 or start + length > len(beginning):
+            return None
+        if tag in found:
+            value = beginning[start : start + length].rstrip(b"\0 ")
+            if vr not in (b"UI", b"") or len(value) > 64 or not _DIGITS.issuperset(value):
+                return None
+            found[tag] = value.decode("ascii")
+    return None
+
+
+def _explicit(data: bytes) -> Iterator[tuple[int, bytes, int, int]]:
+    """Yield tag, VR, and where the value is, up to an element that is not ordinary."""
+    at = 0
+    while at + 12 <= len(data):
+        group, element, vr, length = struct.unpack_from("<HH2sH", data, at)
+        start = at + 8
+        if vr in _LONG:
+            (length,) = struct.unpack_from("<L", data, start)
+            start += 4
+        elif vr not in _SHORT:
+            return
+        yield group << 16 | element, vr, start, length
+        at = start + length
+
+
+def _implicit(data: bytes) -> Iterator[tuple[int, bytes, int, int]]:
+    at = 0
+    while at + 8 <= len(data):
+        group, element, length = struct.unpack_from("<HHL", data, at)
+        if data[at + 4 : at + 6].isalpha():  # as if it were explicit
+            return
+        yield group << 16 | element, b"", at + 8, length
+        at += 8 + length

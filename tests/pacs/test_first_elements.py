@@ -1,0 +1,121 @@
+"""What is read of a data set's beginning without pydicom is what pydicom reads."""
+
+import struct
+import warnings
+from io import BytesIO
+from pathlib import Path
+
+import pydicom
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom.filebase import DicomIO
+from pydicom.filewriter import write_file_meta_info
+from pynetdicom.dsutils import create_file_meta
+
+from provenance.dicom.write import IMPLEMENTATION_CLASS_UID
+from provenance.pacs.arrivals import Instance
+from provenance.pacs.dimse.arriving import Arriving, names_of, part10_head
+from provenance.pacs.dimse.first_elements import ENOUGH, names_in
+from provenance.pacs.dimse.negotiation import IMPLEMENTATION_VERSION
+
+EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
+SYNTAXES = [EXPLICIT, IMPLICIT, "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"]
+
+
+def encoded(syntax: str, **elements: str) -> bytes:
+    """Return a data set with these elements, the pixels left out."""
+    made = pydicom.Dataset()
+    made.SpecificCharacterSet, made.ImageType, made.Modality = "ISO_IR 100", ["ORIGINAL", "X"], "CT"
+    made.SOPClassUID, made.SOPInstanceUID = "1.2.3", "1.2.3.4"
+    made.StudyInstanceUID, made.SeriesInstanceUID = "1.2.5", "1.2.6"
+    made.PatientName, made.Rows = "Test^Phantom", 12
+    for name, value in elements.items():
+        setattr(made, name, value)
+    buffer = DicomIO(BytesIO())
+    buffer.is_little_endian, buffer.is_implicit_VR = True, syntax == IMPLICIT
+    pydicom.filewriter.write_dataset(buffer, made)
+    return buffer.parent.getvalue()
+
+
+def in_file(path: Path, data: bytes, syntax: str) -> tuple[str, str, str] | None:
+    """Return what pydicom reads of it."""
+    path.write_bytes(part10_head(Instance("1.2.3", "1.2.3.4", syntax)) + data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return names_of(path)
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+def test_the_names_of_an_ordinary_one(syntax: str) -> None:
+    found = names_in(encoded(syntax), syntax)
+    assert found == ("1.2.3", "1.2.3.4", "1.2.5")
+
+
+def test_the_names_of_the_files_that_pydicom_brings(tmp_path: Path) -> None:
+    told = 0
+    for name in sorted((Path(pydicom.__file__).parent / "data").rglob("*.dcm")):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                syntax = str(
+                    pydicom.dcmread(name, stop_before_pixels=True).file_meta[0x20010].value
+                )
+            data = Path(name).read_bytes()
+            data = data[144 + int.from_bytes(data[140:144], "little") :]
+        except Exception:  # noqa: BLE001 - some are damaged on purpose
+            continue
+        found = names_in(data[:ENOUGH], syntax)
+        if found is not None:
+            told += 1
+            assert found == in_file(tmp_path / "file.dcm", data, syntax), name
+    assert told > 20
+
+
+@given(data=st.data())
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_of_damaged_ones_it_tells_what_pydicom_reads_or_nothing(
+    data: st.DataObject, tmp_path: Path
+) -> None:
+    written, read = (data.draw(st.sampled_from(SYNTAXES[:2]), label=n) for n in ("written", "read"))
+    content = bytearray(encoded(written))
+    for _ in range(data.draw(st.integers(0, 3), label="damages")):
+        at = data.draw(st.integers(0, len(content) - 1), label="at")
+        content[at] = data.draw(st.integers(0, 255), label="value")
+    content = content[: data.draw(st.integers(len(content) // 2, len(content)), label="cut")]
+    found = names_in(bytes(content), read)
+    if found is not None:
+        assert found == in_file(tmp_path / "file.dcm", bytes(content), read)
+
+
+@given(data=st.binary(max_size=200), syntax=st.sampled_from(SYNTAXES))
+def test_no_bytes_do_more_than_tell_nothing(data: bytes, syntax: str) -> None:
+    names_in(data, syntax)
+
+
+@pytest.mark.parametrize("instance", ["1.2.3.45", "1.2.3.456"])
+def test_the_head_is_what_pydicom_writes(instance: str) -> None:
+    meta = create_file_meta(
+        sop_class_uid=pydicom.uid.UID("1.2.840.10008.5.1.4.1.1.2"),
+        sop_instance_uid=pydicom.uid.UID(instance),
+        transfer_syntax=pydicom.uid.UID(EXPLICIT),
+        implementation_uid=pydicom.uid.UID(IMPLEMENTATION_CLASS_UID),
+        implementation_version=IMPLEMENTATION_VERSION,
+    )
+    buffer = BytesIO()
+    write_file_meta_info(DicomIO(buffer), meta)
+    head = part10_head(Instance("1.2.840.10008.5.1.4.1.1.2", instance, EXPLICIT))
+    assert head == bytes(128) + b"DICM" + buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..1", "1..2", "00.01", "9" * 64, "1.2.3 ", "x", "é"])
+def test_a_name_that_is_no_uid_raises_nothing(tmp_path: Path, name: str) -> None:
+    instance = Instance(name, name, EXPLICIT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        arriving = Arriving(tmp_path / "object.dcm", instance, most=1 << 20, free_bytes=0)
+        arriving.begin()
+        arriving.write(memoryview(struct.pack("<HH2sH", 8, 0x18, b"UI", 4) + b"1.x\0"))
+        assert arriving.finish()
+        arriving.named()
+    assert (tmp_path / "object.dcm").read_bytes()[128:132] == b"DICM"
