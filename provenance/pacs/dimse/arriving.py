@@ -3,7 +3,6 @@
 Bounded in bytes, and while it arrives not a byte of it stays in memory.
 """
 
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from pynetdicom.dsutils import create_file_meta
 from provenance.dicom.write import IMPLEMENTATION_CLASS_UID
 from provenance.pacs.arrivals import Instance
 from provenance.pacs.dimse.negotiation import IMPLEMENTATION_VERSION
+from provenance.pacs.spool.reserve import has_room
 
 _SOP_CLASS, _SOP_INSTANCE, _STUDY = 0x00080016, 0x00080018, 0x0020000D
 _LOOK_EVERY = 8 << 20  # bytes between two looks at the disk
@@ -29,13 +29,13 @@ class TooLargeError(Exception):
 
 @dataclass
 class Arriving:
-    """One object that arrives; ``path`` holds it once it is whole.
+    """One object that arrives; ``path``, in the spool's folder for them, holds it once whole.
 
-    When the disk has less than ``free_bytes`` left, or fails, the rest is taken and thrown away:
-    `full` says so, and nothing is kept.
+    When the disk has less than ``free_bytes`` left, or fails, or there is no ``path``, the rest is
+    taken and thrown away: `full` says so, and nothing is kept.
     """
 
-    path: Path
+    path: Path | None
     instance: Instance
     most: int
     free_bytes: int
@@ -46,7 +46,7 @@ class Arriving:
 
     def begin(self) -> None:
         """Make the file, and write what stands before a data set."""
-        if self._no_room():
+        if self.path is None or self._no_room(self.path):
             self.full = True
             return
         try:
@@ -68,12 +68,12 @@ class Arriving:
         self.size += len(data)
         if self.size > self.most:
             raise TooLargeError(f"an object of more than {self.most} bytes")
-        if self._file is None:
+        if self._file is None or self.path is None:
             return
         try:
             if self.size - self._looked >= _LOOK_EVERY:
                 self._looked = self.size
-                if self._no_room():
+                if self._no_room(self.path):
                     self._fail()
                     return
             self._file.write(data)
@@ -102,10 +102,11 @@ class Arriving:
         if file is not None:
             with suppress(OSError):
                 file.close()
-        self.path.unlink(missing_ok=True)
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
 
-    def _no_room(self) -> bool:
-        return shutil.disk_usage(self.path.parent).free < self.free_bytes
+    def _no_room(self, path: Path) -> bool:
+        return not has_room(path.parent.parent, self.free_bytes)
 
 
 def look_into(path: Path, instance: Instance) -> tuple[Instance, bool]:

@@ -1,10 +1,11 @@
 """From the spool to one archive, oldest first, for as long as it takes.
 
 An archive that has an object and whose answer was lost, or was not noted before a crash, gets it
-once more: archives take a duplicate for what it is.
+once more: archives take a duplicate for what it is. What an archive refuses for good is held.
 """
 
 import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +14,9 @@ from typing import Protocol
 from provenance.errors import EvidenceError
 from provenance.pacs.arrivals import Instance
 from provenance.pacs.dimse.backoff import Backoff
+from provenance.pacs.dimse.refusals import MOST_TRIES, Refusal, refusal
 from provenance.pacs.dimse.storage_scu import NotStoredError, StorageScu, UnreachableError
+from provenance.pacs.spool.reserve import give_up, is_full
 from provenance.pacs.spool.spool import Delivery, Spool
 
 BATCH = 64
@@ -46,10 +49,15 @@ class Forwarder:
     _object_fails: Backoff = field(
         default_factory=lambda: Backoff(timedelta(seconds=5), timedelta(hours=1))
     )
+    _spool_fails: Backoff = field(default_factory=lambda: Backoff(most=timedelta(seconds=10)))
 
     def run(self) -> None:
-        """Deliver until it is asked to stop; the object under way is sent first."""
+        """Deliver until it is asked to stop; the object under way is sent first.
+
+        What is held is tried once more at the start: somebody may have mended the archive.
+        """
         busy = self.clock()
+        self._write(lambda: self.spool.held.try_again(self._name, now=self.clock()))
         while not self.stopping():
             due = self.spool.due(self._name, now=self.clock(), limit=BATCH)
             if due:
@@ -87,24 +95,85 @@ class Forwarder:
                 self.scu.store(delivery.path, delivery.instance, also=also)
             except UnreachableError as error:
                 pause = self._archive_fails.failed()
-                self._tell("an archive does not answer", delivery, error, pause)
+                seconds = _seconds(pause)
+                self._tell("an archive does not answer", delivery, error, again_in_seconds=seconds)
                 return pause
-            except (NotStoredError, EvidenceError, OSError) as error:
-                pause = self._object_fails.after(delivery.attempts + 1)
-                self._tell("an archive does not take an object", delivery, error, pause)
-                again = self.clock() + pause
-                self.spool.failed(delivery.number, self._name, why=str(error), again=again)
+            except NotStoredError as error:
+                self._archive_fails.succeeded()
+                self._refused(delivery, error)
+            except EvidenceError as error:
+                self._hold(delivery, error)
+            except OSError as error:
+                self._try_later(delivery, error)
             else:
                 self._archive_fails.succeeded()
-                self.spool.delivered(delivery.number, self._name, at=self.clock())
-                self.sent.add(delivery.instance)
+                self._delivered(delivery)
         return None
 
-    def _tell(self, what: str, delivery: Delivery, error: Exception, pause: timedelta) -> None:
-        fields = {
+    def _delivered(self, delivery: Delivery) -> None:
+        at = self.clock()
+        self._write(lambda: self.spool.delivered(delivery.number, self._name, at=at))
+        self.sent.add(delivery.instance)
+
+    def _refused(self, delivery: Delivery, error: NotStoredError) -> None:
+        match refusal(error.status):
+            case Refusal.DUPLICATE:
+                earlier = self.spool.held.has_had(delivery.number, self._name)
+                if earlier is None:
+                    self._hold(delivery, error)
+                    return
+                self._tell("an archive has an object already", delivery, error, earlier=earlier)
+                self._delivered(delivery)
+            case Refusal.LASTING if delivery.attempts + 1 >= MOST_TRIES:
+                self._hold(delivery, error)
+            case Refusal.LASTING | Refusal.PASSING:
+                self._try_later(delivery, error)
+
+    def _hold(self, delivery: Delivery, error: Exception) -> None:
+        fields = self._fields(delivery)
+        _logger.critical("a delivery is held: %s", error, extra={"fields": fields})
+        self._write(lambda: self.spool.held.put(delivery.number, self._name, why=str(error)))
+
+    def _try_later(self, delivery: Delivery, error: Exception) -> None:
+        pause = self._object_fails.after(delivery.attempts + 1)
+        seconds = _seconds(pause)
+        self._tell("an archive does not take an object", delivery, error, again_in_seconds=seconds)
+        again = self.clock() + pause
+        self._write(
+            lambda: self.spool.failed(delivery.number, self._name, why=str(error), again=again)
+        )
+
+    def _write(self, note: Callable[[], object]) -> None:
+        """Note something in the spool, however long it takes: on a full disk there is a reserve.
+
+        Asked to stop, it gives up: what was sent and not noted is sent once more.
+        """
+        while True:
+            try:
+                note()
+            except sqlite3.Error as error:
+                if is_full(error) and give_up(self.spool.folder):
+                    continue
+                pause = self._spool_fails.failed()
+                _logger.critical("the spool cannot be written: %s", error)
+                self._pause(pause)
+                if self.stopping():
+                    return
+            else:
+                self._spool_fails.succeeded()
+                return
+
+    def _tell(self, what: str, delivery: Delivery, error: Exception, **more: float) -> None:
+        fields = self._fields(delivery) | more
+        _logger.warning("%s: %s", what, error, extra={"fields": fields})
+
+    def _fields(self, delivery: Delivery) -> dict[str, object]:
+        return {
             "archive": self._name,
             "object": delivery.number,
             "attempts": delivery.attempts + 1,
-            "again_in_seconds": round(pause.total_seconds(), 1),
         }
-        _logger.warning("%s: %s", what, error, extra={"fields": fields})
+
+
+def _seconds(pause: timedelta) -> float:
+    return round(pause.total_seconds(), 1)

@@ -11,7 +11,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,8 @@ from provenance.pacs.custody.events import SALT_SIZE, CustodyEvent
 from provenance.pacs.custody.queue import CustodyQueue
 from provenance.pacs.quarantine.proposals import Proposals
 from provenance.pacs.spool.database import milliseconds, moment, open_database, writing
+from provenance.pacs.spool.held import HeldDeliveries
+from provenance.pacs.spool.reserve import give_up, is_full
 from provenance.policy.terms import Action
 
 
@@ -45,6 +47,7 @@ class Spool:
         self._database = connection
         self.custody = CustodyQueue(connection)
         self.proposals = Proposals(connection)
+        self.held = HeldDeliveries(connection)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -52,7 +55,14 @@ class Spool:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in ("incoming", "objects"):
             (folder / name).mkdir(mode=0o700, exist_ok=True)
-        return cls(folder, open_database(folder / "spool.db"))
+        path = folder / "spool.db"
+        try:
+            return cls(folder, open_database(path))
+        except UsageError as error:
+            full = isinstance(error.__cause__, sqlite3.Error) and is_full(error.__cause__)
+            if not full or not give_up(folder):
+                raise
+        return cls(folder, open_database(path))
 
     def close(self) -> None:
         """Let go of it."""
@@ -116,13 +126,25 @@ class Spool:
             path.unlink()
         else:
             _durable(path, self.folder / "objects" / name)
-        with writing(self._database):
-            made = replace(made, number=self._insert(name, made, arrived))
-            if state is State.FORWARDING:
-                self.deliver(made.number, archives, sender.at)
-            before = None if earlier is None else self.object(earlier).witnessed.meant
-            self.custody.put(made.number, _first_events(made, policy, before))
+        try:
+            with writing(self._database):
+                made = replace(made, number=self._insert(name, made, arrived))
+                if state is State.FORWARDING:
+                    self.deliver(made.number, archives, sender.at)
+                before = None if earlier is None else self.object(earlier).witnessed.meant
+                self.custody.put(made.number, _first_events(made, policy, before))
+        except BaseException:
+            self._drop(self.folder / "objects" / name)
+            raise
         return made
+
+    def _drop(self, path: Path) -> None:
+        """Remove a file, unless it is that of an object, or that cannot be told."""
+        with suppress(OSError, sqlite3.Error):
+            if not self._database.execute(
+                "select 1 from object where name = ?", (path.name,)
+            ).fetchone():
+                path.unlink(missing_ok=True)
 
     def add_own(
         self, path: Path, *, instance: Instance, archives: Sequence[str], at: datetime
@@ -297,7 +319,7 @@ class Spool:
         return None if at is None else moment(at)
 
     def failing(self) -> dict[str, int]:
-        """Return how many objects each archive has refused so far, by its name."""
+        """Return how many objects each archive has refused so far, held or not, by its name."""
         return dict(
             self._database.execute(
                 "select archive, count(*) from delivery where sent is null and attempts > 0"
