@@ -40,7 +40,8 @@ def gateway(
 
     An object is on disk, or refused with a status, before its sender is answered; what is let in
     goes to every archive, however long it is away. It prints where it listens, writes a line of
-    JSON for each object on standard error, and stops in order on SIGTERM. It needs radseal[pacs].
+    JSON for each object on standard error, and stops in order on SIGTERM. On SIGHUP it reads its
+    files again; faulty ones change nothing. It needs radseal[pacs].
 
     \b
     Examples
@@ -64,7 +65,7 @@ def gateway(
     configuration = load_configuration(file)
     if check:
         return _check(session, file, configuration)
-    return _run(session, configuration, metrics)
+    return _run(session, file, configuration, metrics)
 
 
 def _check(session: Session, file: Path, configuration: "Configuration") -> int:
@@ -133,16 +134,20 @@ def _parts(configuration: "Configuration") -> "Parts":
     return Parts.read(configuration)
 
 
-def _run(session: Session, configuration: "Configuration", metrics: str | None) -> int:
+def _run(session: Session, file: Path, configuration: "Configuration", metrics: str | None) -> int:
     parts = _parts(configuration)
+    from provenance.pacs.gateway.configuration_file import load_configuration
     from provenance.pacs.gateway.gateway import Gateway
     from provenance.servers.log_lines import log_lines
 
     listen = configuration.listen
-    made = Gateway(configuration, parts)
+    made = Gateway(configuration, parts, lambda: load_configuration(file))
 
     def stop(*_: object) -> None:
         made.stop()
+
+    def reread(*_: object) -> None:
+        made.reread()
 
     with (
         log_lines(),
@@ -151,6 +156,7 @@ def _run(session: Session, configuration: "Configuration", metrics: str | None) 
     ):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGHUP, reread)
         place = url.removeprefix("http://")
         if session.as_json:
             fields = {"ae_title": listen.ae_title, "listening": place, "metrics": watch}

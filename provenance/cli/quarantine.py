@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
     from provenance.pacs.arrivals import Kept
     from provenance.pacs.quarantine.proposals import Proposal
+    from provenance.pacs.spool.held import Handover
 
-STATES = ("forwarding", "delivered", "quarantined", "rejected", "refused", "any")
+STATES = ("forwarding", "held", "delivered", "quarantined", "rejected", "refused", "any")
 _MOST = 8  # regions and checks that are printed; --json has all
 
 
@@ -71,12 +72,17 @@ def list_objects(session: Session, state: str, after: int, limit: int, where: Wh
     """
     from provenance.pacs.arrivals import State
 
-    wanted = None if state == "any" else State(state)
+    wanted = None if state in ("any", "held") else State(state)
     with open_spool(where.spool) as opened:
-        found = opened.objects(wanted, after=after, limit=limit + 1)
+        if state == "held":
+            numbers = opened.held.numbers(after=after, limit=limit + 1)
+            found = [opened.object(number) for number in numbers]
+            total = sum(opened.held.counts().values())
+        else:
+            found = opened.objects(wanted, after=after, limit=limit + 1)
+            total = sum(opened.counts().values()) if wanted is None else opened.counts()[wanted]
         more = len(found) > limit
         pairs = [(kept, opened.proposals.of_object(kept.number)) for kept in found[:limit]]
-        total = sum(opened.counts().values()) if wanted is None else opened.counts()[wanted]
     following = pairs[-1][0].number if more else None
     if session.as_json:
         fields = {
@@ -129,12 +135,23 @@ def show(session: Session, number: int, where: Where) -> int:
         kept = require_object(opened, number)
         proposal = opened.proposals.of_object(number)
         steps = opened.proposals.steps(number)
+        handovers = opened.held.handovers(number)
         missing = not opened.path(number).is_file()
     if session.as_json:
         fields: dict[str, object] = {
             **kept_fields(kept, proposal),
             "file": not missing,
             "report": dict(kept.judged.verdict),
+            "deliveries": [
+                {
+                    "archive": each.archive,
+                    "sent": None if each.sent is None else moment(each.sent),
+                    "attempts": each.attempts,
+                    "held": each.held,
+                    "error": each.error,
+                }
+                for each in handovers
+            ],
             "steps": [
                 {"at": moment(at), "person": person, "act": act, "reason": reason or None}
                 for at, person, act, reason in steps
@@ -144,12 +161,22 @@ def show(session: Session, number: int, where: Where) -> int:
         return 0
     _print_object(kept, missing=missing)
     _print_verdict(kept.judged.verdict)
+    for each in handovers:
+        say(f"  {plain(each.archive)}: {_handed(each)}")
     if proposal is not None:
         say(f"  {_proposed(proposal, session.now())}")
     for at, person, act, reason in steps:
         because = f": {plain(reason)}" if reason else ""
         say(f"  {moment(at)}  {plain(act)}, by {plain(person)}{because}")
     return 0
+
+
+def _handed(each: "Handover") -> str:
+    if each.sent is not None:
+        return f"has it since {moment(each.sent)}"
+    why = "" if each.error is None else f": {plain(each.error)}"
+    tries = count_of(each.attempts, "try", "tries")
+    return f"{'held' if each.held else 'waits'} after {tries}{why}"
 
 
 def _print_object(kept: "Kept", *, missing: bool) -> None:

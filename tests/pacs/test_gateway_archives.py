@@ -1,8 +1,6 @@
 """The gateway and its archives: a real Orthanc, and archives that warn, refuse and break off."""
 
 import json
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from gateway_world import (
     running,
     scu,
 )
-from pynetdicom import AE, AllStoragePresentationContexts, evt
+from moody_archive import Moody, moody
 
 from benchmarks.workflow.orthanc import Orthanc
 from benchmarks.workflow.tools import ToolMissingError
@@ -25,7 +23,7 @@ from provenance import Site
 from provenance.pacs.arrivals import State
 from provenance.pacs.spool.spool import Spool
 
-__all__ = ["files", "gateway_site"]
+__all__ = ["files", "gateway_site", "moody"]
 
 
 @pytest.fixture
@@ -54,50 +52,6 @@ def test_orthanc_gets_what_is_let_in_and_nothing_else(
     assert (counts[State.QUARANTINED], counts[State.REFUSED], sum(counts.values())) == (1, 1, 3)
     stored = orthanc.ask(f"/instances/{names[0]}/file")
     assert dataset_bytes(stored) == dataset_bytes(files["sealed"].read_bytes())
-
-
-class Moody:
-    """An archive that answers with one status after the other, and then with success."""
-
-    def __init__(self, *statuses: int | None) -> None:
-        self.left = list(statuses)
-        self.asked = 0
-        entity = AE("ARCHIVE")
-        entity.supported_contexts = AllStoragePresentationContexts
-        self._server = entity.start_server(
-            ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, self._answer)]
-        )
-        assert self._server is not None
-        self.port = int(self._server.server_address[1])
-
-    def _answer(self, event: evt.Event) -> int:
-        self.asked += 1
-        status = self.left.pop(0) if self.left else 0
-        if status is None:
-            event.assoc.abort()
-            return 0
-        return status
-
-    def stop(self) -> None:
-        assert self._server is not None
-        self._server.shutdown()
-        end = time.monotonic() + 60
-        while any("AcceptorThread" in t.name for t in threading.enumerate()):
-            assert time.monotonic() < end
-            time.sleep(0.05)
-
-
-@pytest.fixture
-def moody() -> Iterator[Callable[..., Moody]]:
-    made: list[Moody] = []
-
-    def make(*statuses: int | None) -> Moody:
-        made.append(Moody(*statuses))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.stop()
 
 
 def test_a_warning_is_stored(

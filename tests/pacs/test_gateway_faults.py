@@ -1,6 +1,7 @@
 """What goes wrong between a sender and the gateway: nothing is lost, hangs or leaks."""
 
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -100,6 +101,24 @@ def test_a_full_disk_takes_nothing_and_says_so(
         assert made.lines()[-1]["status"] == "A700"
         assert sum(made.counts().values()) == 0
         nothing_incoming(made)
+
+
+def test_a_disk_that_takes_no_more_bytes_is_told_and_leaves_no_part(
+    world: World, files: dict[str, Path]
+) -> None:
+    """To the process alone, so that nobody must be root for it (setrlimit(2), RLIMIT_FSIZE)."""
+    assert world.process is not None
+    assert world.send(files["sealed"]).returncode == 0
+    world.delivered(1)
+    resource.prlimit(world.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    for name in ("unsealed", "altered"):
+        assert "OutOfResources" in world.send(files[name]).stderr
+    nothing_incoming(world)
+    assert list((world.spool / "objects").iterdir()) == []
+    assert sum(world.counts().values()) == 1
+    resource.prlimit(world.process.pid, resource.RLIMIT_FSIZE, (1 << 40, resource.RLIM_INFINITY))
+    assert world.send(files["unsealed"]).returncode == 0
+    world.delivered(2)
 
 
 def test_an_object_that_is_too_large_is_cut_off(

@@ -4,7 +4,6 @@ Bounded in bytes, and while it arrives not a byte of it stays in memory.
 """
 
 import hashlib
-import shutil
 import struct
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from provenance.pacs.dimse.first_elements import (
     names_in,
 )
 from provenance.pacs.dimse.negotiation import IMPLEMENTATION_VERSION
+from provenance.pacs.spool.reserve import has_room
 
 _LOOK_EVERY = 8 << 20  # bytes between two looks at the disk
 
@@ -34,13 +34,14 @@ class TooLargeError(Exception):
 
 @dataclass
 class Arriving:
-    """One object that arrives; ``path`` holds it once it is whole.
+    """One object that arrives; ``path``, in the spool's folder for them, holds it once whole.
 
-    When the disk has less than ``free_bytes`` left, or fails, the rest is taken and thrown away:
-    `full` says so, and nothing is kept. ``sha256`` is that of the file so far.
+    When the disk has less than ``free_bytes`` left, or fails, or there is no ``path``, the rest is
+    taken and thrown away: `full` says so, and nothing is kept. ``sha256`` is that of the file so
+    far.
     """
 
-    path: Path
+    path: Path | None
     instance: Instance
     most: int
     free_bytes: int
@@ -53,7 +54,7 @@ class Arriving:
 
     def begin(self) -> None:
         """Make the file, and write what stands before a data set."""
-        if self._no_room():
+        if self.path is None or self._no_room(self.path):
             self.full = True
             return
         try:
@@ -69,12 +70,12 @@ class Arriving:
         self.size += len(data)
         if self.size > self.most:
             raise TooLargeError(f"an object of more than {self.most} bytes")
-        if self._file is None:
+        if self._file is None or self.path is None:
             return
         try:
             if self.size - self._looked >= _LOOK_EVERY:
                 self._looked = self.size
-                if self._no_room():
+                if self._no_room(self.path):
                     self._fail()
                     return
             self._put(data)
@@ -121,10 +122,11 @@ class Arriving:
         if file is not None:
             with suppress(OSError):
                 file.close()
-        self.path.unlink(missing_ok=True)
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
 
-    def _no_room(self) -> bool:
-        return shutil.disk_usage(self.path.parent).free < self.free_bytes
+    def _no_room(self, path: Path) -> bool:
+        return not has_room(path.parent.parent, self.free_bytes)
 
 
 def part10_head(instance: Instance) -> bytes:

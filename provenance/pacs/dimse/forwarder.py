@@ -2,10 +2,12 @@
 
 An archive that has an object and whose answer was lost, or was not noted before a crash, gets it
 once more: archives take a duplicate for what it is. What it has got is noted for many at once, as a
-note costs a turn of the disk: once that many, or for so long, or when nothing more is due.
+note costs a turn of the disk: once that many, or for so long, or when nothing more is due. What an
+archive refuses for good is held.
 """
 
 import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +17,9 @@ from provenance.errors import EvidenceError
 from provenance.pacs.arrivals import Instance
 from provenance.pacs.dimse.backoff import Backoff
 from provenance.pacs.dimse.lanes import Lanes
+from provenance.pacs.dimse.refusals import MOST_TRIES, Refusal, refusal
 from provenance.pacs.dimse.storage_scu import NotStoredError, UnreachableError
+from provenance.pacs.spool.reserve import give_up, is_full
 from provenance.pacs.spool.spool import Delivery, Spool
 
 BATCH = 64
@@ -52,10 +56,15 @@ class Forwarder:
     _object_fails: Backoff = field(
         default_factory=lambda: Backoff(timedelta(seconds=5), timedelta(hours=1))
     )
+    _spool_fails: Backoff = field(default_factory=lambda: Backoff(most=timedelta(seconds=10)))
 
     def run(self) -> None:
-        """Deliver until it is asked to stop; the object under way is sent first."""
+        """Deliver until it is asked to stop; the object under way is sent first.
+
+        What is held is tried once more at the start: somebody may have mended the archive.
+        """
         busy, lingered = self.clock(), False
+        self._write(lambda: self.spool.held.try_again(self.archive, now=self.clock()))
         while not self.stopping():
             due = self._due()
             if due:
@@ -86,7 +95,7 @@ class Forwarder:
 
     def _note(self) -> None:
         if self._sent:
-            self.spool.all_delivered(self.archive, self._sent)
+            self._write(lambda: self.spool.all_delivered(self.archive, self._sent))
             self._sent.clear()
 
     def _pause(self, pause: timedelta) -> None:
@@ -102,12 +111,15 @@ class Forwarder:
                 outcome()
             except UnreachableError as error:
                 pause = pause or self._archive_fails.failed()
-                self._tell("an archive does not answer", delivery, error, pause)
-            except (NotStoredError, EvidenceError, OSError) as error:
-                later = self._object_fails.after(delivery.attempts + 1)
-                self._tell("an archive does not take an object", delivery, error, later)
-                again = self.clock() + later
-                self.spool.failed(delivery.number, self.archive, why=str(error), again=again)
+                seconds = _seconds(pause)
+                self._tell("an archive does not answer", delivery, error, again_in_seconds=seconds)
+            except NotStoredError as error:
+                self._archive_fails.succeeded()
+                self._refused(delivery, error)
+            except EvidenceError as error:
+                self._hold(delivery, error)
+            except OSError as error:
+                self._try_later(delivery, error)
             else:
                 self._archive_fails.succeeded()
                 self._delivered(delivery)
@@ -120,11 +132,65 @@ class Forwarder:
         if len(self._sent) >= BATCH or now - first > NOTE_AFTER:
             self._note()
 
-    def _tell(self, what: str, delivery: Delivery, error: Exception, pause: timedelta) -> None:
-        fields = {
+    def _refused(self, delivery: Delivery, error: NotStoredError) -> None:
+        match refusal(error.status):
+            case Refusal.DUPLICATE:
+                earlier = self.spool.held.has_had(delivery.number, self.archive)
+                if earlier is None:
+                    self._hold(delivery, error)
+                    return
+                self._tell("an archive has an object already", delivery, error, earlier=earlier)
+                self._delivered(delivery)
+            case Refusal.LASTING if delivery.attempts + 1 >= MOST_TRIES:
+                self._hold(delivery, error)
+            case Refusal.LASTING | Refusal.PASSING:
+                self._try_later(delivery, error)
+
+    def _hold(self, delivery: Delivery, error: Exception) -> None:
+        fields = self._fields(delivery)
+        _logger.critical("a delivery is held: %s", error, extra={"fields": fields})
+        self._write(lambda: self.spool.held.put(delivery.number, self.archive, why=str(error)))
+
+    def _try_later(self, delivery: Delivery, error: Exception) -> None:
+        pause = self._object_fails.after(delivery.attempts + 1)
+        seconds = _seconds(pause)
+        self._tell("an archive does not take an object", delivery, error, again_in_seconds=seconds)
+        again = self.clock() + pause
+        self._write(
+            lambda: self.spool.failed(delivery.number, self.archive, why=str(error), again=again)
+        )
+
+    def _write(self, note: Callable[[], object]) -> None:
+        """Note something in the spool, however long it takes: on a full disk there is a reserve.
+
+        Asked to stop, it gives up: what was sent and not noted is sent once more.
+        """
+        while True:
+            try:
+                note()
+            except sqlite3.Error as error:
+                if is_full(error) and give_up(self.spool.folder):
+                    continue
+                pause = self._spool_fails.failed()
+                _logger.critical("the spool cannot be written: %s", error)
+                self._pause(pause)
+                if self.stopping():
+                    return
+            else:
+                self._spool_fails.succeeded()
+                return
+
+    def _tell(self, what: str, delivery: Delivery, error: Exception, **more: float) -> None:
+        fields = self._fields(delivery) | more
+        _logger.warning("%s: %s", what, error, extra={"fields": fields})
+
+    def _fields(self, delivery: Delivery) -> dict[str, object]:
+        return {
             "archive": self.archive,
             "object": delivery.number,
             "attempts": delivery.attempts + 1,
-            "again_in_seconds": round(pause.total_seconds(), 1),
         }
-        _logger.warning("%s: %s", what, error, extra={"fields": fields})
+
+
+def _seconds(pause: timedelta) -> float:
+    return round(pause.total_seconds(), 1)

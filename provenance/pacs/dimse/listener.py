@@ -3,6 +3,7 @@
 import logging
 import socket
 import ssl
+from dataclasses import dataclass
 from threading import Event as Flag
 from threading import Lock, Thread, current_thread
 
@@ -16,6 +17,15 @@ _ACCEPT_SECONDS = 0.5
 _STOP_SECONDS = 60.0
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """How one connection is served, from its beginning to its end."""
+
+    scp: StorageScp
+    limits: Limits
+    tls: ssl.SSLContext | None
 
 
 class Listener:
@@ -37,6 +47,11 @@ class Listener:
         self._stopping = stopping
         self._threads: set[Thread] = set()
         self._lock = Lock()
+
+    def change(self, scp: StorageScp, limits: Limits, tls: ssl.SSLContext | None) -> None:
+        """Serve new connections in another way; those that there are go on as they began."""
+        with self._lock:
+            self._scp, self._limits, self._tls = scp, limits, tls
 
     @property
     def connections(self) -> int:
@@ -70,9 +85,10 @@ class Listener:
                 connection.close()
                 return
             room = count < self._limits.associations
+            serve = _Served(self._scp, self._limits, self._tls)
             thread = Thread(
                 target=self._serve,
-                args=(connection, address, room),
+                args=(serve, connection, address, room),
                 name="radseal-association",
                 daemon=True,
             )
@@ -84,13 +100,12 @@ class Listener:
             connection.close()
             self._forget(thread)
 
-    def _serve(self, connection: socket.socket, address: str, room: bool) -> None:
+    def _serve(self, by: "_Served", connection: socket.socket, address: str, room: bool) -> None:
         try:
-            if self._tls is not None:
-                seconds = self._limits.idle_seconds
-                connection = accept_tls(connection, self._tls, within=seconds)
-            line = Line(connection, idle=self._limits.idle_seconds)
-            self._scp.serve(line, address, room=room)
+            if by.tls is not None:
+                connection = accept_tls(connection, by.tls, within=by.limits.idle_seconds)
+            line = Line(connection, idle=by.limits.idle_seconds)
+            by.scp.serve(line, address, room=room)
             line.close()
         except LineError as error:
             _logger.info("a connection ended: %s", error, extra={"fields": {"peer": address}})

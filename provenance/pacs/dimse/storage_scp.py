@@ -8,9 +8,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
-from provenance.errors import MalformedError
+from provenance.errors import MalformedError, UsageError
 from provenance.pacs.arrivals import Instance, Kept, Route, Sender, State
 from provenance.pacs.dimse.arriving import Arriving, TooLargeError
 from provenance.pacs.dimse.command_set import (
@@ -213,8 +214,10 @@ class _Association:
                     command.text(Element.SOP_INSTANCE),
                     agreed.transfer,
                 )
-                path, limits = self._open().spool.incoming(), self.scp.limits
-                arriving = Arriving(path, instance, limits.object_bytes, limits.free_disk_bytes)
+                limits = self.scp.limits
+                arriving = Arriving(
+                    self._incoming(), instance, limits.object_bytes, limits.free_disk_bytes
+                )
                 self._store, self._arriving, self._context = command, arriving, context
                 self._deadline = time.monotonic() + limits.object_seconds
                 arriving.begin()
@@ -222,6 +225,14 @@ class _Association:
                 pass
             case other:
                 raise MalformedError(f"a command {other:04X} that this context does not carry")
+
+    def _incoming(self) -> Path | None:
+        """Return where an object can be written to; None if the spool cannot be used now."""
+        try:
+            return self._open().spool.incoming()
+        except (UsageError, sqlite3.Error, OSError) as error:
+            _logger.error("nothing can be taken: %s", error)
+            return None
 
     def _open(self) -> Bench:
         if self._bench is None:
@@ -243,9 +254,9 @@ class _Association:
         self, command: CommandSet, arriving: Arriving, sender: Sender
     ) -> tuple[Status, Kept | None]:
         """Return a success only for what the spool has, or an archive had from it."""
-        if not arriving.finish():
-            return NO_ROOM, None
         path = arriving.path
+        if not arriving.finish() or path is None:
+            return NO_ROOM, None
         try:
             instance, agrees = arriving.named()
             proposed = self.agreed.contexts[self._context].abstract

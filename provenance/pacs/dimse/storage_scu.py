@@ -37,7 +37,11 @@ _WARNINGS = (0x0107, 0x0116)
 
 
 class NotStoredError(Exception):
-    """The archive has answered, and does not have the object."""
+    """The archive has answered, and does not have the object; ``status`` if that was the answer."""
+
+    def __init__(self, says: str, status: int | None = None) -> None:
+        super().__init__(says)
+        self.status = status
 
 
 class UnreachableError(Exception):
@@ -164,7 +168,7 @@ class StorageScu:
         self._fresh = False
         if status == 0 or 0xB000 <= status <= 0xBFFF or status in _WARNINGS:
             return Stored(status)
-        raise NotStoredError(f"status {status:04X}")
+        raise NotStoredError(f"status {status:04X}", status)
 
     def _context(self, instance: Instance) -> int:
         wanted = _context_of(instance)

@@ -22,11 +22,13 @@ from provenance.pacs.dimse.tls import client_context
 from provenance.pacs.gateway.auditing import SentTo, Tell, forwarder_trail
 from provenance.pacs.gateway.configuration import Archive, TlsFiles
 from provenance.pacs.service.desk import Desk, Workplace
+from provenance.pacs.spool.lock import one_at_a_time
 from provenance.pacs.spool.spool import Spool
 from provenance.servers.log_lines import log_lines
 from provenance.site.device import Device
 from provenance.site.site import Site
 
+_LOOK = timedelta(seconds=0.2)
 _logger = logging.getLogger(__name__)
 
 
@@ -140,12 +142,23 @@ def _judge(job: dict[str, Any], parent: _Parent) -> None:
 
 def main() -> None:
     """Do one job until standard input ends."""
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)  # the parent stops us
     parent = _Parent(sys.stdin.fileno())
     job = parent.job()
-    with log_lines():
-        {"forward": _forward, "custody": _write_custody, "judge": _judge}[job["does"]](job, parent)
+    if job["does"] == "judge":  # as many as there are cores
+        with log_lines():
+            _judge(job, parent)
+        return
+
+    def wait() -> bool:
+        parent.wait(_LOOK)
+        return not parent.gone
+
+    name = str(job["does"]) + (job["archive"]["name"] if "archive" in job else "")
+    with log_lines(), one_at_a_time(Path(job["spool"]), name, wait=wait) as mine:
+        if mine:
+            {"forward": _forward, "custody": _write_custody}[job["does"]](job, parent)
 
 
 if __name__ == "__main__":

@@ -101,26 +101,39 @@ class Children:
                 with suppress(OSError, ValueError):
                     os.write(child.stdin.fileno(), b"\n")
 
+    def change(self, jobs: Sequence[bytes]) -> None:
+        """Let each end what it is doing, and then do ``jobs``."""
+        with self._lock:
+            before, self._children, self._jobs = self._children, [], jobs
+        _stop(before)
+        with self._lock:
+            self._children = [_start(job) for job in jobs]
+
     def close(self) -> None:
         """Let each end what it is doing, and stop."""
         self._stopped.set()
         self._watch.join()
-        for group in (self._children[:-1], self._children[-1:]):
-            for child in group:
-                _end_input(child)
-            for child in group:
-                _await(child)
+        _stop(self._children)
 
     def _run(self) -> None:
         while not self._stopped.wait(RESTART_SECONDS):
-            for number, child in enumerate(self._children):
-                if child.poll() is not None:
-                    _logger.critical(
-                        "a process of the gateway ended with %s: started again", child.returncode
-                    )
-                    with self._lock:
+            with self._lock:
+                for number, child in enumerate(self._children):
+                    if child.poll() is not None:
+                        _logger.critical(
+                            "a process of the gateway ended with %s: started again",
+                            child.returncode,
+                        )
                         _end_input(child)
                         self._children[number] = _start(self._jobs[number])
+
+
+def _stop(children: "Sequence[subprocess.Popen[bytes]]") -> None:
+    for group in (children[:-1], children[-1:]):
+        for child in group:
+            _end_input(child)
+        for child in group:
+            _await(child)
 
 
 def _await(child: "subprocess.Popen[bytes]") -> None:

@@ -58,6 +58,7 @@ class Judges:
         for _ in range(ATTEMPTS):
             judge = self._next(todo)
             try:
+                judge.take_up(self._job)
                 return judge.opinion(path, sender, todo)
             except _LostError as error:
                 _logger.critical("a process that judges ended, and is started again: %s", error)
@@ -70,6 +71,11 @@ class Judges:
             finally:
                 self._idle.put(judge)
         raise NotJudgedError("processes that judged an object ended over it")
+
+    def change(self, job: bytes) -> None:
+        """Have another ``job`` done, from the next object on that a process is asked about."""
+        with self._lock:
+            self._job = job
 
     def close(self) -> None:
         """Stop them; nobody asks any more."""
@@ -109,6 +115,12 @@ class _Judge:
         with suppress(OSError):
             ours.sendall(self._job)
         self._line = Connection(ours.detach())
+
+    def take_up(self, job: bytes) -> None:
+        """Begin anew with another job; nothing, if it is the same."""
+        if job != self._job:
+            self._job = job
+            self.start()
 
     def stop(self) -> None:
         """End what it hears, and wait for its end."""

@@ -2,10 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from socket import socket
 from threading import Thread
@@ -18,7 +18,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from provenance.pacs.custody.queue import CustodyState
+from provenance.pacs.gateway.configuration import Configuration
 from provenance.pacs.gateway.counts import Counts
+from provenance.pacs.spool.reserve import has_room
 from provenance.pacs.spool.spool import Spool
 from provenance.servers.http_server import uvicorn_config
 from provenance.servers.metrics import KIND, Metric, exposition, gauge
@@ -29,27 +31,40 @@ class Watch:
     """Reads the spool and the counters."""
 
     folder: Path
-    archives: tuple[str, ...]
-    free_disk_bytes: int
+    configuration: Callable[[], Configuration]
     counts: Counts
-    custody_deadline: timedelta
+    trouble: Callable[[], str | None]
+
+    @property
+    def _archives(self) -> tuple[str, ...]:
+        return tuple(each.name for each in self.configuration().archives)
 
     def health(self, now: datetime) -> dict[str, object]:
         """Return how it is; ``problems`` is empty when all is well."""
         free = shutil.disk_usage(self.folder).free
         problems = []
-        if free < self.free_disk_bytes:
+        takes = has_room(self.folder, self.configuration().limits.free_disk_bytes)
+        if not takes:
             problems.append("the disk of the spool is full: nothing is taken")
+        if (trouble := self.trouble()) is not None:
+            problems.append(trouble)
         with Spool.open(self.folder) as spool:
-            waiting = {name: _text(spool.oldest_waiting(name)) for name in self.archives}
+            waiting = {name: _text(spool.oldest_waiting(name)) for name in self._archives}
             custody = spool.custody.state()
+            held, all_waiting = spool.held.counts(), spool.held.waiting()
+        problems += [
+            f"{n} objects wait for {name}, which the configuration does not name"
+            for name, n in all_waiting.items()
+            if name not in self._archives
+        ]
+        problems += [f"{name} refuses {n} objects: they are held" for name, n in held.items()]
         if self._overdue(custody, now):
             problems.append("custody events wait for the log beyond the deadline")
         if custody.refused:
             problems.append(f"the log refuses {custody.refused} custody events")
         return {
             "schema": "radseal/gateway-health/1",
-            "takes": free >= self.free_disk_bytes,
+            "takes": takes,
             "problems": problems,
             "waiting_since": waiting,
             "disk_free_bytes": free,
@@ -60,8 +75,8 @@ class Watch:
         with Spool.open(self.folder) as spool:
             states = spool.counts()
             custody = spool.custody.state()
-            ages = [(name, spool.oldest_waiting(name)) for name in self.archives]
-            refused = spool.failing()
+            ages = [(name, spool.oldest_waiting(name)) for name in self._archives]
+            refused, held = spool.failing(), spool.held.counts()
         counts = self.counts
         waits = 0.0 if custody.since is None else (now - custody.since).total_seconds()
         return [
@@ -114,7 +129,16 @@ class Watch:
                 "radseal_archive_failing_objects",
                 "gauge",
                 "Objects that an archive has not taken so far.",
-                [(f'{{archive="{_label(name)}"}}', refused.get(name, 0)) for name in self.archives],
+                [
+                    (f'{{archive="{_label(name)}"}}', refused.get(name, 0))
+                    for name in self._archives
+                ],
+            ),
+            Metric(
+                "radseal_archive_held_objects",
+                "gauge",
+                "Objects that an archive refuses for good: of those above, what is held.",
+                [(f'{{archive="{_label(name)}"}}', held.get(name, 0)) for name in self._archives],
             ),
             gauge("radseal_custody_waiting", "Custody events not in the log.", custody.waiting),
             gauge("radseal_custody_waiting_seconds", "Age of the oldest of them.", waits),
@@ -133,7 +157,8 @@ class Watch:
         ]
 
     def _overdue(self, custody: CustodyState, now: datetime) -> bool:
-        return custody.since is not None and now - custody.since > self.custody_deadline
+        deadline = self.configuration().custody_deadline
+        return custody.since is not None and now - custody.since > deadline
 
 
 def make_watch_app(watch: Watch) -> Starlette:

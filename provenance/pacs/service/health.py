@@ -189,6 +189,10 @@ class Watch:
             with Spool.open(self._place.spool) as spool:
                 counts, waiting = spool.counts(), spool.custody.state()
                 unclaimed = spool.unclaimed(self._archives)
+                held = spool.held.counts()
+            for name, count in held.items():
+                words = f"{name} refuses {count} objects: they are held"
+                troubles.append(Trouble("archive", words, stops=False))
         except (RadsealError, OSError, sqlite3.Error) as error:
             troubles.append(Trouble("spool", f"the spool cannot be read: {error}", stops=True))
         if self._custody.overdue:

@@ -1,15 +1,42 @@
 """One server for one spool: it alone takes in, forwards, and tells the log.
 
-Whoever decides about quarantine does so beside it.
+Whoever decides about quarantine does so beside it. A server that was killed leaves processes
+behind that end what they are doing: what must not be done by two at once has a lock of its own.
 """
 
 import fcntl
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from provenance.errors import UsageError
 from provenance.pacs.spool.spool import Spool
+
+
+@contextmanager
+def one_at_a_time(folder: Path, name: str, *, wait: Callable[[], bool]) -> Iterator[bool]:
+    """Hold the right to do ``name`` in the spool in ``folder``, once nobody else does it.
+
+    ``wait`` is called while another one does, and says whether to go on waiting; yields False if it
+    says no.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    with (folder / f"lock-{digest}").open("a") as lock:
+        while not _taken(lock.fileno()):
+            if not wait():
+                yield False
+                return
+        yield True
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

@@ -24,6 +24,8 @@ from provenance.pacs.custody.events import SALT_SIZE, CustodyEvent, Witnessed
 from provenance.pacs.custody.queue import CustodyQueue
 from provenance.pacs.quarantine.proposals import Proposals
 from provenance.pacs.spool.database import milliseconds, moment, open_database, writing
+from provenance.pacs.spool.held import HeldDeliveries
+from provenance.pacs.spool.reserve import give_up, is_full
 from provenance.policy.terms import Action
 
 _INCOMING, _OBJECTS = "incoming", "objects"
@@ -61,6 +63,7 @@ class Spool:
         self._database = connection
         self.custody = CustodyQueue(connection)
         self.proposals = Proposals(connection)
+        self.held = HeldDeliveries(connection)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -68,7 +71,14 @@ class Spool:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in (_INCOMING, _OBJECTS):
             (folder / name).mkdir(mode=0o700, exist_ok=True)
-        return cls(folder, open_database(folder / "spool.db"))
+        path = folder / "spool.db"
+        try:
+            return cls(folder, open_database(path))
+        except UsageError as error:
+            full = isinstance(error.__cause__, sqlite3.Error) and is_full(error.__cause__)
+            if not full or not give_up(folder):
+                raise
+        return cls(folder, open_database(path))
 
     def close(self) -> None:
         """Let go of it."""
@@ -391,15 +401,6 @@ class Spool:
         ).fetchone()
         return int(count)
 
-    def require_as_released(self, number: int) -> None:
-        """Return only if the file of an object that left quarantine is the one that persons meant.
-
-        EvidenceError if it is not. Of an object that the policy let in nothing is read.
-        """
-        kept = self.object(number)
-        if kept.judged.action is Action.QUARANTINE and sha256_of(self.path(number)) != kept.sha256:
-            raise EvidenceError(f"the file of the object {number} is not the one that was released")
-
     def failed(self, number: int, archive: str, *, why: str, again: datetime) -> None:
         """Note that a delivery failed, and when it is tried again."""
         with writing(self._database):
@@ -419,7 +420,7 @@ class Spool:
         return None if at is None else moment(at)
 
     def failing(self) -> dict[str, int]:
-        """Return how many objects each archive has refused so far, by its name."""
+        """Return how many objects each archive has refused so far, held or not, by its name."""
         return dict(
             self._database.execute(
                 "select archive, count(*) from delivery where sent is null and attempts > 0"
