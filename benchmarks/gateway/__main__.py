@@ -3,9 +3,11 @@
     python -m benchmarks.gateway [--ct N] [--dx N] [--rounds N] [--memory N]
 
 Rates count until the archive has answered for the last image. The bar is 0.6 of storing directly.
+A plain relay beside it (relay.py) takes, syncs and forwards, and verifies nothing.
 """
 
 import argparse
+import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,10 +15,21 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.gateway.images import CT, DX, Kind, make_images
-from benchmarks.gateway.peers import Gateway, empty, gateway, send, storescp
+from benchmarks.gateway.peers import (
+    Gateway,
+    Relay,
+    empty,
+    gateway,
+    processor_seconds,
+    relay,
+    send,
+    storescp,
+)
 from benchmarks.workflow.orthanc import Orthanc
 from ledger import Algorithm
 from provenance import Site
+
+PARTS = ("gateway", "judge", "forwarder", "custody", "Orthanc", "storescu")
 
 
 def main() -> None:
@@ -37,15 +50,16 @@ def main() -> None:
             with (
                 gateway(folder / "gateway", site, archive) as door,
                 storescp(folder / "scp") as scp,
+                relay(folder / "relay", archive) as plain,
             ):
-                bench = Bench(archive, door, scp, asked.rounds)
-                print("| images | storescp | Orthanc | gateway to Orthanc | of Orthanc |")
-                print("|---|---|---|---|---|")
+                bench = Bench(archive, door, scp, plain, asked.rounds)
+                print("| images | storescp | Orthanc | relay | gateway | of Orthanc | of relay |")
+                print("|---|---|---|---|---|---|---|")
                 for kind, count in ((CT, asked.ct), (DX, asked.dx)):
                     paths = make_images(kind, count, site, folder / kind.name)
                     bench.compare(kind, paths, 1)
                     bench.compare(kind, paths, asked.associations)
-                print()
+                bench.tell_costs()
                 for kind in (CT, DX):
                     bench.tell_latencies(kind, sorted((folder / kind.name).iterdir())[:40])
                 bench.memory(asked.memory, folder / CT.name)
@@ -54,17 +68,22 @@ def main() -> None:
 
 
 class Bench:
-    """One Orthanc, one gateway before it, one storescp."""
+    """One Orthanc, one gateway and one plain relay before it, one storescp."""
 
-    def __init__(self, archive: Orthanc, door: Gateway, scp: int, rounds: int) -> None:
+    def __init__(
+        self, archive: Orthanc, door: Gateway, scp: int, plain: Relay, rounds: int
+    ) -> None:
         self._archive = archive
         self._door = door
         self._scp = scp
+        self._plain = plain
         self._rounds = rounds
+        self._costs: list[str] = []
 
     def compare(self, kind: Kind, paths: list[Path], associations: int) -> None:
         """Print one row: images a second, the median of the rounds and their range."""
-        rates: dict[str, list[float]] = {"storescp": [], "orthanc": [], "gateway": []}
+        rates: dict[str, list[float]] = {n: [] for n in ("storescp", "orthanc", "relay", "gateway")}
+        costs: list[dict[str, float]] = []
 
         def timed(name: str, act: Callable[[], None]) -> None:
             began = time.perf_counter()
@@ -78,13 +97,43 @@ class Bench:
                 "orthanc", lambda: self._send(paths, "ORTHANC", self._archive.dicom, associations)
             )
             empty(self._archive)
+            timed("relay", lambda: self._relayed(paths, associations))
+            empty(self._archive)
+            before = self._seconds()
             timed("gateway", lambda: self._through(paths, associations))
-        ratio = median(
-            ours / theirs for ours, theirs in zip(rates["gateway"], rates["orthanc"], strict=True)
+            after = self._seconds()
+            costs.append({n: after[n] - before.get(n, 0.0) for n in after})
+        of_orthanc, of_relay = (
+            median(a / b for a, b in zip(rates["gateway"], rates[theirs], strict=True))
+            for theirs in ("orthanc", "relay")
         )
-        cells = [_cell(rates[name]) for name in ("storescp", "orthanc", "gateway")]
+        cells = [_cell(found) for found in rates.values()]
         words = "1 association" if associations == 1 else f"{associations} associations"
-        print(f"| {kind.name}, {words} | {' | '.join(cells)} | {ratio:.2f} |", flush=True)
+        name = f"{kind.name}, {words}"
+        print(f"| {name} | {' | '.join(cells)} | {of_orthanc:.2f} | {of_relay:.2f} |", flush=True)
+        last = {n: seconds / len(paths) * 1000 for n, seconds in costs[-1].items()}
+        told = " | ".join(f"{last.get(n, 0.0):.1f}" for n in PARTS)
+        self._costs.append(f"| {name} | {told} |")
+
+    def tell_costs(self) -> None:
+        """Print what an image took of a processor in the last round of each row."""
+        print(f"\n| milliseconds of a core | {' | '.join(PARTS)} |")
+        print("|---|" + "---|" * len(PARTS))
+        print("\n".join(self._costs) + "\n")
+
+    def _seconds(self) -> dict[str, float]:
+        """Return how long processors were held by each part."""
+        found: dict[str, float] = dict.fromkeys(PARTS, 0.0)
+        for name, seconds in self._door.seconds().items():
+            found[name.split()[0]] += seconds
+        found["Orthanc"] = processor_seconds(self._archive.process.pid)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        found["storescu"] = used.ru_utime + used.ru_stime
+        return found
+
+    def _relayed(self, paths: list[Path], associations: int) -> None:
+        self._send(paths, "RELAY", self._plain.port, associations)
+        self._plain.wait()
 
     def tell_latencies(self, kind: Kind, paths: list[Path]) -> None:
         """Print how long single images take from their last byte to the archive's answer."""

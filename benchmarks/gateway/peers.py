@@ -52,6 +52,34 @@ def storescp(folder: Path) -> Iterator[int]:
         process.wait()
 
 
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A relay that verifies nothing (relay.py)."""
+
+    port: int
+    folder: Path
+
+    def wait(self) -> None:
+        """Wait until all is delivered."""
+        while any(self.folder.iterdir()):
+            time.sleep(0.01)
+
+
+@contextmanager
+def relay(folder: Path, archive: Orthanc) -> Iterator[Relay]:
+    """Run a relay before an Orthanc."""
+    folder.mkdir()
+    words = [sys.executable, "-m", "benchmarks.gateway.relay", str(folder), str(archive.dicom)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield Relay(int(process.stdout.readline()), folder)
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
 @dataclass
 class Gateway:
     """A gateway in a process of its own."""
@@ -81,17 +109,31 @@ class Gateway:
                 raise SystemExit("the gateway does not deliver")
             time.sleep(0.01)
 
-    def memory(self) -> dict[str, int]:
-        """Return the resident bytes of the gateway and of its forwarder."""
+    def processes(self) -> dict[str, int]:
+        """Return the numbers of its processes: itself, and its children in their order."""
         words = ["ps", "-o", "pid=", "--ppid", str(self.process.pid)]
         children = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
-        found = {"gateway": _resident(self.process.pid)}
-        names = ("custody", "forwarder")
-        return found | {n: _resident(int(p)) for n, p in zip(names, children, strict=True)}
+        names = ["forwarder", "custody", *(f"judge {n}" for n in range(1, len(children) - 1))]
+        found = dict(zip(names, sorted(map(int, children)), strict=True))
+        return {"gateway": self.process.pid} | found
+
+    def memory(self) -> dict[str, int]:
+        """Return the resident bytes of its processes."""
+        return {name: _resident(pid) for name, pid in self.processes().items()}
+
+    def seconds(self) -> dict[str, float]:
+        """Return the seconds of a processor that its processes have taken."""
+        return {name: processor_seconds(pid) for name, pid in self.processes().items()}
 
     def _ask(self, question: str) -> list[tuple[int]]:
         with closing(sqlite3.connect(f"file:{self.spool / 'spool.db'}?mode=ro", uri=True)) as held:
             return held.execute(question).fetchall()
+
+
+def processor_seconds(pid: int) -> float:
+    """Return how long a process has held a processor."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident(pid: int) -> int:

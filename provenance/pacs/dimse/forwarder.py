@@ -25,6 +25,7 @@ from provenance.pacs.spool.spool import Delivery, Spool
 BATCH = 64
 NOTE_AFTER = timedelta(milliseconds=250)
 LINGER = timedelta(milliseconds=20)
+NARROW_AFTER = timedelta(milliseconds=250)
 RELEASE_AFTER = timedelta(seconds=20)  # an association that carries nothing is let go
 
 _logger = logging.getLogger(__name__)
@@ -78,11 +79,17 @@ class Forwarder:
                 lingered = True
             else:
                 self._end()
-                if self.lanes.is_open and self.clock() - busy > RELEASE_AFTER:
-                    self.lanes.close()
-                self.wait(timedelta(seconds=1))
+                self._rest(self.clock() - busy)
         self._end()
         self.lanes.close()
+
+    def _rest(self, idle: timedelta) -> None:
+        """Wait for more, and let go of associations that carry nothing."""
+        if self.lanes.is_wide and idle > NARROW_AFTER:
+            self.lanes.narrow()
+        if self.lanes.is_open and idle > RELEASE_AFTER:
+            self.lanes.release()
+        self.wait(NARROW_AFTER if self.lanes.is_wide else timedelta(seconds=1))
 
     def _due(self) -> list[Delivery]:
         found = self.spool.due(self.archive, now=self.clock(), limit=BATCH + len(self._sent))

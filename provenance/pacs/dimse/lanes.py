@@ -1,4 +1,7 @@
-"""Several associations with one archive: it writes one object while the next arrives."""
+"""Several associations with one archive: it writes one object while the next arrives.
+
+Archives serve few at once (Orthanc four), so those beyond the first are let go of soon.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -45,10 +48,25 @@ class Lanes:
                 yield under_way.pop(done), done.result
             going = going and not stopping()
 
-    def close(self) -> None:
-        """Release the associations."""
+    @property
+    def is_wide(self) -> bool:
+        """Whether more than the first association is held."""
+        return any(each.is_open for each in self._scus[1:])
+
+    def narrow(self) -> None:
+        """Release all but the first association."""
+        for each in self._scus[1:]:
+            each.close()
+
+    def release(self) -> None:
+        """Release all associations."""
         for each in self._scus:
             each.close()
+
+    def close(self) -> None:
+        """Send no more."""
+        self._threads.shutdown()
+        self.release()
 
     def _store(self, delivery: Delivery, also: Sequence[Delivery]) -> Stored:
         scu = self._idle.get()

@@ -51,7 +51,7 @@ class Archive:
     port: int
     tls: TlsFiles | None = None
     dicomweb: str | None = None
-    associations: int = 4
+    associations: int = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ class _File:
             port=self._number(table, place, "port", (1, 65_535), None),
             tls=(tls or TlsFiles()) if wanted else None,
             dicomweb=self._url(table, place, "dicomweb"),
-            associations=self._number(table, place, "associations", (1, 32), 4),
+            associations=self._number(table, place, "associations", (1, 32), 2),
         )
 
     def _tls(self, table: Mapping[str, object], place: Place) -> TlsFiles | None:
