@@ -13,6 +13,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydicom.uid import UID
+
 from benchmarks.gateway.images import Kind, make_images
 from benchmarks.orthanc.world import Process
 from benchmarks.workflow.orthanc import PROGRAM, free_port
@@ -21,7 +23,7 @@ from provenance import Site
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NODELAY = {**os.environ, "TCP_NODELAY": "1"}
-SMALL = Kind("CT", "1.2.840.10008.5.1.4.1.1.2", 128, 128)
+SMALL = Kind("CT", UID("1.2.840.10008.5.1.4.1.1.2"), 128, 128)
 PATIENCE = 180.0
 POLICY = """version = 1
 [defaults]

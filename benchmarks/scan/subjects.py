@@ -143,7 +143,7 @@ class Slices:
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         dataset.file_meta.MediaStorageSOPClassUID = CT
         dataset.SOPClassUID = CT
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = _uid(0)
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(_uid(0))
         dataset.StudyInstanceUID = study
         dataset.SeriesInstanceUID = generate_uid()
         dataset.Modality = "CT"

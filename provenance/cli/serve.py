@@ -134,6 +134,7 @@ def serve(
         settings = _from_file(config_file)
     place = settings.place
     open_site(place.site)
+    assert isinstance(place.policy, Path)  # read anew for each object
     open_policy(place.policy)
     token = None if token_file is None else _token(token_file)
     if token is None:

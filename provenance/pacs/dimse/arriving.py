@@ -100,7 +100,9 @@ class Arriving:
         What cannot be read contradicts nothing: the verdict will say that it is unreadable.
         """
         said = self.instance
-        names = names_in(bytes(self._beginning), said.transfer_syntax) or names_of(self.path)
+        names = names_in(bytes(self._beginning), said.transfer_syntax)
+        if names is None and self.path is not None:
+            names = names_of(self.path)
         if names is None:
             return said, True
         sop_class, sop_instance, study = names
