@@ -32,11 +32,12 @@ from provenance.dicom.canonical import (
     dataset_encoding,
     digest,
     element_charsets,
+    flat_value,
     is_opaque,
 )
 from provenance.dicom.charsets import DEFAULT_CHARSETS, Charsets
 from provenance.dicom.dictionary import standard_vr
-from provenance.dicom.items import UNDEFINED, UNKNOWN_ENCODING
+from provenance.dicom.items import UNDEFINED
 from provenance.dicom.leaf_content import leaf_content
 from provenance.dicom.numbers import NUMBERS
 from provenance.dicom.private_block import own_tags
@@ -141,7 +142,7 @@ def _standard_attributes(dataset: Dataset, table: Table, reader: Reader) -> dict
             continue
         private = tag >> 16 & 1
         if type(stored) is RawDataElement and (raw := stored[3]):
-            vr, implicit, little = stored[1], stored[5], stored[6]
+            vr, little = stored[1], stored[6]
             if private:
                 if is_opaque(raw, vr, little=little):
                     kept = vr in NUMBERS and len(raw) <= MAX_REMEMBERED
@@ -149,8 +150,9 @@ def _standard_attributes(dataset: Dataset, table: Table, reader: Reader) -> dict
                     if value is not None:
                         reader.private.append(((), tag, value))
                     continue
-            elif len(raw) <= MAX_REMEMBERED and tag not in forgotten:
-                known = _read_flat(tag, bytes(raw), vr, implicit, little, charsets)
+            elif little and vr != "SQ" and len(raw) <= MAX_REMEMBERED:
+                read = _flat if tag in forgotten else _read_flat
+                known = read(tag, bytes(raw), charsets)
                 if known is not _NOT_FLAT:
                     if known is not None:
                         found[tag] = known
@@ -171,20 +173,19 @@ def _standard_attributes(dataset: Dataset, table: Table, reader: Reader) -> dict
 _number_digest = lru_cache(REMEMBERED)(digest)
 
 
-@lru_cache(REMEMBERED)
-def _read_flat(
-    tag: int, value: bytes, vr: str | None, implicit: bool, little: bool, charsets: Charsets
-) -> Attribute | None:
-    """Return what a short value of text or numbers says; `_NOT_FLAT` for any other.
+def _flat(tag: int, value: bytes, charsets: Charsets) -> Attribute | None:
+    """Return what a value of text or of little endian numbers says; `_NOT_FLAT` for any other.
 
-    The images of a study say mostly the same, so what was read last is remembered.
+    Whatever VR it is declared with, if not as a sequence: the standard's decides.
     """
-    standard = standard_vr(tag)
-    if standard not in TEXTS and (standard not in NUMBERS or vr == "SQ"):
+    vr = standard_vr(tag)
+    if vr not in TEXTS and vr not in NUMBERS:
         return _NOT_FLAT
-    element = RawDataElement(BaseTag(tag), vr, len(value), value, 0, implicit, little)
-    found = Reader([]).value(element, standard, Context(charsets), UNKNOWN_ENCODING)
+    found = flat_value(value, vr, charsets)
     return None if found is None else _attribute(attribute_table().describe(tag), found)
+
+
+_read_flat = lru_cache(REMEMBERED)(_flat)  # the images of a study say mostly the same
 
 
 @cache

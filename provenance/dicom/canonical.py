@@ -95,8 +95,7 @@ class Reader:
             return None
         assert not isinstance(value, tuple)
         if vr is not None and vr in TEXTS:
-            text = TEXTS[vr].decode(value, context.charsets)
-            return digest(value.rstrip(PADDING)) if text is None else read_text(text, vr)
+            return flat_value(value, vr, context.charsets)
         if "SQ" in (vr, written_vr) or (vr is None and starts_as_items(value, little=little)):
             items = self._cut(element, value, context)
             return digest(value) if items is None else self._items(tag, items, context)
@@ -105,8 +104,7 @@ class Reader:
             value = value.rstrip(PADDING)
             return digest(value) if value else None
         if vr in NUMBERS:
-            numbers = read_numbers(value, vr)
-            return digest(value) if numbers is None else numbers
+            return flat_value(value, vr, context.charsets)
         return digest(value)
 
     def _cut(
@@ -169,6 +167,16 @@ class Reader:
             else:
                 pairs.append((inner, value))
         return tuple(pairs)
+
+
+def flat_value(value: bytes, vr: str, charsets: Charsets) -> CanonicalValue | None:
+    """Return what text, or little endian numbers, say under a VR of `TEXTS` or `NUMBERS`."""
+    form = TEXTS.get(vr)
+    if form is not None:
+        text = form.decode(value, charsets)
+        return digest(value.rstrip(PADDING)) if text is None else read_text(text, vr)
+    numbers = read_numbers(value, vr)
+    return digest(value) if numbers is None else numbers
 
 
 def is_opaque(value: bytes, written_vr: str | None, *, little: bool) -> bool:
