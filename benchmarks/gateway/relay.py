@@ -40,7 +40,8 @@ def main() -> None:
     entity = _entity()
     handlers: list[Any] = [(evt.EVT_C_STORE, taken), (evt.EVT_CONN_OPEN, _without_delay)]
     server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
-    assert server is not None and server.socket is not None
+    assert server is not None
+    assert server.socket is not None
     print(server.socket.getsockname()[1], flush=True)
     Thread(target=_forward, args=(waiting, archive), daemon=True).start()
     server.serve_forever()
