@@ -2,6 +2,8 @@
 
 import struct
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,9 +95,9 @@ def test_the_same_bytes_in_another_character_set() -> None:
 
 
 def test_a_remembered_value_vouches_for_no_other(
-    tmp_path: object, make_dicom: Callable[..., bytes]
+    tmp_path: Path, make_dicom: Callable[..., bytes]
 ) -> None:
-    site = Site.init(tmp_path / "site", name="hospital")  # type: ignore[operator]
+    site = Site.init(tmp_path / "site", name="hospital")
     pixels = np.random.default_rng(5).integers(0, 4096, (64, 64), dtype=np.uint16)
     with site.device() as device:
         sealed = seal(make_dicom(pixels), device=device).to_bytes()
@@ -114,6 +116,25 @@ def test_a_remembered_value_vouches_for_no_other(
     write_carrier(moved.dataset, carrier)
     assert verify(instance_bytes(moved), trust=site.trust).word is Word.ALTERED
     assert verify(sealed, trust=site.trust).word is Word.AUTHENTIC
+
+
+def test_threads_that_verify_at_once_get_each_its_own_answer(
+    tmp_path: Path, make_dicom: Callable[..., bytes]
+) -> None:
+    sites = [Site.init(tmp_path / name, name=name) for name in ("one", "two")]
+    pixels = np.random.default_rng(6).integers(0, 4096, (64, 64), dtype=np.uint16)
+    asked = []
+    for site in sites:
+        with site.device() as device:
+            sealed = seal(make_dicom(pixels), device=device).to_bytes()
+        changed = read_instance(sealed)
+        changed.dataset.add_new(SPACING, "DS", ["0.9", "0.9"])
+        asked += [(sealed, site, Word.AUTHENTIC), (instance_bytes(changed), site, Word.ALTERED)]
+        asked += [(sealed, other, Word.UNTRUSTED) for other in sites if other is not site]
+    trust = {site.folder: site.trust for site in sites}
+    with ThreadPoolExecutor(6) as pool:
+        answers = pool.map(lambda each: verify(each[0], trust=trust[each[1].folder]), asked * 8)
+    assert [found.word for found in answers] == [word for _, _, word in asked * 8]
 
 
 def test_who_the_patient_is_is_never_remembered() -> None:
