@@ -12,7 +12,7 @@ from types import TracebackType
 
 from sqlalchemy import Connection
 
-from ledger.appending.draft import Draft, Tail, load_tail, receive
+from ledger.appending.draft import Draft, Tail, open_draft, receive
 from ledger.appending.inbox import VERIFIED, Inbox
 from ledger.checkpoints.key_sets import KeySuccession, key_lines
 from ledger.checkpoints.log_keys import LogKeys
@@ -152,9 +152,7 @@ class Log(PublishedLog):
     ) -> tuple[Draft, list[Entry], Tail]:
         if beside is not None:
             beside(connection)
-        tail = load_tail(connection, self._tail)
-        draft = Draft(connection, tail, site_key=self._site_key)
-        draft.look_up(arrivals)
+        draft = open_draft(connection, self._tail, arrivals, site_key=self._site_key)
         entries = [draft.admit(each) for each in arrivals]
         return draft, entries, draft.write(at=at)
 
@@ -188,8 +186,7 @@ class Log(PublishedLog):
                     raise StoreError(
                         "another process changed the keys of the log: start this one again"
                     )
-                draft = Draft(connection, load_tail(connection, self._tail), site_key=None)
-                draft.look_up([arrival])
+                draft = open_draft(connection, self._tail, [arrival], site_key=None)
                 entry = draft.admit(arrival, from_operator=True)
                 succession = KeySuccession(self.origin, self.key_sets)
                 succession.follow(keys.sets, index=entry.index)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -34,7 +34,10 @@ class Tail:
 
 def load_tail(connection: Connection, remembered: Tail | None) -> Tail:
     """Return the tail this transaction sees, reading nothing if ``remembered`` is still it."""
-    head = store.read_head(connection)
+    return _tail_at(connection, store.read_head(connection), remembered)
+
+
+def _tail_at(connection: Connection, head: store.HeadRow, remembered: Tail | None) -> Tail:
     if remembered is not None and remembered.head == head:
         return remembered
     tree = builder_at(head.size, store.tile_reader(connection))
@@ -86,6 +89,24 @@ def _verify(statement: UnverifiedStatement, keyring: Keyring) -> Statement | Non
     return None if record is None else rules.check_signature(statement, record)
 
 
+def open_draft(
+    connection: Connection,
+    remembered: Tail | None,
+    arrivals: Sequence[Arrival],
+    *,
+    site_key: bytes | None,
+) -> Draft:
+    """Return a draft at the tail this transaction sees, which has looked up ``arrivals``."""
+    head, objects = store.read_head_and_objects(connection, _objects_of(arrivals))
+    draft = Draft(connection, _tail_at(connection, head, remembered), site_key=site_key)
+    draft.look_up(arrivals, objects=objects)
+    return draft
+
+
+def _objects_of(arrivals: Sequence[Arrival]) -> list[bytes]:
+    return [each.parsed.object_id for each in arrivals if each.parsed.object_id is not None]
+
+
 class Draft:
     """The statements of one transaction on their way into the log."""
 
@@ -108,11 +129,18 @@ class Draft:
     def _index(self) -> int:
         return self._tail.head.size + len(self._statements)
 
-    def look_up(self, arrivals: Iterable[Arrival]) -> None:
-        """Read the ends of all chains the arrivals continue, in as few questions as possible."""
+    def look_up(
+        self, arrivals: Sequence[Arrival], *, objects: dict[bytes, Link] | None = None
+    ) -> None:
+        """Read the ends of all chains the arrivals continue, in as few questions as possible.
+
+        Those of ``objects`` are known.
+        """
         parsed = [arrival.parsed for arrival in arrivals]
-        objects = [each.object_id for each in parsed if each.object_id is not None]
-        self._objects = store.next_object_links(self._connection, objects) if objects else {}
+        if objects is None:
+            named = _objects_of(arrivals)
+            objects = store.next_object_links(self._connection, named) if named else {}
+        self._objects = objects
         known = self._keyring.records
         missing = {
             known[each.kid].number: each.kid
@@ -287,9 +315,8 @@ class Draft:
         connection = self._connection
         persist.write_keys(connection, self._tail.keyring, self._keyring)
         persist.write_statements(connection, self._statements)
-        persist.write_tiles(connection, changed, grown_from=old.size)
         self.destroyed = persist.write_erasures(connection, self.erased)
         persist.write_annexes(connection, self._annexes)
         persist.write_pseudonyms(connection, self._pseudonyms)
-        persist.move_head(connection, old, head)
+        persist.move_head(connection, old, head, changed)
         return Tail(head, tree, self._keyring, {**self._tail.actors, **self._actors})

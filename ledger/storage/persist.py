@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ledger.annexes import SealedAnnex
 from ledger.errors import RacedError
@@ -24,8 +38,35 @@ _UPDATE_TILE = PreparedWrite(
     .where(schema.tile.c.number == bindparam("of_number"))
     .values(hashes=bindparam("new_hashes"))
 )
+# With an array for each column: one text for any number of tiles. Head and tiles are written in one
+# round trip; that another writer was quicker shows by the head, whatever became of the tiles.
+_PLACE = ("level", "number")
+_WRITTEN = (
+    upsert(schema.tile)
+    .from_select(
+        [*_PLACE, "hashes"],
+        select(
+            *func.unnest(
+                *(
+                    cast(bindparam(f"tile_{name}", type_=kind), kind)
+                    for name, kind in (
+                        ("level", ARRAY(BigInteger)),
+                        ("number", ARRAY(BigInteger)),
+                        ("hashes", ARRAY(BYTEA)),
+                    )
+                )
+            )
+            .table_valued(*_PLACE, "hashes")
+            .render_derived()
+            .c
+        ),
+    )
+    .on_conflict_do_update(index_elements=_PLACE, set_={"hashes": text("excluded.hashes")})
+    .returning(schema.tile.c.level)
+    .cte("written")
+)
 _INSERT_CHECKPOINT = PreparedWrite(insert(schema.checkpoint))
-_MOVE_HEAD = PreparedWrite(
+_MOVE = (
     update(schema.head)
     .where(schema.head.c.size == bindparam("old_size"))
     .values(
@@ -35,6 +76,10 @@ _MOVE_HEAD = PreparedWrite(
         updated_at=bindparam("new_updated_at"),
     )
 )
+_MOVE_HEAD = PreparedWrite(_MOVE)
+
+
+_MOVE_HEAD_AND_TILES = PreparedWrite(_MOVE.add_cte(_WRITTEN))
 
 
 def write_log(connection: Connection, log: LogRow, *, created_at: int) -> None:
@@ -70,16 +115,31 @@ def write_first_head(connection: Connection, head: HeadRow) -> None:
     )
 
 
-def move_head(connection: Connection, old: HeadRow, new: HeadRow) -> None:
-    """Compare and set; RacedError if somebody else has moved it: then nothing is written."""
-    values = {
+def move_head(
+    connection: Connection, old: HeadRow, new: HeadRow, tiles: Mapping[tuple[int, int], bytes]
+) -> None:
+    """Write the tiles that have changed, and compare and set the head.
+
+    RacedError if somebody else has moved it: then nothing is written.
+    """
+    values: dict[str, object] = {
         "old_size": old.size,
         "new_size": new.size,
         "new_root": new.root,
         "new_key_events": new.key_events,
         "new_updated_at": new.updated_at,
     }
-    if _MOVE_HEAD.run(connection, [values]) != 1:
+    if connection.dialect.name == "postgresql":
+        values |= {
+            "tile_level": [level for level, _ in tiles],
+            "tile_number": [number for _, number in tiles],
+            "tile_hashes": list(tiles.values()),
+        }
+        moved = _MOVE_HEAD_AND_TILES.run(connection, [values])
+    else:
+        write_tiles(connection, tiles, grown_from=old.size)
+        moved = _MOVE_HEAD.run(connection, [values])
+    if moved != 1:
         raise RacedError("another writer moved the head")
 
 

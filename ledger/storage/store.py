@@ -73,16 +73,18 @@ def read_vkeys(connection: Connection) -> tuple[str, ...]:
     return tuple(str(row[0]).split("\n"))
 
 
-_HEAD = PreparedQuestion(
-    select(
-        schema.head.c.size, schema.head.c.root, schema.head.c.key_events, schema.head.c.updated_at
-    )
+_HEAD_COLUMNS = select(
+    schema.head.c.size, schema.head.c.root, schema.head.c.key_events, schema.head.c.updated_at
 )
+_HEAD = PreparedQuestion(_HEAD_COLUMNS)
 
 
 def read_head(connection: Connection) -> HeadRow:
     """Return the head as this transaction sees it."""
-    row = _HEAD.first(connection, {})
+    return _head_row(_HEAD.first(connection, {}))
+
+
+def _head_row(row: tuple[Any, ...] | None) -> HeadRow:
     if row is None:
         raise StoreError("the log has lost its head")
     size, root, key_events, updated_at = row
@@ -177,7 +179,7 @@ def _newest(column: str, seq: str) -> Select[Any, int, bytes]:
     )
 
 
-def _newest_of_array(column: str, seq: str) -> PreparedQuestion:
+def _newest_of_array(column: str, seq: str) -> Select[Any, int, bytes]:
     """The same where an array can be asked with: one text, and so one plan, for any number."""
     kind = ARRAY(_S[column].type)
     chains = (
@@ -192,8 +194,8 @@ def _newest_of_array(column: str, seq: str) -> PreparedQuestion:
         .limit(literal_column("1"))
         .lateral()
     )
-    return PreparedQuestion(
-        select(chains.c.chain, newest.c[seq], newest.c.leaf_hash).join_from(chains, newest, true())
+    return select(chains.c.chain, newest.c[seq], newest.c.leaf_hash).join_from(
+        chains, newest, true()
     )
 
 
@@ -206,7 +208,11 @@ _ONE_OBJECT = PreparedQuestion(
 _OBJECTS = "object_id", "object_seq"
 _ACTORS = "actor", "actor_seq"
 _IN = {chain: _newest(*chain) for chain in (_OBJECTS, _ACTORS)}
-_OF_ARRAY = {chain: _newest_of_array(*chain) for chain in (_OBJECTS, _ACTORS)}
+_OF_ARRAY = {chain: PreparedQuestion(_newest_of_array(*chain)) for chain in (_OBJECTS, _ACTORS)}
+_ENDS = _newest_of_array(*_OBJECTS).subquery()
+_HEAD_AND_ENDS = PreparedQuestion(
+    _HEAD_COLUMNS.add_columns(*_ENDS.c).select_from(schema.head).outerjoin(_ENDS, true())
+)
 
 
 def _newest_of(
@@ -231,6 +237,22 @@ def next_object_links(connection: Connection, objects: Sequence[bytes]) -> dict[
     for chain, seq, leaf_hash in _newest_of(connection, _OBJECTS, list(links)):
         links[chain] = Link(seq + 1, leaf_hash)
     return links
+
+
+def read_head_and_objects(
+    connection: Connection, objects: Sequence[bytes]
+) -> tuple[HeadRow, dict[bytes, Link]]:
+    """Return the head, and ``next_object_links``; from a server, in one round trip."""
+    if not objects:
+        return read_head(connection), {}
+    if connection.dialect.name != "postgresql":
+        return read_head(connection), next_object_links(connection, objects)
+    links = dict.fromkeys(objects, FIRST)
+    rows = _HEAD_AND_ENDS.all(connection, {"chains": list(links)})
+    for *_, chain, seq, leaf_hash in rows:
+        if chain is not None:
+            links[chain] = Link(seq + 1, leaf_hash)
+    return _head_row(rows[0][:4] if rows else None), links
 
 
 _OWN = select(_S.leaf_hash, func.count().over()).where(

@@ -126,6 +126,8 @@ def test_a_lock_that_is_held_is_said_to_be(site: Any, monkeypatch: pytest.Monkey
 def test_a_crash_after_any_write_leaves_the_log_as_it_was(
     site: Any, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
+    if place == "write_tiles" and site.log.is_shared:
+        pytest.skip("tiles are written with the head, in one statement")
     site.seal()
     head = site.log.head()
     (statement,) = site.seals(1)
