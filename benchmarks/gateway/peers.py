@@ -82,11 +82,11 @@ class Gateway:
             time.sleep(0.01)
 
     def memory(self) -> dict[str, int]:
-        """Return the resident bytes of the gateway and of its forwarder."""
+        """Return the resident bytes of the gateway and of its children."""
         words = ["ps", "-o", "pid=", "--ppid", str(self.process.pid)]
         children = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
         found = {"gateway": _resident(self.process.pid)}
-        names = ("custody", "forwarder")
+        names = ("forwarder", "custody")  # in the order of their start
         return found | {n: _resident(int(p)) for n, p in zip(names, children, strict=True)}
 
     def _ask(self, question: str) -> list[tuple[int]]:
