@@ -37,8 +37,8 @@ class Processor:
         return max(self.ct + (self.dx - self.ct) * (megabytes - CT) / (DX - CT), 0.5 * self.ct)
 
 
-ALL = Processor(ct=32.0, dx=80.0)
-LISTENING = Processor(ct=17.0, dx=53.0)
+ALL = Processor(ct=23.0, dx=80.0)
+LISTENING = Processor(ct=14.0, dx=53.0)
 
 
 @dataclass(frozen=True, slots=True)

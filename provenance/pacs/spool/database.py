@@ -50,6 +50,7 @@ create table proposal (
 create unique index proposal_open on proposal (object) where became = 'open';
 create index proposal_object on proposal (object);
 """
+_REFUSED = "create index if not exists custody_refused on custody (number) where error is not null"
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -66,6 +67,8 @@ def open_database(path: Path) -> sqlite3.Connection:
                 for statement in _SCHEMA.split(";"):
                     database.execute(statement)
                 database.execute(f"pragma user_version = {VERSION}")
+            if version in (0, VERSION):
+                database.execute(_REFUSED)  # spools that were made before it lack it
     except (OSError, sqlite3.Error) as error:
         raise UsageError(f"the spool {path.parent} cannot be opened: {error}") from error
     if version not in (0, VERSION):
