@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -64,6 +65,12 @@ MIN_TOKEN = 32
     help="Calling AE title, for the policy, of what STOW-RS brings. Default: not known.",
 )
 @click.option(
+    "--archive-ae",
+    metavar="AE",
+    help="Calling AE title, for the policy, of what an archive gives and the spool never saw. "
+    "Default: not known.",
+)
+@click.option(
     "--listen",
     metavar="ADDRESS:PORT",
     help="Where to listen; port 0 takes a free one. Default: 127.0.0.1:8097.",
@@ -93,6 +100,7 @@ def serve(
     log_url: str | None,
     token_file: Path | None,
     stow_ae: str | None,
+    archive_ae: str | None,
     listen: str | None,
     jobs: int,
     keep_free: int | None,
@@ -132,7 +140,7 @@ def serve(
         settings = _from_options(site, policy_file, spool, log_url, listen, keep_free)
     else:
         settings = _from_file(config_file)
-    place = settings.place
+    place = replace(settings.place, archive_ae=archive_ae)
     open_site(place.site)
     assert isinstance(place.policy, Path)  # read anew for each object
     open_policy(place.policy)

@@ -3,22 +3,32 @@
 import json
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pydicom
+import pytest
 import requests
 from dicomweb_client.api import DICOMwebClient
 from service_world import archive_table
+from test_gateway_tls import Authority
 from test_service import altered
 from test_stow import STUDY, counts, image, orthanc, parts, store, uid_of, without_meta
 
 from benchmarks.workflow.orthanc import Orthanc
+from provenance.pacs.gateway.configuration import Archive, TlsFiles
+from provenance.pacs.retrieve.archive_web import ArchiveFailsError, fetch, webs_of
+from provenance.pacs.retrieve.asked import Asked
+from provenance.pacs.service.limits import Limits
+from provenance.servers.body_file import Bounds
 from provenance.servers.multipart import Multipart, PartBegins, PartData
 
 __all__ = ["image", "orthanc"]
@@ -173,6 +183,17 @@ def test_a_policy_that_tags_gives_it_with_its_verdict(
     assert without_meta(content) == without_meta(buffer.getvalue())
 
 
+def test_what_never_came_through_has_the_title_that_it_was_given(
+    run_service: Callable[..., Any], image: Any
+) -> None:
+    plain, kind = image(1), 'multipart/related; type="application/dicom"; boundary=radseal'
+    with hostile(lambda _asked: http(200, parts(plain), kind)) as port:
+        running = run_service("--archive-ae", "OLD", archives=archive_table(web=port))
+        ((header, content),) = split(get(running, ONE + uid_of(plain)))
+    assert (header["radseal-verdict"], header["radseal-action"]) == ("UNSEALED", "tag")
+    assert content == plain
+
+
 def test_what_is_kept_apart_is_given_by_no_way(
     run_service: Callable[..., Any], orthanc: Orthanc, image: Any
 ) -> None:
@@ -260,7 +281,9 @@ def test_without_a_token_nothing_is_given(run_service: Callable[..., Any], image
 
 
 @contextmanager
-def hostile(answers: Callable[[str], bytes]) -> Iterator[int]:
+def hostile(
+    answers: Callable[[str], bytes], context: ssl.SSLContext | None = None
+) -> Iterator[int]:
     """Listen as an archive that answers each request with such bytes, and closes."""
     listener = socket.create_server(("127.0.0.1", 0))
     stopped = threading.Event()
@@ -271,10 +294,16 @@ def hostile(answers: Callable[[str], bytes]) -> Iterator[int]:
                 line, _ = listener.accept()
             except OSError:
                 return
+            if context is not None:
+                try:
+                    line = context.wrap_socket(line, server_side=True)
+                except OSError:
+                    continue
             with closing(line):
                 asked = line.recv(65536).decode("latin-1")
                 line.sendall(answers(asked))
-                line.shutdown(socket.SHUT_WR)
+                with suppress(OSError):
+                    line.shutdown(socket.SHUT_WR)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -331,6 +360,10 @@ def test_an_archive_that_answers_otherwise_is_502_and_never_an_empty_success(
         mixed = get(running, f"/dicom-web/studies/{STUDY}")
         assert (mixed.status_code, len(split(mixed))) == (206, 1)
         assert mixed.headers["radseal-withheld-count"] == "2"
+        said[0] = http(200, parts(image(2)), multipart)  # of a sender who might have to seal
+        unknown = get(running, ONE + uid_of(image(2)))
+        assert unknown.status_code == 403
+        assert unknown.headers["radseal-withheld"].endswith(";action=quarantine")
         said[0] = http(206, body, multipart)
         assert get(running, f"/dicom-web/studies/{STUDY}").status_code == 206
         has_nothing_left(running)
@@ -378,4 +411,77 @@ def test_a_client_that_goes_leaves_nothing(
         line.sendall(f"{head}Authorization: Bearer {running.token}\r\n\r\n".encode())
         assert line.recv(15) == b"HTTP/1.1 200 OK"
     wait_until(lambda: not list((running.spool / "incoming").iterdir()), "files are left")
-    wait_until(lambda: running.metric("radseal_requests_on_their_way") == 0, "it still runs")
+    wait_until(lambda: running.metric("radseal_readers") == 0, "it still runs")
+
+
+def test_readers_do_not_stand_in_the_way_of_senders(
+    run_service: Callable[..., Any], image: Any, wait_until: Any
+) -> None:
+    """An archive that says nothing holds as many readers as there may be; others go on."""
+    most = Limits().readers
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    with closing(listener), ThreadPoolExecutor(most) as pool:
+        table = archive_table(web=listener.getsockname()[1])
+        running = run_service("--stow-ae", "STOW", archives=table, idle=20)
+        waiting = [pool.submit(get, running, ONE + "1.2.3") for _ in range(most)]
+        wait_until(lambda: running.metric("radseal_readers") == most, "they do not wait")
+        one_more = get(running, ONE + "1.2.3")
+        assert (one_more.status_code, one_more.json()["type"]) == (503, "urn:radseal:problem:busy")
+        assert store(running, parts(image(1, sealed=True))).status_code == 200
+        assert running.ask("GET", "/health").json()["takes"] is True
+        assert {each.result().status_code for each in waiting} == {504}
+
+
+def test_memory_does_not_grow_with_the_study(
+    run_service: Callable[..., Any], image: Any, tmp_path: Path
+) -> None:
+    """128 MB from an archive, and the memory of who listens grows by less than half of it."""
+    policy = 'version = 1\n[defaults]\ndepth = "ledger"\n[defaults.actions]\nunsealed = "tag"\n'
+    (tmp_path / "policy.toml").write_text(policy)
+    dataset = pydicom.dcmread(BytesIO(image(1)))
+    dataset.Rows, dataset.Columns, dataset.PixelData = 2048, 1024, bytes(4 << 20)
+    contents = []
+    for number in range(32):
+        buffer = BytesIO()
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = (
+            f"1.2.3.{number + 1}"
+        )
+        dataset.save_as(buffer)
+        contents.append(buffer.getvalue())
+    kind = 'multipart/related; type="application/dicom"; boundary=radseal'
+    body = http(200, parts(*contents), kind)
+    with hostile(lambda _asked: body) as port:
+        running = run_service("--stow-ae", "STOW", archives=archive_table(web=port))
+        running.ask("GET", "/health")
+        server = psutil.Process(running.server.process.pid)
+        before = server.memory_info().rss
+        answer = get(running, f"/dicom-web/studies/{STUDY}")
+        assert (answer.status_code, len(split(answer))) == (200, 32)
+        assert server.memory_info().rss - before < 64 << 20
+        has_nothing_left(running)
+
+
+def test_an_archive_over_https(image: Any, tmp_path: Path) -> None:
+    """The files of the table are those of DICOMweb, too: whom they do not know is not asked."""
+    authority, sealed = Authority(tmp_path / "authority", "hospital"), image(1, sealed=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("archive"))
+    kind = 'multipart/related; type="application/dicom"; boundary=radseal'
+    bounds, names = Bounds(1 << 20, 30, 60, 0), iter(range(9))
+
+    def got(port: int, files: TlsFiles) -> list[bytes]:
+        url = f"https://localhost:{port}/dicom-web"
+        webs = webs_of([Archive("a", "ARCHIVE", "localhost", 104, files, url)])
+        found = fetch(
+            webs,
+            Asked(STUDY, SERIES, uid_of(sealed)),
+            new_path=lambda: tmp_path / f"{next(names)}.dcm",
+            bounds=bounds,
+            gone=lambda: False,
+        )
+        return [path.read_bytes() for path in found.paths]
+
+    with hostile(lambda _asked: http(200, parts(sealed), kind), context) as port:
+        assert got(port, TlsFiles(authorities=authority.file)) == [sealed]
+        with pytest.raises(ArchiveFailsError):
+            got(port, TlsFiles())

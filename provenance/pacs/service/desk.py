@@ -20,7 +20,7 @@ from provenance.pacs.intake import Examiner, Intake, Opinion, as_settled, examin
 from provenance.pacs.retrieve.asked import Asked, Lacking, Shown
 from provenance.pacs.retrieve.rendering import render
 from provenance.pacs.spool.spool import Spool, sha256_of
-from provenance.policy.facts import NO_ARRIVAL, Arrival
+from provenance.policy.facts import Arrival
 from provenance.policy.load import read_policy_bytes
 from provenance.policy.parse import parse_acceptance_policy
 from provenance.policy.terms import Action
@@ -44,12 +44,14 @@ class Workplace:
     """Where everything is that a service works with. Values only, for every process the same.
 
     ``policy`` is its file, read anew for each object, or its content.
+    ``archive_ae`` is the calling AE title of what archives have and the spool never saw.
     """
 
     site: Path
     policy: Path | bytes
     spool: Path
     log_url: str | None = None
+    archive_ae: str | None = None
 
     def records(self) -> Records[ReadableLog]:
         """Open the ledger to read, in the site's folder or where it is served."""
@@ -177,7 +179,6 @@ class Desk:
         read = read_content(path)
         instance = instance_of(read)
         series = "" if read is None else text(read.dataset, 0x0020000E)
-        arrival = NO_ARRIVAL
         if number is not None:
             kept = self._spool.object(number)
             instance = kept.instance
@@ -192,7 +193,7 @@ class Desk:
         else:
             earlier = self._spool.of_instance(instance.sop_instance)
             came = [each for each in earlier if each.state in _LET_IN]
-            arrival = came[-1].sender.arrival if came else NO_ARRIVAL
+            arrival = came[-1].sender.arrival if came else Arrival(self._place.archive_ae)
         found = examine_surely(path, self._verifier_at(at), arrival, read)
         settled = self._spool.proposals.settled(sha256_of(path), instance.sop_instance)
         judged = as_settled(judged_of(found), settled)

@@ -82,6 +82,7 @@ class Service:
     requests: Requests = field(default_factory=Requests)
     tally: Tally = field(default_factory=Tally)
     on_their_way: int = 0
+    readers: int = 0
 
     @property
     def archive_names(self) -> tuple[str, ...]:
@@ -164,6 +165,17 @@ class Service:
             yield
         finally:
             self.on_their_way -= 1
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Hold a place among the requests that ask for objects; problem 503 if there is none."""
+        if self.readers >= self.limits.readers:
+            raise problem(503, "busy", "too many requests ask for objects")
+        self.readers += 1
+        try:
+            yield
+        finally:
+            self.readers -= 1
 
     def took(self, kept: Kept, began: float) -> None:
         """Count an object, and write a line about it, without anything of its header."""
@@ -269,7 +281,11 @@ class Service:
             "Requests with objects, not answered yet.",
             self.on_their_way,
         )
-        values = [*condition_metrics(seen), *self.tally.metrics(), way, *self.requests.metrics()]
+        readers = gauge(
+            "radseal_readers", "Requests that ask for objects, not answered yet.", self.readers
+        )
+        values = [*condition_metrics(seen), *self.tally.metrics(), way, readers]
+        values += self.requests.metrics()
         return answer(exposition(values), METRICS)
 
     def refuse(self, error: Exception) -> Response:

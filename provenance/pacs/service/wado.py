@@ -77,7 +77,7 @@ class Wado:
         asked, wanted = _asked(request, form), _wanted(request, form)
         gone = Event()
         with ExitStack() as held:
-            held.enter_context(self.service.on_its_way())
+            held.enter_context(self.service.reading())
             watch = asyncio.create_task(_watch(request, gone))
             held.callback(watch.cancel)
             found = await self._find(asked, held, gone.is_set)
@@ -144,12 +144,11 @@ class Wado:
         return found
 
     def _fetch(self, asked: Asked, held: ExitStack, gone: Callable[[], bool]) -> Fetched:
-        limits = self.service.limits
         return fetch(
             self.webs,
             asked,
             new_path=lambda: self._new_path(held),
-            bounds=limits.bounds,
+            bounds=self.service.limits.reading,
             gone=gone,
         )
 
