@@ -35,8 +35,8 @@ PARTS = ("gateway", "judge", "forwarder", "custody", "Orthanc", "storescu")
 def main() -> None:
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ct", type=int, default=100, help="CT images in a round")
-    parser.add_argument("--dx", type=int, default=15, help="DX images in a round")
+    parser.add_argument("--ct", type=int, default=200, help="CT images in a round")
+    parser.add_argument("--dx", type=int, default=30, help="DX images in a round")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--associations", type=int, default=8)
     parser.add_argument("--memory", type=int, default=1000, help="CT images for memory; 0: none")

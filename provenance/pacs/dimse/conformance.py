@@ -15,7 +15,7 @@ from provenance.pacs.dimse.storage_scu import (
     MAX_WANTED,
 )
 from provenance.pacs.dimse.tls import CIPHERS
-from provenance.pacs.gateway.configuration import Limits
+from provenance.pacs.gateway.configuration import ARCHIVE_ASSOCIATIONS, Limits
 
 
 def tables() -> Mapping[str, str]:
@@ -71,7 +71,10 @@ def _associations() -> str:
         ("maximum PDU announced", f"{MAX_PDU} bytes"),
         ("longest PDU taken", f"{MOST} bytes"),
         ("associations at once, as acceptor", f"{usual.associations}, configurable"),
-        ("associations at once, as requestor", "1 for each archive"),
+        (
+            "associations at once, as requestor",
+            f"{ARCHIVE_ASSOCIATIONS} an archive, configurable",
+        ),
         ("asynchronous operations", "none: one at a time"),
         ("presentation contexts proposed", f"up to {MAX_WANTED}, one transfer syntax in each"),
         ("time without a byte, as acceptor", f"{usual.idle_seconds} s, configurable"),

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from provenance.audit_trail import Collector
 
+ARCHIVE_ASSOCIATIONS = 2  # at once with one archive, unless the configuration says otherwise
+
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
@@ -51,7 +53,7 @@ class Archive:
     port: int
     tls: TlsFiles | None = None
     dicomweb: str | None = None
-    associations: int = 2
+    associations: int = ARCHIVE_ASSOCIATIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,14 @@ from urllib.parse import urlsplit
 
 from provenance.audit_trail import Collector
 from provenance.errors import UsageError
-from provenance.pacs.gateway.configuration import Archive, Configuration, Limits, Listen, TlsFiles
+from provenance.pacs.gateway.configuration import (
+    ARCHIVE_ASSOCIATIONS,
+    Archive,
+    Configuration,
+    Limits,
+    Listen,
+    TlsFiles,
+)
 from provenance.policy.depth_of_keys import MAX_PARTS, too_deep
 from provenance.policy.flaw import Flaw, Gravity, Place
 from provenance.policy.lines import find_lines
@@ -185,7 +192,7 @@ class _File:
             port=self._number(table, place, "port", (1, 65_535), None),
             tls=(tls or TlsFiles()) if wanted else None,
             dicomweb=self._url(table, place, "dicomweb"),
-            associations=self._number(table, place, "associations", (1, 32), 2),
+            associations=self._number(table, place, "associations", (1, 32), ARCHIVE_ASSOCIATIONS),
         )
 
     def _tls(self, table: Mapping[str, object], place: Place) -> TlsFiles | None:
