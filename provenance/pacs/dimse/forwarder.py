@@ -20,6 +20,7 @@ from provenance.pacs.spool.reserve import give_up, is_full
 from provenance.pacs.spool.spool import Delivery, Spool
 
 BATCH = 64
+MOST_BREAKS = 3
 RELEASE_AFTER = timedelta(seconds=20)  # an association that carries nothing is let go
 
 _logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Forwarder:
     wait: Callable[[timedelta], None]
     stopping: Callable[[], bool]
     sent: "Sent"
+    _breaking: tuple[int, int] = (0, 0)  # over which object associations end, how often in a row
     _archive_fails: Backoff = field(default_factory=Backoff)
     _object_fails: Backoff = field(
         default_factory=lambda: Backoff(timedelta(seconds=5), timedelta(hours=1))
@@ -94,6 +96,9 @@ class Forwarder:
                 also = [each.instance for each in due[number + 1 :]]
                 self.scu.store(delivery.path, delivery.instance, also=also)
             except UnreachableError as error:
+                if self._broke_off(delivery, error):
+                    self._try_later(delivery, error)
+                    continue
                 pause = self._archive_fails.failed()
                 seconds = _seconds(pause)
                 self._tell("an archive does not answer", delivery, error, again_in_seconds=seconds)
@@ -109,6 +114,13 @@ class Forwarder:
                 self._archive_fails.succeeded()
                 self._delivered(delivery)
         return None
+
+    def _broke_off(self, delivery: Delivery, error: UnreachableError) -> bool:
+        """Whether the archive ends its associations over this one object: others shall go on."""
+        number, times = self._breaking
+        times = times + 1 if number == delivery.number else 1
+        self._breaking = (delivery.number, times) if error.over_object else (0, 0)
+        return error.over_object and times >= MOST_BREAKS
 
     def _delivered(self, delivery: Delivery) -> None:
         at = self.clock()
