@@ -121,6 +121,18 @@ def test_want_of_room_is_tried_for_ever(
     assert door.spool.object(kept.number).state is State.DELIVERED
 
 
+def test_an_archive_that_breaks_off_over_one_object_gets_the_others(
+    door: Any, sealed: bytes, unsealed: bytes, moody: Callable[..., Moody]
+) -> None:
+    first, second = door.take(sealed), door.take(unsealed)
+    archive = moody(None, None, None, 0, None)
+    told = forward(door, archive, hours=24)
+    got = [each.sop_instance for each in told.objects]
+    assert got == [second.instance.sop_instance, first.instance.sop_instance]
+    assert archive.asked == 6
+    assert door.spool.held.counts() == {}
+
+
 def test_a_duplicate_that_the_archive_had_from_here_is_delivered(
     door: Any, sealed: bytes, moody: Callable[..., Moody]
 ) -> None:

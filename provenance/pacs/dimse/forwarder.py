@@ -23,6 +23,7 @@ from provenance.pacs.spool.reserve import give_up, is_full
 from provenance.pacs.spool.spool import Delivery, Spool
 
 BATCH = 64
+MOST_BREAKS = 3
 NOTE_AFTER = timedelta(milliseconds=250)
 LINGER = timedelta(milliseconds=20)
 NARROW_AFTER = timedelta(milliseconds=250)
@@ -53,6 +54,7 @@ class Forwarder:
     stopping: Callable[[], bool]
     sent: "Sent"
     _sent: dict[int, datetime] = field(default_factory=dict)
+    _breaks: dict[int, int] = field(default_factory=dict)  # associations that ended over an object
     _archive_fails: Backoff = field(default_factory=Backoff)
     _object_fails: Backoff = field(
         default_factory=lambda: Backoff(timedelta(seconds=5), timedelta(hours=1))
@@ -117,6 +119,9 @@ class Forwarder:
             try:
                 outcome()
             except UnreachableError as error:
+                if self._broke_off(delivery, error):
+                    self._try_later(delivery, error)
+                    continue
                 pause = pause or self._archive_fails.failed()
                 seconds = _seconds(pause)
                 self._tell("an archive does not answer", delivery, error, again_in_seconds=seconds)
@@ -132,7 +137,19 @@ class Forwarder:
                 self._delivered(delivery)
         return pause
 
+    def _broke_off(self, delivery: Delivery, error: UnreachableError) -> bool:
+        """Whether the archive ends its associations over this one object: others shall go on."""
+        if not error.over_object:
+            self._breaks.clear()
+            return False
+        times = self._breaks[delivery.number] = self._breaks.get(delivery.number, 0) + 1
+        if times < MOST_BREAKS:
+            return False
+        del self._breaks[delivery.number]
+        return True
+
     def _delivered(self, delivery: Delivery) -> None:
+        self._breaks.pop(delivery.number, None)
         self._sent[delivery.number] = now = self.clock()
         self.sent.add(delivery.instance)
         first = next(iter(self._sent.values()))

@@ -45,7 +45,14 @@ class NotStoredError(Exception):
 
 
 class UnreachableError(Exception):
-    """The archive has not answered: what it has is not known."""
+    """The archive has not answered: what it has is not known.
+
+    ``over_object`` if an association stood, and it ended while the object was on its way.
+    """
+
+    def __init__(self, says: str, *, over_object: bool = False) -> None:
+        super().__init__(says)
+        self.over_object = over_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +166,7 @@ class StorageScu:
             line.abort()
             line.close()
             self._line = None
-            raise UnreachableError(str(error)) from error
+            raise UnreachableError(str(error), over_object=True) from error
         except BaseException:  # half a message: the association is of no use
             line.abort()
             line.close()

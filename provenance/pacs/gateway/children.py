@@ -107,7 +107,7 @@ class Children:
             before, self._children, self._jobs = self._children, [], jobs
         _stop(before)
         with self._lock:
-            self._children = [_start(job) for job in jobs]
+            self._start_missing()
 
     def close(self) -> None:
         """Let each end what it is doing, and stop."""
@@ -126,6 +126,15 @@ class Children:
                         )
                         _end_input(child)
                         self._children[number] = _start(self._jobs[number])
+                self._start_missing()
+
+    def _start_missing(self) -> None:
+        """Start what is to be done and is not; whoever still does it is waited for (lock.py)."""
+        try:
+            for job in self._jobs[len(self._children) :]:
+                self._children.append(_start(job))
+        except OSError as error:
+            _logger.critical("a process of the gateway did not start: %s", error)
 
 
 def _stop(children: "Sequence[subprocess.Popen[bytes]]") -> None:

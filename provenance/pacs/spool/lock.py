@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from provenance.errors import UsageError
+from provenance.pacs.spool.reserve import has_room
 from provenance.pacs.spool.spool import Spool
 
 
@@ -43,7 +44,8 @@ def _taken(descriptor: int) -> bool:
 def sole_owner(folder: Path) -> Iterator[int]:
     """Hold the spool in ``folder``; UsageError if another server holds it, or it is no folder.
 
-    Files on their way in, that nobody was told of, are removed; yields how many there were.
+    Files on their way in, that nobody was told of, are removed; yields how many there were. The
+    reserve is made, if there is room.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -57,4 +59,5 @@ def sole_owner(folder: Path) -> Iterator[int]:
             raise UsageError(f"the spool {folder} is that of a server that runs") from error
         with Spool.open(folder) as spool:
             lost = spool.recover()
+        has_room(folder, 0)
         yield lost
