@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from gateway_world import World, archive, files, gateway_site, scu, world
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.filebase import DicomIO
@@ -18,6 +19,8 @@ from provenance.pacs.arrivals import Instance
 from provenance.pacs.dimse.arriving import Arriving, names_of, part10_head
 from provenance.pacs.dimse.first_elements import ENOUGH, names_in
 from provenance.pacs.dimse.negotiation import IMPLEMENTATION_VERSION
+
+__all__ = ["archive", "files", "gateway_site", "world"]
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 SYNTAXES = [EXPLICIT, IMPLICIT, "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"]
@@ -119,3 +122,21 @@ def test_a_name_that_is_no_uid_raises_nothing(tmp_path: Path, name: str) -> None
         assert arriving.finish()
         arriving.named()
     assert (tmp_path / "object.dcm").read_bytes()[128:132] == b"DICM"
+
+
+@pytest.mark.parametrize("name", [".", "1..2", "00.01", "1.2."])
+def test_a_sender_that_names_an_instance_so_is_answered(
+    world: World, files: dict[str, Path], tmp_path: Path, name: str
+) -> None:
+    """It is judged and forwarded as any other, and nothing is said of it but its line."""
+    content = files["unsealed"].read_bytes()
+    was = pydicom.dcmread(files["unsealed"], stop_before_pixels=True)
+    length = len(str(was.SOPInstanceUID)) + len(str(was.SOPInstanceUID)) % 2
+    said = str(was.SOPInstanceUID).encode().ljust(length, b"\0")
+    path = tmp_path / "named.dcm"
+    path.write_bytes(content.replace(said, name.encode().ljust(length, b"\0")))
+    with scu(world) as sender:
+        sender.store(path, Instance(str(was.SOPClassUID), name, EXPLICIT))
+    world.delivered(1)
+    assert [line["status"] for line in world.lines()] == ["0000"]
+    assert "Warning" not in world.log.read_text()
