@@ -27,7 +27,7 @@ STEPS: Final = 4
 """Cells that a patch can grow by."""
 PATCH: Final = 5.5
 """Deviations of chance below its expectation that a patch has as a whole: 2e-8."""
-CERTAIN: Final = 8.0
+CERTAIN: Final = 8.5
 """Deviations, of cells as they differ in fact, of a patch that is held against a copy."""
 LACKING: Final = 2.2
 """Deviations of cells that are no measure of what a copy left of the mark."""
