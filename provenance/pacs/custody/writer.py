@@ -31,8 +31,8 @@ from provenance.pacs.custody.queue import CustodyQueue, Untold
 from provenance.pacs.spool.spool import Spool
 from provenance.site.device import Device
 
-BATCH = 64
-PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 30.0
+BATCH = 256  # as many as a log takes at once
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 DEADLINE = timedelta(hours=1)
 
 _logger = logging.getLogger(__name__)
