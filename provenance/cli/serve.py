@@ -5,14 +5,16 @@ import ipaddress
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
+from multiprocessing import Pipe
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
 
 from provenance.cli.archive_option import parse_archives
 from provenance.cli.failure import USAGE, CommandError, Failure
-from provenance.cli.listening import announce, listening, server_missing
+from provenance.cli.listening import announce, door_at, listening, server_missing
 from provenance.cli.options import common, open_site, site_option
 from provenance.cli.policy_file import open_policy
 from provenance.cli.session import Session
@@ -51,6 +53,13 @@ MIN_TOKEN = 32
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="A file with a token of 32 characters or more, which requests must carry.",
+)
+@click.option(
+    "--door",
+    "door_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="SOCKET",
+    help="A Unix socket to make, for the plugin of an archive on this machine. Needs --token.",
 )
 @click.option(
     "--archive",
@@ -103,6 +112,7 @@ def serve(
     spool: Path,
     log_url: str | None,
     token_file: Path | None,
+    door_path: Path | None,
     archive_words: tuple[str, ...],
     ae_title: str,
     stow_ae: str | None,
@@ -116,7 +126,8 @@ def serve(
     POST a file to /verify for its verdict and the policy's decision; to /ingest, to have it
     written down as well: a quarantined one is then kept here. With --archive it also takes
     instances by STOW-RS at /dicom-web, and forwards what the policy lets in. What it answers is
-    described at /openapi.json. Custody events go to the ledger as it can be reached. Without a
+    described at /openapi.json. With --door a plugin on this machine asks faster, by a Unix socket.
+    Custody events go to the ledger as it can be reached. Without a
     policy that can be read it does not start; whatever fails is answered with 503, and nothing was
     taken. It speaks HTTP without TLS: towards a network, put a reverse proxy before it. It needs
     radseal[pacs].
@@ -126,8 +137,10 @@ def serve(
       radseal serve --site /srv/radseal --policy radseal-policy.toml --spool /srv/spool
     """
     try:
+        from provenance.pacs.service.door import Doorway
+        from provenance.pacs.service.endpoints import ORIGIN
         from provenance.pacs.service.examiners import Examiners
-        from provenance.pacs.service.health import Watch
+        from provenance.pacs.service.health import Tally, Watch
         from provenance.pacs.service.service import Limits, Service, make_app
         from provenance.pacs.service.views import Views
         from provenance.servers.http_server import serve as serve_app
@@ -144,6 +157,15 @@ def serve(
     token = None if token_file is None else _token(token_file)
     if token is None:
         _require_loopback(listen)
+    if door_path is not None and token is None:
+        raise CommandError(
+            Failure(
+                "--door needs --token",
+                why="whoever can open the socket could bring objects in",
+                do="give --token FILE, and the same file to the plugin",
+                exit_code=USAGE,
+            )
+        )
     archives = parse_archives(archive_words)
     place = Workplace(opened.folder.resolve(), policy_file.resolve(), spool.resolve(), log_url)
     with ExitStack() as stack:
@@ -154,10 +176,21 @@ def serve(
         stack.callback(custody.close)
         forwarding = Children(forward_jobs(place.spool, ae_title, archives))
         stack.callback(forwarding.close)
-        examiners = Examiners(place, processes=jobs)
+        limits, tally, doorway = Limits(free_bytes=keep_free << 20), Tally(), None
+        if door_path is not None and token is not None:
+            heard, told = Pipe(duplex=False)
+            Thread(target=tally.hear, args=(heard,), daemon=True).start()
+            doorway = Doorway(
+                stack.enter_context(door_at(door_path)),
+                token,
+                limits.object_bytes,
+                limits.free_bytes,
+                {each.name: each.pattern for each in ORIGIN if each.name != "route"},
+                told,
+            )
+        examiners = Examiners(place, processes=jobs, doorway=doorway)
         stack.callback(examiners.close)
         _require_work(examiners)
-        limits = Limits(free_bytes=keep_free << 20)
         service = Service(
             Views(place),
             examiners,
@@ -167,6 +200,7 @@ def serve(
             stow_ae=stow_ae,
             token=token,
             limits=limits,
+            tally=tally,
         )
         ready = partial(announce, session, verb="serve", name="radseal", url=url)
         serve_app(make_app(service), listener, ready=ready)
@@ -174,7 +208,7 @@ def serve(
 
 
 def _require_work(examiners: "Examiners") -> None:
-    from provenance.pacs.service.examiners import NotJudgedError
+    from provenance.pacs.service.failures import NotJudgedError
 
     try:
         asyncio.run(examiners.ready())

@@ -9,17 +9,34 @@ from provenance.findings import Code
 from provenance.judging.verdict import Verdict, Word
 from provenance.pacs.arrivals import Instance, Judged, Kept, Sender, State
 from provenance.pacs.quarantine.proposals import Settled
-from provenance.pacs.spool.spool import Spool, sha256_of
+from provenance.pacs.spool.spool import LetIn, Spool, new_salt, sha256_of
 from provenance.policy.decide import Decision
 from provenance.policy.terms import Action
 from provenance.schema.verify import Judged as Answered
 from provenance.schema.verify import object_answer
-from provenance.verifying.examination import Examination, examine, examine_nothing
+from provenance.verifying.examination import (
+    Examination,
+    examine,
+    examine_nothing,
+    examine_source,
+)
 from provenance.verifying.verifier import Verifier
 
 _logger = logging.getLogger(__name__)
 
 _AGAIN = (State.FORWARDING, State.QUARANTINED)
+_LETS_IN = (Action.ACCEPT, Action.TAG)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An object that was judged, and of which nothing is kept yet; ``arrived`` is its SHA-256."""
+
+    sender: Sender
+    instance: Instance
+    judged: Judged
+    arrived: bytes
+    settled: Settled | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +73,63 @@ class Intake:
         judged = _as_settled(judged_of(found), settled)
         if why_not is not None:
             judged = replace(judged, reasons=(*judged.reasons, why_not))
-        for kept in spool.of_instance(instance.sop_instance):
+        weighed = Weighed(sender, instance, judged, arrived, settled)
+        return self._keep(path, weighed, spool=spool, sealed=sealed)
+
+    def weigh(
+        self,
+        content: bytes,
+        *,
+        sender: Sender,
+        instance: Instance,
+        spool: Spool,
+        arrived: Callable[[], bytes],
+    ) -> Weighed:
+        """Judge an object in memory, of which nothing is kept yet. ``arrived`` is its SHA-256."""
+        judged = judged_of(self._examine(content, sender))
+        digest = arrived()
+        settled = spool.proposals.settled(digest, instance.sop_instance)
+        return Weighed(sender, instance, _as_settled(judged, settled), digest, settled)
+
+    def conclude(self, content: bytes, weighed: Weighed, *, spool: Spool) -> Kept | LetIn:
+        """Keep an object that was weighed; what is let in stays with whoever brought it.
+
+        Of that only a row is to be written (Spool.write_down). Raises as ``take`` does.
+        """
+        judged, path = weighed.judged, spool.incoming()
+        if judged.action in _LETS_IN and weighed.settled is None:
+            made = Kept(
+                0,
+                weighed.sender,
+                weighed.instance,
+                judged,
+                State.DELIVERED,
+                len(content),
+                weighed.arrived,
+                new_salt(),
+            )
+            return LetIn(path.name, made, self.policy)
+        try:
+            path.write_bytes(content)
+            return self._keep(path, weighed, spool=spool, sealed=False)
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _keep(self, path: Path, weighed: Weighed, *, spool: Spool, sealed: bool) -> Kept:
+        judged, settled = weighed.judged, weighed.settled
+        for kept in spool.of_instance(weighed.instance.sop_instance):
             if _is_again(kept, judged, settled) and _same(spool.path(kept.number), path):
                 path.unlink()
                 return replace(kept, judged=judged) if settled is not None else kept
         return spool.keep(
             path,
-            sender=sender,
-            instance=instance,
+            sender=weighed.sender,
+            instance=weighed.instance,
             judged=judged,
             archives=self.archives,
             policy=self.policy,
             sealed_here=sealed,
-            arrived=arrived,
+            arrived=weighed.arrived,
             earlier=None if settled is None else settled.object,
         )
 
@@ -80,9 +141,11 @@ class Intake:
             _logger.warning("an object was not sealed on behalf of its sender: %s", error)
             return False, f"it could not be sealed here: {error}"[:500]
 
-    def _examine(self, path: Path, sender: Sender) -> Examination:
+    def _examine(self, source: Path | bytes, sender: Sender) -> Examination:
         try:
-            return examine(path, self.verifier, sender.arrival)
+            if isinstance(source, bytes):
+                return examine_source(source, self.verifier, sender.arrival)
+            return examine(source, self.verifier, sender.arrival)
         except Exception as error:  # a defect of ours loses no image, and lets none in
             _logger.exception("verification failed")
             why = f"verification failed ({type(error).__name__}): a defect, please report it"

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +14,8 @@ from provenance.dicom.read import read_instance
 from provenance.dicom.values import text
 from provenance.errors import UnreadableError
 from provenance.pacs.arrivals import Instance, Kept, Sender
-from provenance.pacs.intake import Intake
-from provenance.pacs.spool.spool import Spool
+from provenance.pacs.intake import Intake, Weighed
+from provenance.pacs.spool.spool import LetIn, Spool
 from provenance.policy.facts import Arrival
 from provenance.policy.load import read_policy_bytes
 from provenance.policy.parse import parse_acceptance_policy
@@ -28,6 +29,7 @@ from provenance.verifying.verifier import Verifier
 
 TRUST_SECONDS = 10.0
 """How long roots, revocation lists and mark keys are believed before they are read again."""
+HASHED_BESIDE = 1 << 20
 NOBODY = Instance("", "", "", "")
 
 
@@ -96,6 +98,7 @@ class Desk:
         self._policy = b""
         self._believed_at = -TRUST_SECONDS
         self._verifier = Verifier(self._site.trust, records)
+        self._hasher = ThreadPoolExecutor(1)
 
     @classmethod
     def open(cls, place: Workplace, *, monotonic: Callable[[], float] = time.monotonic) -> Self:
@@ -111,6 +114,7 @@ class Desk:
 
     def close(self) -> None:
         """Let go of it."""
+        self._hasher.shutdown()
         self._records.log.close()
         self._spool.close()
 
@@ -118,6 +122,29 @@ class Desk:
         """Take in the file at ``path``, of the spool's folder ``incoming`` (Intake.take)."""
         intake = Intake(self._verifier_at(sender.at), self._policy, archives)
         return intake.take(path, sender=sender, instance=identify(path), spool=self._spool)
+
+    def weigh(self, content: bytes, sender: Sender) -> Weighed:
+        """Judge an object in memory; nothing is kept of it yet (Intake.weigh)."""
+        intake = Intake(self._verifier_at(sender.at), self._policy, ())
+        arrived = self._hashing(content)
+        return intake.weigh(
+            content,
+            sender=sender,
+            instance=identify(content),
+            spool=self._spool,
+            arrived=arrived,
+        )
+
+    def conclude(self, content: bytes, weighed: Weighed) -> Kept | LetIn:
+        """Keep what was weighed (Intake.conclude)."""
+        intake = Intake(self._verifier, self._policy, ())
+        return intake.conclude(content, weighed, spool=self._spool)
+
+    def _hashing(self, content: bytes) -> Callable[[], bytes]:
+        """Hash a large object beside its examination: another processor is free just then."""
+        if len(content) < HASHED_BESIDE:
+            return lambda: hashlib.sha256(content).digest()
+        return self._hasher.submit(lambda: hashlib.sha256(content).digest()).result
 
     def store(
         self, path: Path, sender: Sender, archives: Sequence[str], study: str | None
@@ -173,10 +200,10 @@ def _records(place: Workplace) -> Records[ReadableLog]:
         return Records(_Away(error), b"")
 
 
-def identify(path: Path) -> Instance:
+def identify(source: Path | bytes) -> Instance:
     """Return which instance a file holds, as far as that can be read. Raises OSError."""
     try:
-        found = read_instance(path)
+        found = read_instance(source)
     except UnreadableError:
         return NOBODY
     header = found.dataset

@@ -1,11 +1,14 @@
 """How the service is: what is amiss, in words, and what it has done, in numbers."""
 
 import asyncio
+import json
 import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from threading import Lock
 from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
@@ -63,17 +66,30 @@ class Tally:
     unfit: int = 0
     judged: int = 0
     seconds: float = 0.0
+    _lock: Lock = field(default_factory=Lock)
 
     def took(self, kept: Kept, seconds: float) -> None:
         """Count an object that was taken in, or refused."""
-        key = (kept.sender.route.value, kept.judged.action.value, kept.judged.word.value)
-        self.objects[key] += 1
+        self._took(kept.sender.route.value, kept.judged.action.value, kept.judged.word.value)
         self.spent(seconds)
+
+    def hear(self, door: Connection) -> None:
+        """Count what is told from the door, until that ends: a thread of its own."""
+        with open(door.fileno(), encoding="utf-8", closefd=False) as lines:
+            for line in lines:
+                told = json.loads(line)
+                self._took(told["route"], told["action"], told["verdict"])
+                self.spent(told["seconds"])
+
+    def _took(self, route: str, action: str, word: str) -> None:
+        with self._lock:
+            self.objects[route, action, word] += 1
 
     def spent(self, seconds: float) -> None:
         """Count a judgement."""
-        self.judged += 1
-        self.seconds += seconds
+        with self._lock:
+            self.judged += 1
+            self.seconds += seconds
 
     def metrics(self) -> tuple[Metric, ...]:
         """Return the values so far."""

@@ -20,7 +20,7 @@ from provenance.errors import MalformedError
 from provenance.pacs.arrivals import Kept, Route, Sender
 from provenance.pacs.service.desk import NOBODY
 from provenance.pacs.service.endpoints import DICOM, MAX_STOW_BODY, MULTIPART, UID
-from provenance.pacs.service.examiners import Cause, NotJudgedError
+from provenance.pacs.service.failures import Cause, NotJudgedError
 from provenance.pacs.service.problems import problem
 from provenance.pacs.service.stow_answer import (
     DICOM_JSON,
