@@ -2,9 +2,11 @@
 
     python -m benchmarks.orthanc [--rounds N] [--ct N] [--dx N] [--jobs N]
 
-Sealed images, full verification, TCP_NODELAY on both ends. Rates: DCMTK's storescu, one
-association, all images of a round. Latency: of each C-STORE by pynetdicom, over all rounds. In
-between stands Orthanc with the script and a stand-in that answers at once: the script's own cost.
+Sealed images, full verification, TCP_NODELAY on both ends. Rates: DCMTK's storescu, all images of
+a round, over one association and over eight at once. Latency: of each C-STORE by pynetdicom, over
+all rounds. In between stands Orthanc with the script and a stand-in that answers at once: the
+script's own cost. Processor time is that of sender, Orthanc and service for each image, with what
+they do after the answer; by it the last column says what this machine could do at most.
 """
 
 import argparse
@@ -21,19 +23,24 @@ import pydicom
 from pynetdicom import AE
 
 from benchmarks.orthanc.images import sealed_files
+from benchmarks.orthanc.processors import spent_by, spent_by_ended
 from benchmarks.orthanc.world import World
 from ledger import Algorithm
 from provenance import Site
 
 POLICY = 'version = 1\n[defaults]\ndepth = "ledger"\n[defaults.actions]\nauthentic = "accept"\n'
 BARS = {"CT": 0.8, "DX": 0.7}
+ASSOCIATIONS = (1, 8)
+AFTERWARDS = 2.0
+"""Seconds in which verdicts and custody events are written, which count as well."""
 
 
 @dataclass
 class Measured:
-    """Rates (instances a second, one a round) and latencies (seconds, one an instance)."""
+    """Images a second and processor times of rounds, by associations; seconds of each C-STORE."""
 
-    rates: list[float] = field(default_factory=list)
+    rates: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    spent: dict[int, list[tuple[float, ...]]] = field(default_factory=lambda: defaultdict(list))
     latencies: list[float] = field(default_factory=list)
 
 
@@ -59,31 +66,56 @@ def main() -> None:
         ):
             worlds = {"plain": plain, "script": stand_in, "radseal": asking}
             for kind in files:
-                _table(kind, _run(files[kind], worlds, asked.rounds))
+                found = _run(files[kind], worlds, asked.rounds)
+                for associations in ASSOCIATIONS:
+                    _rates(kind, associations, found)
+                _latencies(kind, found)
 
 
 def _run(files: Path, worlds: dict[str, World], rounds: int) -> dict[str, Measured]:
     found: dict[str, Measured] = defaultdict(Measured)
+    parts = {1: [files], ASSOCIATIONS[-1]: _dealt(files, ASSOCIATIONS[-1])}
     for number in range(rounds + 1):
         for name, world in worlds.items():
-            rate = _send(world, files)
-            _empty(world)
+            for associations, folders in parts.items():
+                rate, spent = _send(world, folders)
+                _empty(world)
+                if number:  # the first is to warm up
+                    found[name].rates[associations].append(rate)
+                    found[name].spent[associations].append(spent)
             latencies = _ask(world, files)
             _empty(world)
-            if number:  # the first is to warm up
-                found[name].rates.append(rate)
+            if number:
                 found[name].latencies += latencies
     return found
 
 
-def _send(world: World, files: Path) -> float:
+def _dealt(files: Path, hands: int) -> list[Path]:
+    """Give out the files of a folder to as many folders as there are associations."""
+    folders = [files.parent / f"{files.name}-{number}" for number in range(hands)]
+    for number, file in enumerate(sorted(files.iterdir())):
+        folders[number % hands].mkdir(exist_ok=True)
+        (folders[number % hands] / file.name).hardlink_to(file)
+    return folders
+
+
+def _send(world: World, folders: list[Path]) -> tuple[float, tuple[float, ...]]:
+    """Return images a second, and seconds of sender, Orthanc and service for each image."""
+    count = sum(len(list(folder.iterdir())) for folder in folders)
+    before = _spent(world)
     began = time.perf_counter()
-    code = world.storescu(files).wait()
+    codes = [sending.wait() for sending in [world.storescu(folder) for folder in folders]]
     seconds = time.perf_counter() - began
-    count = len(list(files.iterdir()))
     here = json.loads(world.orthanc.ask("GET", "/statistics").body)["CountInstances"]
-    assert (code, here) == (0, count), (code, here)
-    return count / seconds
+    assert (set(codes), here) == ({0}, count), (codes, here)
+    time.sleep(AFTERWARDS)
+    spent = [(now - then) / count for now, then in zip(_spent(world), before, strict=True)]
+    return count / seconds, tuple(spent)
+
+
+def _spent(world: World) -> list[float]:
+    running = [each.running for each in (world.orthanc, world.service)]
+    return [spent_by_ended(), *(0.0 if each is None else spent_by(each.pid) for each in running)]
 
 
 def _ask(world: World, files: Path) -> list[float]:
@@ -108,20 +140,31 @@ def _empty(world: World) -> None:
         world.orthanc.ask("DELETE", f"/studies/{name}")
 
 
-def _table(kind: str, found: dict[str, Measured]) -> None:
-    print(f"\n{kind}, bar {BARS[kind]}")
-    print("| | instances/s | x plain | latency, median | p99 | added, median | added, p99 |")
+def _rates(kind: str, associations: int, found: dict[str, Measured]) -> None:
+    print(f"\n{kind}, associations: {associations}, bar {BARS[kind]}")
+    print("| | instances/s | x plain | sender | Orthanc | service | at most x plain |")
     print("|---|---|---|---|---|---|---|")
     plain = found["plain"]
-    base = statistics.quantiles(plain.latencies, n=100)
+    least = sum(map(statistics.median, zip(*plain.spent[associations], strict=True)))
     for name, each in found.items():
-        rate = statistics.median(each.rates)
+        rates = each.rates[associations]
+        rate = statistics.median(rates)
+        spread = f"{rate:.1f} [{min(rates):.1f} to {max(rates):.1f}]"
+        ratio = rate / statistics.median(plain.rates[associations])
+        spent = [statistics.median(part) for part in zip(*each.spent[associations], strict=True)]
+        times = "".join(f" {seconds * 1e3:.1f} ms |" for seconds in spent)
+        print(f"| {name} | {spread} | {ratio:.2f} |{times} {least / sum(spent):.2f} |")
+
+
+def _latencies(kind: str, found: dict[str, Measured]) -> None:
+    print(f"\n{kind}, each C-STORE")
+    print("| | median | p99 | added, median | added, p99 |")
+    print("|---|---|---|---|---|")
+    base = statistics.quantiles(found["plain"].latencies, n=100)
+    for name, each in found.items():
         tail = statistics.quantiles(each.latencies, n=100)
-        spread = f"{rate:.1f} [{min(each.rates):.1f} to {max(each.rates):.1f}]"
         times = [tail[49], tail[98], tail[49] - base[49], tail[98] - base[98]]
-        ratio = rate / statistics.median(plain.rates)
-        print(f"| {name} | {spread} | {ratio:.2f} |", end="")
-        print("".join(f" {seconds * 1e3:.1f} ms |" for seconds in times))
+        print(f"| {name} |" + "".join(f" {seconds * 1e3:.1f} ms |" for seconds in times))
 
 
 if __name__ == "__main__":

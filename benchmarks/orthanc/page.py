@@ -29,18 +29,27 @@ class Page:
         return cls(json.loads(first), json.loads(second), shlex.split(serve))
 
     def write(
-        self, folder: Path, *, http: int, dicom: int, url: str, token: Path, with_script: bool
+        self,
+        folder: Path,
+        *,
+        http: int,
+        dicom: int,
+        url: str,
+        door: Path,
+        token: Path,
+        with_script: bool,
     ) -> Path:
         """Write Orthanc's folder of configuration files, with those that Debian adds."""
         made = folder / "etc"
         made.mkdir(exist_ok=True)
         for name in ("dicomweb.json", "worklists.json", "serve-folders.json"):
             (made / name).write_bytes((DEBIAN / name).read_bytes())
-        radseal = {**_table(self.orthanc["Radseal"]), "Url": url, "TokenFile": str(token)}
+        own = {"Door": str(door), "Url": url, "TokenFile": str(token)}
+        radseal = {**_table(self.orthanc["Radseal"]), **own}
         database = str(folder / "db")
-        own = {"StorageDirectory": database, "IndexDirectory": database}
+        places = {"StorageDirectory": database, "IndexDirectory": database}
         ports = {"HttpPort": http, "DicomPort": dicom}
-        orthanc = {**self.orthanc, **own, **ports, "Radseal": radseal}
+        orthanc = {**self.orthanc, **places, **ports, "Radseal": radseal}
         (made / "orthanc.json").write_text(json.dumps(orthanc))
         if with_script:
             python = {**self.python, "PythonScript": str(SCRIPT)}
@@ -48,7 +57,7 @@ class Page:
         return made
 
     def command(
-        self, *, site: Path, policy: Path, spool: Path, token: Path, listen: str
+        self, *, site: Path, policy: Path, spool: Path, token: Path, door: Path, listen: str
     ) -> list[str]:
         """Return the words of `radseal serve`."""
         replaced = {
@@ -56,6 +65,7 @@ class Page:
             "--policy": str(policy),
             "--spool": str(spool),
             "--token": str(token),
+            "--door": str(door),
             "--listen": listen,
         }
         words = list(self.serve)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -118,6 +119,7 @@ class World:
     orthanc: Process
     dicom: int
     token: str
+    door: Path
 
     @classmethod
     @contextmanager
@@ -131,6 +133,7 @@ class World:
         finally:
             world.orthanc.stop()
             world.service.stop()
+            shutil.rmtree(world.door.parent)
 
     @classmethod
     @contextmanager
@@ -142,13 +145,20 @@ class World:
             yield world
         finally:
             world.orthanc.stop()
+            shutil.rmtree(world.door.parent)
 
     @classmethod
     @contextmanager
     def open_stand_in(cls, folder: Path, site: Site) -> Iterator["World"]:
         """Start Orthanc with the script, and what answers it at once without looking."""
         world = cls._made(folder, site, "version = 1\n", jobs=1, with_script=True)
-        words = [sys.executable, "-m", "benchmarks.orthanc.stand_in", str(world.service.port)]
+        words = [
+            sys.executable,
+            "-m",
+            "benchmarks.orthanc.stand_in",
+            str(world.service.port),
+            str(world.door),
+        ]
         world.service.words = words
         try:
             world.service.start()
@@ -157,6 +167,7 @@ class World:
         finally:
             world.orthanc.stop()
             world.service.stop()
+            shutil.rmtree(world.door.parent)
 
     @classmethod
     def _made(
@@ -169,11 +180,13 @@ class World:
         token = os.urandom(32).hex()
         token_file.write_text(f"{token}\n")
         at, http_port, dicom = free_port(), free_port(), free_port()
+        door = Path(tempfile.mkdtemp(prefix="radseal-")) / "door"  # a short path: unix(7)
         words = page.command(
             site=site.folder,
             policy=policy_file,
             spool=folder / "spool",
             token=token_file,
+            door=door,
             listen=f"127.0.0.1:{at}",
         )
         command = [sys.executable, "-m", "provenance.cli", *words, "--jobs", str(jobs)]
@@ -181,12 +194,18 @@ class World:
         service = Process("serve", command, folder / "serve.log", at, "/live", python)
         url = f"http://127.0.0.1:{at}"
         etc = page.write(
-            folder, http=http_port, dicom=dicom, url=url, token=token_file, with_script=with_script
+            folder,
+            http=http_port,
+            dicom=dicom,
+            url=url,
+            door=door,
+            token=token_file,
+            with_script=with_script,
         )
         nodelay = {"TCP_NODELAY": "1"}
         log = folder / "orthanc.log"
         orthanc = Process("Orthanc", [PROGRAM, str(etc)], log, http_port, "/system", nodelay)
-        return cls(folder, site, service, orthanc, dicom, token)
+        return cls(folder, site, service, orthanc, dicom, token, door)
 
     def storescu(self, folder: Path, calling: str = "CT7") -> "subprocess.Popen[bytes]":
         """Send all files of a folder over one association, by DCMTK."""

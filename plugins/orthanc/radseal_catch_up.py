@@ -65,7 +65,7 @@ class CatchUp:
             write_down(orthanc_id, answer["verdict"], answer["decision"]["action"], answer)
 
     def _lacks(self, orthanc_id: str) -> bool:
-        if self._notes.waits_for(orthanc_id):
+        if self._notes.waits_for(orthanc_id) or self._notes.wrote(orthanc_id):
             return False
         status, content = self._own.ask("GET", f"/instances/{orthanc_id}/metadata")
         return status == 200 and VERDICT not in json.loads(content)

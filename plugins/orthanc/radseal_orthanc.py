@@ -19,8 +19,10 @@ from radseal_door import Door
 from radseal_notes import ACTION, REPORT, VERDICT, Notes
 from radseal_routes import Desk, Forbidden, Stow
 from radseal_service import Peer, Service
+from radseal_socket import ServiceDoor
 
 DEFAULTS = {
+    "Door": "/run/radseal/door",
     "Url": "http://127.0.0.1:8097",
     "TokenFile": "",
     "TimeoutSeconds": 60,
@@ -38,19 +40,20 @@ def start(configuration: Mapping[str, Any]) -> None:
     token = Path(settings["TokenFile"]).read_text().strip() if settings["TokenFile"] else ""
     bearer = {"Authorization": f"Bearer {token}"} if token else {}
     service = Service(settings["Url"], headers=bearer, timeout=timeout)
+    service_door = ServiceDoor(settings["Door"], token, timeout)
     here = settings["OrthancUrl"] or f"http://127.0.0.1:{configuration.get('HttpPort', 8042)}"
     right = {"Authorization": orthanc.GenerateRestApiAuthorizationToken()}
     own = Peer(here, headers=right, timeout=2 * timeout)
     web_root = str(configuration.get("DicomWeb", {}).get("Root", "/dicom-web/"))
 
     kept = [
-        *(VERDICT, ACTION, REPORT, str(configuration["UserContentType"][REPORT])),
-        *(str(configuration["UserMetadata"][name]) for name in (VERDICT, ACTION)),
+        *(VERDICT, ACTION, REPORT),
+        *(str(configuration["UserMetadata"][name]) for name in (VERDICT, ACTION, REPORT)),
     ]
-    notes = Notes()
+    notes = Notes(service_door, own)
     catch_up = CatchUp(service, own, notes)
     door = Door(
-        service,
+        service_door,
         configuration,
         notes,
         over_http=settings["HttpCallingAe"],
@@ -82,10 +85,9 @@ def check(configuration: Mapping[str, Any], said: Mapping[str, Any]) -> None:
     """ValueError for a configuration under which something would be lost or not be true."""
     if unknown := sorted(set(said) - set(DEFAULTS)):
         raise ValueError(f"Radseal has no setting {unknown[0]}")
-    for section, names in (("UserMetadata", (VERDICT, ACTION)), ("UserContentType", (REPORT,))):
-        for name in names:
-            if name not in configuration.get(section, {}):
-                raise ValueError(f"{section} does not name {name}")
+    for name in (VERDICT, ACTION, REPORT):
+        if name not in configuration.get("UserMetadata", {}):
+            raise ValueError(f"UserMetadata does not name {name}")
     if configuration.get("IngestTranscoding"):
         raise ValueError("IngestTranscoding stores other bytes than were judged")
     if configuration.get("WebDavEnabled", True):

@@ -96,16 +96,6 @@ class Peer:
 class Service(Peer):
     """`radseal serve`."""
 
-    def ingest(self, content: bytes, **sender: str) -> dict[str, Any]:
-        """Return what becomes of an instance that came; NotAskedError if that is not known."""
-        known = {name: value for name, value in sender.items() if value}
-        query = urllib.parse.urlencode({"route": "orthanc", **known})
-        answer = self.object("POST", f"/ingest?{query}", content)
-        whole = isinstance(answer.get("verdict"), str) and isinstance(answer.get("report"), dict)
-        if not whole or answer.get("action") not in ACTIONS:
-            raise NotAskedError("an answer without action, verdict or report")
-        return answer
-
     def verify(self, content: bytes) -> dict[str, Any]:
         """Return the verdict on an instance and the decision; nothing is kept of it."""
         answer = self.object("POST", "/verify", content)

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from provenance.cli.failure import USAGE, CommandError, Failure
 from provenance.cli.output import document, print_json, say
@@ -31,6 +32,33 @@ def listening(listen: str) -> Iterator[tuple[socket.socket, str]]:
         # for the client to acknowledge the first (RFC 896, RFC 1122 section 4.2.3.2): 40 ms
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener, f"http://{listen.rpartition(':')[0]}:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def door_at(path: Path) -> Iterator[socket.socket]:
+    """Hold a Unix socket that listens at a path; what a service left there before is replaced."""
+    door = socket.socket(socket.AF_UNIX)
+    try:
+        if path.is_socket():
+            path.unlink()
+        door.bind(str(path))
+        path.chmod(0o666)  # the token says who may come in, and the folder who may knock
+        door.listen(64)
+    except OSError as error:
+        door.close()
+        raise CommandError(
+            Failure(
+                f"there can be no door at {path}",
+                why=error.strerror or str(error),
+                do="name a short path, in a folder where this account may write",
+                exit_code=USAGE,
+            )
+        ) from error
+    with door:
+        try:
+            yield door
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def announce(session: Session, *, verb: str, name: str, url: str) -> None:

@@ -60,6 +60,13 @@ MIN_TOKEN = 32
     help="A file with a token of 32 characters or more, which requests must carry.",
 )
 @click.option(
+    "--door",
+    "door_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="SOCKET",
+    help="A Unix socket to make, for the plugin of an archive on this machine. Needs --token.",
+)
+@click.option(
     "--stow-ae",
     metavar="AE",
     help="Calling AE title, for the policy, of what STOW-RS brings. Default: not known.",
@@ -99,6 +106,7 @@ def serve(
     spool: Path | None,
     log_url: str | None,
     token_file: Path | None,
+    door_path: Path | None,
     stow_ae: str | None,
     archive_ae: str | None,
     listen: str | None,
@@ -111,10 +119,11 @@ def serve(
     POST a file to /verify for its verdict and the policy's decision; to /ingest, to have it
     written down as well: a quarantined one is then kept here. With --config, a file as radseal
     gateway has it, there are archives: it takes instances by STOW-RS at /dicom-web, and forwards
-    what the policy lets in. What it answers is described at /openapi.json. Custody events go to the
-    ledger as it can be reached. Without a policy that can be read it does not start; whatever fails
-    is answered with 503, and nothing was taken. It speaks HTTP without TLS: towards a network, put
-    a reverse proxy before it. It needs radseal[pacs].
+    what the policy lets in. What it answers is described at /openapi.json. With --door a plugin on
+    this machine asks faster, by a Unix socket. Custody events go to the ledger as it can be
+    reached. Without a policy that can be read it does not start; whatever fails is answered with
+    503, and nothing was taken. It speaks HTTP without TLS: towards a network, put a reverse proxy
+    before it. It needs radseal[pacs].
 
     \b
     Examples
@@ -122,8 +131,9 @@ def serve(
       radseal serve --config radseal-service.toml --token token
     """
     try:
+        from provenance.cli.doorway import doorway_at
         from provenance.pacs.service.examiners import Examiners
-        from provenance.pacs.service.health import Watch
+        from provenance.pacs.service.health import Tally, Watch
         from provenance.pacs.service.service import Service, make_app
         from provenance.pacs.service.views import Views
         from provenance.servers.http_server import serve as serve_app
@@ -147,6 +157,15 @@ def serve(
     token = None if token_file is None else _token(token_file)
     if token is None:
         _require_loopback(settings.listen)
+    if door_path is not None and token is None:
+        raise CommandError(
+            Failure(
+                "--door needs --token",
+                why="whoever can open the socket could bring objects in",
+                do="give --token FILE, and the same file to the plugin",
+                exit_code=USAGE,
+            )
+        )
     with ExitStack() as stack:
         stack.enter_context(log_lines())
         listener, url = stack.enter_context(listening(settings.listen))
@@ -163,10 +182,12 @@ def serve(
         tell = stack.enter_context(telling(place.spool, audit, title, NAME))
         forwarding = Children(jobs_of_forwarders)
         stack.callback(forwarding.close)
-        examiners = Examiners(place, processes=jobs)
+        limits, tally, doorway = settings.limits, Tally(), None
+        if door_path is not None and token is not None:
+            doorway = stack.enter_context(doorway_at(door_path, token, limits, tally, tell))
+        examiners = Examiners(place, processes=jobs, doorway=doorway)
         stack.callback(examiners.close)
         _require_work(examiners)
-        limits = settings.limits
         service = Service(
             Views(place),
             examiners,
@@ -183,6 +204,7 @@ def serve(
             token=token,
             limits=limits,
             tell=tell,
+            tally=tally,
         )
         ready = partial(announce, session, verb="serve", name="radseal", url=url)
         serve_app(make_app(service), listener, ready=ready)
@@ -227,7 +249,7 @@ def _from_file(file: Path) -> "Settings":
 
 
 def _require_work(examiners: "Examiners") -> None:
-    from provenance.pacs.service.examiners import NotJudgedError
+    from provenance.pacs.service.failures import NotJudgedError
 
     try:
         asyncio.run(examiners.ready())

@@ -60,16 +60,20 @@ class Examiner:
     ) -> Opinion:
         """Return the opinion; of a defect of the verifier, one that lets nothing in."""
         meanwhile()
-        found = examine_surely(path, self.verifier, sender.arrival, self.read)
+        return self.opinion(path, sender)
+
+    def opinion(self, source: Path | bytes, sender: Sender) -> Opinion:
+        """Do the same for a file or an object in memory."""
+        found = examine_surely(source, self.verifier, sender.arrival, self.read)
         return Opinion(judged_of(found), self.policy, _has_no_seal(found.verdict))
 
 
 def examine_surely(
-    path: Path, verifier: Verifier, arrival: Arrival, read: Content | None = None
+    source: Path | bytes, verifier: Verifier, arrival: Arrival, read: Content | None = None
 ) -> Examination:
-    """Judge a file; a defect of ours loses no image, and lets none in."""
+    """Judge an object; a defect of ours loses no image, and lets none in."""
     try:
-        return examine(path, verifier, arrival, instance=read)
+        return examine(source, verifier, arrival, instance=read)
     except Exception as error:
         _logger.exception("verification failed")
         why = f"verification failed ({type(error).__name__}): a defect, please report it"
@@ -77,6 +81,43 @@ def examine_surely(
         assert found.decision is not None  # its verifier has a policy
         apart = Action.strictest((found.decision.action, Action.QUARANTINE))
         return replace(found, decision=replace(found.decision, action=apart))
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An object that was judged, and of which nothing is kept yet.
+
+    ``policy`` is the SHA-256 of that by which it was decided, ``arrived`` that of the object as it
+    came; ``settled`` is what persons have decided about the same bytes.
+    """
+
+    sender: Sender
+    instance: Instance
+    judged: Judged
+    policy: bytes
+    arrived: bytes
+    settled: Settled | None
+
+    def keep(
+        self, path: Path, spool: Spool, archives: Sequence[str], *, sealed_here: bool = False
+    ) -> Kept:
+        """Keep its file; sent once more while it waits, and decided alike, it is the same."""
+        settled, judged = self.settled, self.judged
+        for kept in spool.of_instance(self.instance.sop_instance):
+            if _is_again(kept, judged, settled) and _same(spool.path(kept.number), path):
+                path.unlink()
+                return replace(kept, judged=judged) if settled is not None else kept
+        return spool.keep(
+            path,
+            sender=self.sender,
+            instance=self.instance,
+            judged=judged,
+            archives=archives,
+            policy=self.policy,
+            sealed_here=sealed_here,
+            arrived=self.arrived,
+            earlier=None if settled is None else settled.object,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,24 +177,10 @@ class Intake:
         if why_not is not None:
             judged = replace(judged, reasons=(*judged.reasons, why_not))
 
-        def keep(spool: Spool) -> Kept:
-            for kept in spool.of_instance(instance.sop_instance):
-                if _is_again(kept, judged, settled) and _same(spool.path(kept.number), path):
-                    path.unlink()
-                    return replace(kept, judged=judged) if settled is not None else kept
-            return spool.keep(
-                path,
-                sender=sender,
-                instance=instance,
-                judged=judged,
-                archives=self.archives,
-                policy=found.policy,
-                sealed_here=sealed,
-                arrived=arrived,
-                earlier=None if settled is None else settled.object,
-            )
-
-        return self.write(spool, keep)
+        weighed = Weighed(sender, instance, judged, found.policy, arrived, settled)
+        return self.write(
+            spool, lambda spool: weighed.keep(path, spool, self.archives, sealed_here=sealed)
+        )
 
     def _judged(self, path: Path, sender: Sender, spool: Spool) -> Opinion:
         if self.archives:

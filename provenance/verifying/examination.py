@@ -37,18 +37,18 @@ class Examination:
 
 
 def examine(
-    path: Path,
+    source: bytes | Path,
     verifier: Verifier,
     arrival: Arrival = NO_ARRIVAL,
     *,
     instance: Instance | None = None,
 ) -> Examination:
-    """Judge the file at ``path``. A file that cannot be read at all is UNREADABLE, too.
+    """Do as `examine_source`, but a file that cannot be read at all is UNREADABLE, too.
 
     ``instance`` is what it holds, if it was read already.
     """
     try:
-        return examine_source(path, verifier, arrival, instance=instance)
+        return examine_source(source, verifier, arrival, instance=instance)
     except OSError as error:
         why = f"the file cannot be read: {error.strerror or type(error).__name__}"
         return examine_nothing(why, verifier, arrival)

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import signal
 import subprocess
 import time
@@ -78,7 +79,8 @@ def in_orthanc(world: World) -> dict[str, dict[str, str]]:
     for each in found:
         said: Any = world.orthanc.ask("GET", f"/instances/{each['ID']}/metadata?expand").json
         uid = each["MainDicomTags"]["SOPInstanceUID"]
-        kept[uid] = {key: value for key, value in said.items() if key.startswith("radseal")}
+        named = ("radseal-verdict", "radseal-action")
+        kept[uid] = {key: value for key, value in said.items() if key in named}
     return kept
 
 
@@ -142,6 +144,45 @@ def test_orthanc_killed_in_the_middle_loses_nothing_and_its_verdicts_come_after(
     wait_for(lambda: all(each == said for each in in_orthanc(world).values()), "no verdicts")
 
 
+def test_a_service_killed_in_the_middle_is_told_again_of_what_it_let_in(
+    world: World, make: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(60):
+        (folder / f"{number:03}.dcm").write_bytes(make("CT7"))
+    sending = world.storescu(folder)
+    wait_for(lambda: len(in_orthanc(world)) >= 5, "nothing arrived")
+    world.service.stop(signal.SIGKILL)
+    assert sending.wait(WAIT_SECONDS) != 0
+    here = set(in_orthanc(world))
+    world.service.start()
+    said = {"radseal-verdict": "UNSEALED", "radseal-action": "tag"}
+    wait_for(lambda: all(each == said for each in in_orthanc(world).values()), "no verdicts")
+    assert set(in_orthanc(world)) == here
+    with Spool.open(tmp_path / "spool") as spool:
+        known = [each.instance.sop_instance for each in spool.objects(limit=1000)]
+    assert here <= set(known)
+
+
+def test_processes_that_judge_are_replaced_when_they_are_killed(
+    world: World, make: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    assert dimse(world, make("CT7"), tmp_path) == Told(0)
+    assert world.service.running is not None
+    service = world.service.running.pid
+    children = Path(f"/proc/{service}/task/{service}/children").read_text().split()
+    judging = [
+        int(each)
+        for each in children
+        if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()
+    ]
+    assert judging
+    for each in judging:
+        os.kill(each, signal.SIGKILL)
+    wait_for(lambda: dimse(world, make("CT7"), tmp_path) == Told(0), "nobody judges")
+
+
 def test_what_was_stored_without_the_script_is_judged_after(
     world: World, make: Callable[[str], bytes], tmp_path: Path
 ) -> None:
@@ -199,7 +240,12 @@ def test_orthanc_does_not_start_with_what_would_lose_or_lie(
     token.write_text("x" * 40)
     ports = {"http": free_port(), "dicom": free_port()}
     etc = Page.read().write(
-        tmp_path, **ports, url="http://127.0.0.1:1", token=token, with_script=True
+        tmp_path,
+        **ports,
+        url="http://127.0.0.1:1",
+        door=tmp_path / "door",
+        token=token,
+        with_script=True,
     )
     settings = json.loads((etc / "orthanc.json").read_text())
     (etc / "orthanc.json").write_text(json.dumps({**settings, **change}))

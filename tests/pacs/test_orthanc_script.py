@@ -2,8 +2,11 @@
 
 import importlib.util
 import json
+import shutil
 import socket
+import struct
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -31,6 +34,7 @@ def load(name: str) -> ModuleType:
 
 statuses = load("radseal_statuses")
 stow, service = load("radseal_stow"), load("radseal_service")
+door = load("radseal_socket")
 KIND = 'multipart/related; type="application/dicom"; boundary="edge"'
 
 
@@ -98,9 +102,12 @@ def test_what_cannot_be_read_is_among_the_others() -> None:
 
 @pytest.fixture
 def answering() -> Iterator[list[bytes]]:
-    """A server that sends what is in the list, whatever it is asked; its port comes first."""
+    """A server that sends what is in the list, whatever it is asked; its place comes first."""
     said: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    folder = Path(tempfile.mkdtemp(prefix="radseal-"))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "door"))
+        listener.listen()
 
         def run() -> None:
             while True:
@@ -110,25 +117,40 @@ def answering() -> Iterator[list[bytes]]:
                     return
                 with connection:
                     connection.recv(65536)
-                    connection.sendall(said[0])
+                    connection.sendall(message(b'{"hello": "radseal"}'))
+                    asked = b""
+                    while b'"go"' not in asked:
+                        if not (piece := connection.recv(65536)):
+                            break
+                        asked += piece
+                    else:
+                        key = json.loads(asked[12 : 12 + asked[3]])["key"]
+                        connection.sendall(said[0].replace(KEY, key.encode()))
 
         Thread(target=run, daemon=True).start()
-        said.append(str(listener.getsockname()[1]).encode())
+        said.append(str(folder / "door").encode())
         yield said
         listener.shutdown(socket.SHUT_RDWR)
+    shutil.rmtree(folder)
 
 
-def http(content: bytes, status: str = "200 OK") -> bytes:
-    return f"HTTP/1.1 {status}\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
+def message(head: bytes, body: bytes = b"") -> bytes:
+    return struct.pack(">IQ", len(head), len(body)) + head + body
 
 
-def peer(answering: list[bytes]) -> Any:
+@pytest.fixture
+def asked(answering: list[bytes]) -> Iterator[Any]:
     """The script's client of that server."""
-    url = f"http://127.0.0.1:{answering[0].decode()}"
-    return service.Service(url, headers={}, timeout=60.0)
+    made = door.ServiceDoor(answering[0].decode(), "token", 60.0)
+    yield made
+    made.forget()
 
 
-GOOD = b'{"action": "accept", "verdict": "AUTHENTIC", "report": {}}'
+KEY = b"0" * 16
+GOOD = (
+    b'{"action": "accept", "verdict": "AUTHENTIC", "report": {}, "name": "a", "number": null,'
+    b' "key": "0000000000000000"}'
+)
 
 
 @pytest.mark.parametrize(
@@ -136,32 +158,40 @@ GOOD = b'{"action": "accept", "verdict": "AUTHENTIC", "report": {}}'
     [
         b"",
         b"\x00" * 100,
-        b"HTTP/1.1 200 OK\r\n",
-        http(GOOD)[:-1],
-        http(GOOD, "503 Service Unavailable"),
-        http(GOOD, "302 Found"),
-        http(b"no JSON"),
-        http(b"[]"),
-        http(b"{}"),
-        http(GOOD.replace(b"accept", b"welcome")),
-        http(GOOD.replace(b'"AUTHENTIC"', b"1")),
-        http(GOOD.replace(b"{}", b"null")),
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        message(GOOD)[:-1],
+        message(GOOD, b"x"),
+        struct.pack(">IQ", 1 << 31, 0) + GOOD,
+        message(b'{"problem": "disk", "detail": "the disk is full"}'),
+        message(b"no JSON"),
+        message(b"\xff\xfe"),
+        message(b"[]"),
+        message(b"{}"),
+        message(GOOD.replace(b"accept", b"welcome")),
+        message(GOOD.replace(b'"AUTHENTIC"', b"1")),
+        message(GOOD.replace(b"{}", b"null")),
+        message(GOOD.replace(b'"a"', b"null")),
+        message(GOOD.replace(KEY, b"1" * 16)),
     ],
 )
-def test_no_other_answer_lets_anything_in(answering: list[bytes], answer: bytes) -> None:
-    asked = peer(answering)
+def test_no_other_answer_lets_anything_in(
+    answering: list[bytes], asked: Any, answer: bytes
+) -> None:
     answering[0] = answer
     with pytest.raises(service.NotAskedError):
         asked.ingest(b"DICM", calling_ae="CT7")
-    asked.close()
 
 
-def test_a_whole_answer_is_taken(answering: list[bytes]) -> None:
-    asked = peer(answering)
-    answering[0] = http(GOOD)
+def test_a_whole_answer_is_taken(answering: list[bytes], asked: Any) -> None:
+    answering[0] = message(GOOD)
     for _ in range(3):  # the server closes each connection, and is asked again
-        assert asked.ingest(b"DICM")["action"] == "accept"
-    asked.close()
+        assert asked.ingest(b"DICM", calling_ae="CT7", address="")["action"] == "accept"
+        assert asked.ingest(b"DICM", calling_ae="CT7")["sender"] == {"calling_ae": "CT7"}
+
+
+def test_where_nobody_listens_there_is_no_answer(tmp_path: Path) -> None:
+    with pytest.raises(service.NotAskedError, match="no way"):
+        door.ServiceDoor(str(tmp_path / "none"), "token", 60.0).ask(b"DICM")
 
 
 def test_refusals_have_the_codes_of_the_gateway_and_of_the_page() -> None:

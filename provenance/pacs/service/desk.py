@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,10 +17,19 @@ from provenance.dicom.values import text
 from provenance.errors import UnreadableError
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import Instance, Kept, Sender, State
-from provenance.pacs.intake import Examiner, Intake, Opinion, as_settled, examine_surely, judged_of
+from provenance.pacs.intake import (
+    Examiner,
+    Intake,
+    Opinion,
+    Weighed,
+    as_settled,
+    examine_surely,
+    judged_of,
+)
 from provenance.pacs.retrieve.asked import Asked, Lacking, Shown
 from provenance.pacs.retrieve.rendering import render
-from provenance.pacs.spool.spool import Spool, sha256_of
+from provenance.pacs.spool.spool import LetIn, Spool, sha256_of
+from provenance.pacs.weighing import conclude, weigh
 from provenance.policy.facts import Arrival
 from provenance.policy.load import read_policy_bytes
 from provenance.policy.parse import parse_acceptance_policy
@@ -34,6 +44,7 @@ from provenance.verifying.verifier import Verifier
 
 TRUST_SECONDS = 10.0
 """How long roots, revocation lists and mark keys are believed before they are read again."""
+HASHED_BESIDE = 1 << 20
 NOBODY = Instance("", "", "", "")
 _LET_IN = (State.FORWARDING, State.DELIVERED)
 _APART = (State.QUARANTINED, State.REJECTED)
@@ -113,6 +124,7 @@ class Desk:
         self._policy = b""
         self._believed_at = -TRUST_SECONDS
         self._verifier = Verifier(self._site.trust, records)
+        self._hasher = ThreadPoolExecutor(1)
 
     @classmethod
     def open(cls, place: Workplace, *, monotonic: Callable[[], float] = time.monotonic) -> Self:
@@ -128,6 +140,7 @@ class Desk:
 
     def close(self) -> None:
         """Let go of it."""
+        self._hasher.shutdown()
         self._records.log.close()
         self._spool.close()
 
@@ -144,6 +157,29 @@ class Desk:
     def opinion(self, path: Path, sender: Sender) -> Opinion:
         """Return what its verifier thinks of a file; nothing is kept."""
         return self._examiner_at(sender.at)(path, sender)
+
+    def weigh(self, content: bytes, sender: Sender) -> Weighed:
+        """Judge an object in memory; nothing is kept of it yet."""
+        arrived = self._hashing(content)
+        read = read_content(content)
+        return weigh(
+            content,
+            self._examiner_at(sender.at, read),
+            sender=sender,
+            instance=instance_of(read),
+            spool=self._spool,
+            arrived=arrived,
+        )
+
+    def conclude(self, content: bytes, weighed: Weighed) -> Kept | LetIn:
+        """Keep what was weighed."""
+        return conclude(content, weighed, spool=self._spool)
+
+    def _hashing(self, content: bytes) -> Callable[[], bytes]:
+        """Hash a large object beside its examination: another processor is free just then."""
+        if len(content) < HASHED_BESIDE:
+            return lambda: hashlib.sha256(content).digest()
+        return self._hasher.submit(lambda: hashlib.sha256(content).digest()).result
 
     def store(
         self, path: Path, sender: Sender, archives: Sequence[str], study: str | None
@@ -242,10 +278,10 @@ def _records(place: Workplace) -> Records[ReadableLog]:
         return Records(_Away(error), b"")
 
 
-def read_content(path: Path) -> Content | None:
-    """Return what a file holds; None for what is no DICOM object. Raises OSError."""
+def read_content(source: Path | bytes) -> Content | None:
+    """Return what a file or bytes hold; None for what is no DICOM object. Raises OSError."""
     try:
-        return read_instance(path)
+        return read_instance(source)
     except UnreadableError:
         return None
 

@@ -1,59 +1,51 @@
 """Processes that judge: verification is work for a processor, and /live answers meanwhile."""
 
 import asyncio
-import logging
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from threading import Thread
+from threading import Event, Lock, Thread
 from typing import Any, TypeVar
 
-from provenance.errors import UsageError
 from provenance.pacs.arrivals import Instance, Kept, Sender
 from provenance.pacs.retrieve.asked import Asked, Shown
 from provenance.pacs.service.desk import Desk, Workplace
+from provenance.pacs.service.door import Door, Doorway
+from provenance.pacs.service.failures import Cause, NotJudgedError, told_failures
 from provenance.policy.facts import Arrival
 from provenance.servers.log_lines import log_lines
 
 T = TypeVar("T")
 
-_logger = logging.getLogger(__name__)
+WATCH_SECONDS = 1.0
+
+_lines = ExitStack()  # for the life of the process
 _place: Workplace | None = None
 _desk: Desk | None = None
 
 
-class Cause(StrEnum):
-    """Why nothing was judged."""
-
-    SETTING = "setting"
-    DISK = "disk"
-    DEFECT = "defect"
-    LOST = "lost"
-
-
-class NotJudgedError(Exception):
-    """There is no verdict, and none is made up: its sender must send it again."""
-
-    def __init__(self, cause: Cause, words: str) -> None:
-        super().__init__(cause, words)
-        self.cause = cause
-        self.words = words
-
-
 class Examiners:
-    """A pool of processes with a desk each. Used in one event loop."""
+    """A pool of processes with a desk each. Used in one event loop.
 
-    def __init__(self, place: Workplace, *, processes: int) -> None:
+    With a ``doorway`` each answers there, too.
+    """
+
+    def __init__(self, place: Workplace, *, processes: int, doorway: Doorway | None = None) -> None:
         self._place = place
         self._count = processes
+        self._doorway = doorway
+        self._renewing = Lock()
+        self._closed = Event()
         self._pool = self._started()
+        if doorway is not None:
+            Thread(target=self._keep_open, name="radseal-examiners", daemon=True).start()
 
     async def take(self, path: Path, sender: Sender, archives: Sequence[str]) -> Kept:
         """Take a file of the spool in (Desk.take); NotJudgedError if nothing was taken."""
@@ -79,7 +71,9 @@ class Examiners:
 
     def close(self) -> None:
         """Let those that work end, and stop."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._closed.set()
+        with self._renewing:
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
     async def _ask(self, work: Callable[..., T], *what: object) -> T:
         pool = self._pool
@@ -88,27 +82,46 @@ class Examiners:
             # shielded: a sender that hangs up does not cancel what is being judged
             return await asyncio.shield(asyncio.wrap_future(asked))
         except BrokenProcessPool as error:
-            if self._pool is pool:
+            self._renew(pool)
+            raise NotJudgedError(Cause.LOST, "a process that judged objects is gone") from error
+
+    def _renew(self, pool: ProcessPoolExecutor) -> None:
+        with self._renewing:
+            if self._pool is pool and not self._closed.is_set():
                 pool.shutdown(wait=False, cancel_futures=True)
                 self._pool = self._started()
-            raise NotJudgedError(Cause.LOST, "a process that judged objects is gone") from error
+
+    def _keep_open(self) -> None:
+        """Have processes at the door though nobody asks the pool; it notices their end."""
+        while not self._closed.wait(WATCH_SECONDS):
+            pool = self._pool
+            try:
+                pool.submit(_answer, _nothing).result()
+            except BrokenProcessPool:
+                self._renew(pool)
+            except (NotJudgedError, RuntimeError, CancelledError):
+                continue  # whoever asks is told the first; the others are the end
 
     def _started(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
             self._count,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=(self._place,),
+            initargs=(self._place, self._doorway),
         )
 
 
-def _begin(place: Workplace) -> None:
+def _begin(place: Workplace, doorway: Doorway | None) -> None:
     """Make this process one that judges; it ends with the one that started it."""
     global _place
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the service stops us
     Thread(target=_end_with_parent, daemon=True).start()
-    log_lines().__enter__()
+    _lines.enter_context(log_lines())
     _place = place
+    if doorway is not None:
+        door = Door(place, doorway)
+        multiprocessing.util.Finalize(None, door.close, exitpriority=10)
+        door.start()
 
 
 def _end_with_parent() -> None:
@@ -119,18 +132,8 @@ def _end_with_parent() -> None:
 
 def _answer(work: Callable[..., T], *what: object) -> T:
     """Do it; every error becomes one that travels between processes."""
-    try:
+    with told_failures():
         return work(_opened(), *what)
-    except UsageError as error:
-        raise NotJudgedError(Cause.SETTING, str(error)) from None
-    except (OSError, sqlite3.Error) as error:
-        _logger.error("the disk fails: %s", type(error).__name__)
-        words = f"the disk fails: {getattr(error, 'strerror', None) or type(error).__name__}"
-        raise NotJudgedError(Cause.DISK, words) from None
-    except Exception as error:
-        _logger.exception("judging failed")
-        words = f"judging failed ({type(error).__name__}): a defect, please report it"
-        raise NotJudgedError(Cause.DEFECT, words) from None
 
 
 def _opened() -> Desk:

@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
@@ -66,11 +67,13 @@ class Tally:
     unfit: int = 0
     judged: int = 0
     seconds: float = 0.0
+    _lock: Lock = field(default_factory=Lock)
 
     def took(self, kept: Kept, seconds: float) -> None:
         """Count an object that was taken in, or refused."""
         key = (kept.sender.route.value, kept.judged.action.value, kept.judged.word.value)
-        self.objects[key] += 1
+        with self._lock:  # those who answer and those who hear from the door are threads
+            self.objects[key] += 1
         self.spent(seconds)
 
     def showed(self, found: Sequence[Shown]) -> None:
@@ -79,8 +82,9 @@ class Tally:
 
     def spent(self, seconds: float) -> None:
         """Count a judgement."""
-        self.judged += 1
-        self.seconds += seconds
+        with self._lock:
+            self.judged += 1
+            self.seconds += seconds
 
     def metrics(self) -> tuple[Metric, ...]:
         """Return the values so far."""

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from ledger import LedgerError, Problem, encode_problem
 from provenance.errors import EvidenceMissingError, MalformedError, UsageError
 from provenance.pacs.retrieve.archive_web import ArchiveFailsError
-from provenance.pacs.service.examiners import Cause, NotJudgedError
+from provenance.pacs.service.failures import Cause, NotJudgedError
 from provenance.servers.http_api import Answer, answer
 from provenance.servers.http_server import BodyError
 

@@ -22,7 +22,7 @@ from provenance.pacs.retrieve.rendering import DICOM_JSON
 from provenance.pacs.retrieve.wanted import DICOM
 from provenance.pacs.service.desk import NOBODY
 from provenance.pacs.service.endpoints import MAX_STOW_BODY, MULTIPART, UID
-from provenance.pacs.service.examiners import Cause, NotJudgedError
+from provenance.pacs.service.failures import Cause, NotJudgedError
 from provenance.pacs.service.problems import problem
 from provenance.pacs.service.stow_answer import (
     Outcome,

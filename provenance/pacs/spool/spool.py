@@ -55,6 +55,18 @@ class Delivery:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class LetIn:
+    """An object that was let in, and that whoever asked keeps: only the row is to be written.
+
+    ``name`` is what it is asked about by; ``policy`` is that of `Spool.keep`.
+    """
+
+    name: str
+    made: Kept
+    policy: bytes
+
+
 class Spool:
     """An open spool. Each thread opens its own."""
 
@@ -166,7 +178,7 @@ class Spool:
             state = State.DELIVERED
         size, name = path.stat().st_size, path.name
         digest = sha256_of(path) if arrived is None or sealed_here else arrived
-        salt = secrets.token_bytes(SALT_SIZE)
+        salt = new_salt()
         made = Kept(0, sender, instance, judged, state, size, digest, salt, sealed_here)
         if state in (State.REFUSED, State.DELIVERED):
             path.unlink()
@@ -180,6 +192,26 @@ class Spool:
             self.custody.put(made.number, _first_events(made, policy, before))
         return made
 
+    def write_down(self, let_in: Sequence[LetIn]) -> None:
+        """Keep the rows and the custody events of what was let in: all, or none. Each once."""
+        with writing(self._database):
+            known = self.numbers([each.name for each in let_in])
+            for each in let_in:
+                if each.name in known:
+                    continue
+                number = self._insert(each.name, each.made, None)
+                self.custody.put(number, _first_events(each.made, each.policy, None))
+
+    def numbers(self, names: Sequence[str]) -> dict[str, int]:
+        """Return the numbers of the objects that are here, by the names that they were given."""
+        places = ",".join("?" * len(names))
+        return dict(
+            self._database.execute(
+                f"select name, number from object where name in ({places})",  # noqa: S608
+                tuple(names),
+            )
+        )
+
     def add_own(
         self, path: Path, *, instance: Instance, archives: Sequence[str], at: datetime
     ) -> int:
@@ -188,7 +220,7 @@ class Spool:
         It came from nobody and was not verified: its custody begins with its being sent.
         """
         judged = Judged(Word.NOT_CHECKED, Action.ACCEPT, None, ("made here",), {})
-        size, digest, salt = path.stat().st_size, sha256_of(path), secrets.token_bytes(SALT_SIZE)
+        size, digest, salt = path.stat().st_size, sha256_of(path), new_salt()
         sender = Sender(Route.OWN, at)
         made = Kept(0, sender, instance, judged, State.FORWARDING, size, digest, salt)
         self.secure(self.place(path))
@@ -468,6 +500,11 @@ class Spool:
 def incoming_of(folder: Path) -> Path:
     """Return a new name to write an object to, in a spool that somebody has open."""
     return folder / _INCOMING / f"{secrets.token_hex(16)}.dcm"
+
+
+def new_salt() -> bytes:
+    """Return a new salt, by which the log does not tell which file an object was."""
+    return secrets.token_bytes(SALT_SIZE)
 
 
 def _state(action: Action) -> State:
