@@ -19,9 +19,9 @@ BUSY = 0.5  # of a core, so that a queue does not grow
 EVENTS = 3  # custody events of an object that passes a gateway
 ENTRY_BYTES = 734
 SPOOL_BYTES = 6_500  # that stay in the spool's database for each object
-GATEWAY_MIB = 335  # first process, custody, and the forwarder of one archive
+GATEWAY_MIB = 325  # first process, custody, and the forwarder of one archive
+JUDGE_MIB = 115  # each process that judges
 IN_MEMORY = 3  # times the bytes of an object, while it is judged
-ASSOCIATIONS = 8
 CT, DX = 0.5, 10.0  # megabytes
 
 
@@ -37,8 +37,8 @@ class Processor:
         return max(self.ct + (self.dx - self.ct) * (megabytes - CT) / (DX - CT), 0.5 * self.ct)
 
 
-ALL = Processor(ct=23.0, dx=80.0)
-LISTENING = Processor(ct=14.0, dx=53.0)
+ALL = Processor(ct=14.0, dx=61.0)
+LISTENING = Processor(ct=4.0, dx=24.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,9 @@ def rows(site: Site, *, everything: Processor = ALL, listening: Processor = LIST
     size, peak = site.megabytes_each, site.peak
     doors = math.ceil(peak * listening.of(size) / 1000 / BUSY)
     cores = math.ceil(peak * everything.of(size) / 1000 / BUSY)
-    memory = doors * (GATEWAY_MIB / 1024 + ASSOCIATIONS * IN_MEMORY * max(size, DX) / 1000)
+    judges = max(cores, doors)  # one for each core
+    judge = JUDGE_MIB / 1024 + IN_MEMORY * max(size, DX) / 1000
+    memory = doors * GATEWAY_MIB / 1024 + judges * judge
     year = site.objects * WORKING_DAYS / 1e9
     return [
         f"{site.objects:,}",

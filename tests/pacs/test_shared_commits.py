@@ -143,3 +143,9 @@ def test_what_is_dropped_is_no_objects_file(tmp_path: Path) -> None:
         spool.drop(spool.path(kept.number))
         assert spool.path(kept.number).read_text() == "1.1"
         assert not placed.exists()
+
+
+def test_a_spool_that_cannot_be_opened_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_bytes(b"no folder")
+    with pytest.raises(FileExistsError):
+        SharedCommits(tmp_path / "spool")

@@ -21,13 +21,17 @@ _Part = tuple[Callable[[Spool], object], "Future[object]"]
 
 
 class SharedCommits:
-    """Writes to the spool in ``folder``, until it is closed. Threads share it."""
+    """Writes to the spool in ``folder``, until it is closed. Threads share it.
+
+    UsageError or OSError for a spool that cannot be opened.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         self._parts: SimpleQueue[_Part | None] = SimpleQueue()
-        self._thread = Thread(target=self._run, name="radseal-spool")
+        opened: Future[None] = Future()
+        self._thread = Thread(target=self._run, args=(folder, opened), name="radseal-spool")
         self._thread.start()
+        opened.result()
 
     def write(self, act: Callable[[Spool], T]) -> T:
         """Return what ``act`` returns, once all that it wrote is on the disk.
@@ -44,8 +48,14 @@ class SharedCommits:
         self._parts.put(None)
         self._thread.join()
 
-    def _run(self) -> None:
-        with Spool.open(self._folder) as spool:
+    def _run(self, folder: Path, opened: "Future[None]") -> None:
+        try:
+            spool = Spool.open(folder)
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            opened.set_exception(error)
+            return
+        opened.set_result(None)
+        with spool:
             last = False
             while not last:
                 parts, last = self._next()
