@@ -12,6 +12,7 @@ import pytest
 from provenance.errors import UsageError
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import Instance, Judged, Kept, Route, Sender
+from provenance.pacs.spool.database import open_database, writing
 from provenance.pacs.spool.shared_commits import SharedCommits
 from provenance.pacs.spool.spool import Spool
 from provenance.policy.terms import Action
@@ -149,3 +150,25 @@ def test_a_spool_that_cannot_be_opened_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "spool").write_bytes(b"no folder")
     with pytest.raises(FileExistsError):
         SharedCommits(tmp_path / "spool")
+
+
+def test_a_commit_that_is_refused_leaves_no_transaction_for_the_next_to_be_lost_in(
+    tmp_path: Path,
+) -> None:
+    database = open_database(tmp_path / "spool.db")
+    add = "insert into delivery (object, archive, attempts, due) values (?, 'archive', 0, 0)"
+
+    def refused() -> None:
+        with writing(database):
+            database.execute("pragma defer_foreign_keys = on")
+            database.execute(add, (99,))  # of no object: it is the commit that fails
+
+    with pytest.raises(sqlite3.IntegrityError):
+        refused()
+    assert not database.in_transaction
+    with writing(database):
+        database.execute("insert into custody (event, body, at) values ('x', x'00', 0)")
+    with sqlite3.connect(tmp_path / "spool.db") as other:
+        assert other.execute("select count(*) from custody").fetchone() == (1,)
+    other.close()
+    database.close()

@@ -87,11 +87,13 @@ def writing(database: sqlite3.Connection) -> Iterator[None]:
     database.execute("savepoint part" if within else "begin immediate")
     try:
         yield
+        database.execute("release part" if within else "commit")
     except BaseException:
-        if database.in_transaction:  # SQLite itself gives up the whole when the disk fails
+        # SQLite itself gives up the whole when the disk fails; what it did not give up must not
+        # stay open, or the next one would be a part of it that is never committed
+        if database.in_transaction:
             database.execute("rollback to part" if within else "rollback")
         raise
-    database.execute("release part" if within else "commit")
 
 
 def milliseconds(at: datetime) -> int:
