@@ -142,7 +142,7 @@ def levelled(correlation: Reals, information: Reals, cells: Flags) -> tuple[Real
     gone = _short_of(correlation, information, share=_GONE)
     count = cells & ~grow(gone)
     shown, foretold = blur(correlation * count, SLOW), blur(information * count, SLOW)
-    stiff = _STIFF * float(foretold.mean()) + _TINY
+    stiff = _STIFF * float(information.mean()) + _TINY
     gain = np.clip((shown + stiff) / (foretold + stiff), *_GAINS)
     return gain * correlation, np.square(gain) * information
 

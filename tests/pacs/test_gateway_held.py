@@ -16,6 +16,7 @@ from provenance import Site
 from provenance.cli.root import cli
 from provenance.pacs.arrivals import Instance, Kept, State
 from provenance.pacs.dimse.forwarder import Forwarder
+from provenance.pacs.dimse.lanes import Lanes
 from provenance.pacs.dimse.refusals import MOST_TRIES, Refusal, refusal
 from provenance.pacs.dimse.storage_scu import StorageScu
 from provenance.pacs.gateway.configuration import Archive
@@ -45,9 +46,11 @@ def forward(door: Any, archive: Moody, *, hours: int) -> Told:
     def wait(most: timedelta) -> None:
         now[0] += most
 
+    scu = StorageScu(Archive("archive", "ARCHIVE", "127.0.0.1", archive.port), "RADSEAL")
     Forwarder(
+        "archive",
         door.spool,
-        StorageScu(Archive("archive", "ARCHIVE", "127.0.0.1", archive.port), "RADSEAL"),
+        Lanes([scu]),
         clock=lambda: now[0],
         wait=wait,
         stopping=lambda: now[0] > NOON + timedelta(hours=hours),

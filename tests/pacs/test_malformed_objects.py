@@ -20,6 +20,7 @@ from gateway_world import (
     scu,
 )
 from malformed_objects import malformed, syntax_of
+from service_world import archive_table
 
 from benchmarks.orthanc.world import World as OrthancWorld
 from benchmarks.orthanc.world import missing
@@ -93,7 +94,7 @@ def test_by_stow_to_the_service(
     run_service: Callable[..., Any], sealed: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "policy.toml").write_text(POLICY)
-    service = run_service("--archive", "archive=ORTHANC@127.0.0.1:1", "--stow-ae", "STOW")
+    service = run_service("--stow-ae", "STOW", archives=archive_table())
     objects, told = malformed(sealed), Counter[int]()
     for content in objects.values():
         answer = service.ask(

@@ -115,6 +115,8 @@ def test_a_file_exchanged_after_its_release_is_not_sent(
     eventually("it says so", lambda: "not the one that was released" in world.log.read_text())
     assert archive.datasets() == []
     path.write_bytes(genuine)
+    assert world.stop() == 0
+    world.start()  # what is held is tried once more
     world.delivered(1)
     assert archive.datasets() == [dataset_bytes(file.read_bytes())]
 
