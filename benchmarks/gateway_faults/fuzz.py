@@ -24,6 +24,7 @@ from ledger import Algorithm
 from provenance import Site
 
 EVERY = 50
+AT_ONCE = 32  # a gateway lets no more in, unless it is told so
 IDLE_SECONDS, OBJECT_SECONDS = 2, 4
 _LIMITS = (
     f"free_disk_bytes = 0\nidle_seconds = {IDLE_SECONDS}\nobject_seconds = {OBJECT_SECONDS}\n"
@@ -51,7 +52,7 @@ class Fuzzed:
         return (
             self.stored == self.honest
             and not (self.hung or self.crashes or self.half)
-            and self.after.within(self.before)
+            and self.after.within(self.before, at_once=AT_ONCE)
         )
 
     def words(self) -> str:
@@ -91,7 +92,11 @@ def run(folder: Path, *, associations: int, seed: int) -> Fuzzed:
         for path in honest[1 + associations // EVERY :]:
             _store(door, path)
         with suppress(RuntimeError):  # what leaks is told
-            eventually("nothing leaks", lambda: Resources.of(door.pid).within(before), seconds=30)
+            eventually(
+                "nothing leaks",
+                lambda: Resources.of(door.pid).within(before, at_once=AT_ONCE),
+                seconds=30,
+            )
         after, half = Resources.of(door.pid), not door.nothing_half()
         there = set(door.uids("forwarding"))
     finally:

@@ -49,16 +49,25 @@ def eventually(what: str, holds: Callable[[], bool], *, seconds: float = PATIENC
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a process holds."""
+    """What a process holds.
+
+    ``databases`` are descriptors of the spool's database. While one connection of a process is
+    open, SQLite keeps those of closed ones for the next: as many as were open at once.
+    """
 
     threads: int
     descriptors: int
+    databases: int
 
     @classmethod
     def of(cls, pid: int) -> "Resources":
         """Count them now."""
-        folder = Path(f"/proc/{pid}")
-        return cls(len(list((folder / "task").iterdir())), len(list((folder / "fd").iterdir())))
+        folder, names = Path(f"/proc/{pid}"), []
+        for each in (folder / "fd").iterdir():
+            with suppress(FileNotFoundError):  # closed just now
+                names.append(each.readlink().name)
+        databases = names.count("spool.db")
+        return cls(len(list((folder / "task").iterdir())), len(names) - databases, databases)
 
     @classmethod
     def at_rest(cls, pid: int) -> "Resources":
@@ -69,9 +78,16 @@ class Resources:
             time.sleep(1)
         return now
 
-    def within(self, before: "Resources") -> bool:
-        """Whether nothing has leaked: of a few descriptors it cannot be told."""
-        return self.threads <= before.threads and self.descriptors <= before.descriptors + 4
+    def within(self, before: "Resources", *, at_once: int) -> bool:
+        """Whether nothing has leaked, with so many associations at once.
+
+        Of a few descriptors it cannot be told.
+        """
+        return (
+            self.threads <= before.threads
+            and self.descriptors <= before.descriptors + 4
+            and self.databases <= before.databases + at_once
+        )
 
 
 @dataclass
