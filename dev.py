@@ -1,8 +1,10 @@
 """Two commands on a fresh machine: `python3 dev.py demo` and `python3 dev.py test`.
 
 Needs Python 3.11 and nothing else: makes .venv beside this file and installs radseal into it.
-A third, `python3 dev.py mutants [NAME ...]`, breaks the judging core in a thousand places and says
-which of them no test notices (docs/verifier-evidence.md); NAME as in "provenance.judging.judge*".
+Two for longer hours: `python3 dev.py fuzz` gives the property tests new cases, where `test` draws the
+same on every run; `python3 dev.py mutants [NAME ...]` breaks the judging core in a thousand places
+and says which of them no test notices (docs/verifier-evidence.md); NAME as in
+"provenance.judging.judge*".
 """
 
 import hashlib
@@ -19,7 +21,12 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 # extras that hold an extra
 SATISFIED_BY = {"demo": ("demo", "test"), "test": ("test",), "mutation": ("mutation",)}
-COMMANDS = {"demo": "demo", "test": "test", "mutants": "mutation"}  # and the extra each needs
+COMMANDS = {
+    "demo": "demo",
+    "test": "test",
+    "fuzz": "test",
+    "mutants": "mutation",
+}  # and the extra each needs
 
 
 def main() -> int:
@@ -35,7 +42,7 @@ def main() -> int:
         return 2
     if command == "mutants":
         return mutants(names)
-    return demo() if command == "demo" else test()
+    return {"demo": demo, "test": test, "fuzz": fuzz}[command]()
 
 
 def install(extra: str) -> bool:
@@ -93,6 +100,12 @@ def test() -> int:
     if failed:
         print("failed: " + ", ".join(failed))
     return max(codes.values())
+
+
+def fuzz() -> int:
+    """Run the property tests with other cases than before; return pytest's exit code."""
+    chosen = ("-m", "hypothesis", "--hypothesis-profile", "fuzz")
+    return run(PYTHON, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *chosen)
 
 
 def mutants(names: list[str]) -> int:

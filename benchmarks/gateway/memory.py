@@ -23,8 +23,9 @@ from pathlib import Path
 
 from benchmarks.gateway.images import KINDS, make_images
 from benchmarks.gateway.peers import POLICY, WAIT_SECONDS, Gateway, empty, gateway, send
+from benchmarks.ports import free_port
 from benchmarks.processes import below, processor_seconds, resident
-from benchmarks.workflow.orthanc import Orthanc, free_port
+from benchmarks.workflow.orthanc import Orthanc
 from ledger import Algorithm
 from provenance import Site
 

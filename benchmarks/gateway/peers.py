@@ -12,7 +12,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.workflow.orthanc import Orthanc, free_port
+from benchmarks.ports import free_port
+from benchmarks.workflow.orthanc import Orthanc
 from benchmarks.workflow.tools import program
 from provenance import Site
 

@@ -19,7 +19,7 @@ from benchmarks.gateway_faults.world import (
     eventually,
     uid_of,
 )
-from benchmarks.workflow.orthanc import free_port
+from benchmarks.ports import free_port
 from ledger import Algorithm
 from provenance import Site
 

@@ -21,7 +21,7 @@ from benchmarks.gateway_faults.world import (
     uid_of,
 )
 from benchmarks.orthanc.world import Process
-from benchmarks.workflow.orthanc import free_port
+from benchmarks.ports import free_port
 from ledger import Algorithm, Role, parse_statement
 from provenance import Site
 

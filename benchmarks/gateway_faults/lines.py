@@ -18,7 +18,7 @@ from benchmarks.gateway_faults.world import (
     Sending,
     eventually,
 )
-from benchmarks.workflow.orthanc import free_port
+from benchmarks.ports import free_port
 from ledger import Algorithm
 from provenance import Site
 

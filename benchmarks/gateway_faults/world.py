@@ -17,7 +17,8 @@ from pydicom.uid import UID
 
 from benchmarks.gateway.images import Kind, make_images
 from benchmarks.orthanc.world import Process
-from benchmarks.workflow.orthanc import PROGRAM, free_port
+from benchmarks.ports import free_port
+from benchmarks.workflow.orthanc import PROGRAM
 from benchmarks.workflow.tools import program
 from provenance import Site
 

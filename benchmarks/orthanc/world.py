@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.orthanc.page import CHECKOUT, DEBIAN, Page
-from benchmarks.workflow.orthanc import PROGRAM, free_port
+from benchmarks.ports import free_port
+from benchmarks.workflow.orthanc import PROGRAM
 from provenance import Site
 
 PYTHON_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancPython.so")

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.ports import free_port
 from benchmarks.processes import below
-from benchmarks.workflow.orthanc import free_port
 
 START_SECONDS = 60.0
 

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -13,17 +12,11 @@ from pathlib import Path
 
 import pydicom
 
+from benchmarks.ports import free_port
 from benchmarks.workflow.tools import ToolFailedError, ToolMissingError
 
 PROGRAM = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
 _DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

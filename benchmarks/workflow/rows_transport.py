@@ -21,8 +21,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from benchmarks.ports import free_port
 from benchmarks.workflow.edits import edit
-from benchmarks.workflow.orthanc import free_port
 from benchmarks.workflow.row import Act, Case
 from benchmarks.workflow.tools import ToolFailedError, program, run, through
 from provenance.findings import Code

@@ -18,6 +18,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from benchmarks.ports import free_port
 from ledger import Algorithm
 from provenance import Site, seal
 from provenance.pacs.arrivals import Instance, State
@@ -63,13 +64,6 @@ def tool(name: str) -> str:
     if found is None:
         pytest.skip(f"{name} of DCMTK is not installed")
     return found
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def eventually(what: str, holds: Callable[[], bool], *, seconds: float = SECONDS) -> None:

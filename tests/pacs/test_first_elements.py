@@ -87,8 +87,9 @@ def test_of_damaged_ones_it_tells_what_pydicom_reads_or_nothing(
         content[at] = data.draw(st.integers(0, 255), label="value")
     content = content[: data.draw(st.integers(len(content) // 2, len(content)), label="cut")]
     found = names_in(bytes(content), read)
-    if found is not None:
-        assert found == in_file(tmp_path / "file.dcm", bytes(content), read)
+    theirs = in_file(tmp_path / "file.dcm", bytes(content), read)
+    # pydicom may fail over what stands beside the names, as an unknown character set
+    assert None in (found, theirs) or found == theirs
 
 
 @given(data=st.binary(max_size=200), syntax=st.sampled_from(SYNTAXES))

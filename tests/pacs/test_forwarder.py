@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gateway_world import CT, EXPLICIT, Storescp, archive, dataset_bytes, free_port
+from gateway_world import CT, EXPLICIT, Storescp, archive, dataset_bytes
 
+from benchmarks.ports import free_port
 from provenance.errors import EvidenceError
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import Instance, Judged, Route, Sender, State

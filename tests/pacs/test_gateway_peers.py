@@ -18,13 +18,13 @@ from gateway_world import (
     end,
     eventually,
     files,
-    free_port,
     gateway_site,
     running,
     tool,
 )
 
 from benchmarks.gateway_faults.world import orthanc
+from benchmarks.ports import free_port
 from benchmarks.workflow.orthanc import PROGRAM
 from provenance import Site
 from provenance.pacs.arrivals import State

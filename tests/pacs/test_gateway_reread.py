@@ -17,11 +17,11 @@ from gateway_world import (
     archive,
     eventually,
     files,
-    free_port,
     gateway_site,
     running,
 )
 
+from benchmarks.ports import free_port
 from provenance import Site
 
 __all__ = ["archive", "files", "gateway_site"]

@@ -233,7 +233,8 @@ def test_eight_associations_at_once(
 def test_orthanc_does_not_start_with_what_would_lose_or_lie(
     change: dict[str, object], tmp_path: Path
 ) -> None:
-    from benchmarks.workflow.orthanc import PROGRAM, free_port
+    from benchmarks.ports import free_port
+    from benchmarks.workflow.orthanc import PROGRAM
 
     (tmp_path / "db").mkdir()
     token = tmp_path / "token"

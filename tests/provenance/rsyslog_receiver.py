@@ -1,7 +1,5 @@
 """A real rsyslog with TLS on loopback, configured as docs/audit-trail.md says, for tests."""
 
-import contextlib
-import random
 import re
 import shutil
 import socket
@@ -18,6 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from benchmarks.ports import free_port
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "audit-trail.md"
 GATEWAY = "gateway.audit.example"
@@ -39,14 +39,6 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
     while not condition():
         assert time.monotonic() < end, f"in vain: {what}"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    """Return a port below those that the kernel gives to connections: it stays free."""
-    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise AssertionError("no free port of a hundred")
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from rsyslog_receiver import (
     GATEWAY,
     Certificates,
     Rsyslog,
-    free_port,
     rsyslog_missing,
     wait_for,
 )
 
+from benchmarks.ports import free_port
 from provenance.audit_trail import AuditTrail, Collector, Fact, What, audit_message
 from provenance.audit_trail.queue import AuditQueue
 

@@ -12,11 +12,11 @@ from rsyslog_receiver import (
     GATEWAY,
     Certificates,
     Rsyslog,
-    free_port,
     rsyslog_missing,
     wait_for,
 )
 
+from benchmarks.ports import free_port
 from provenance.cli.root import cli
 
 pytestmark = pytest.mark.skipif(bool(rsyslog_missing()), reason=rsyslog_missing())

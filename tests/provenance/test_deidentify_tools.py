@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 
+from benchmarks.ports import free_port
 from ledger import Role
 from provenance import Site, Word, seal, verify
 from provenance.deidentification.check import Allowed, IdentityRemainsError
@@ -107,9 +107,7 @@ def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
     if program is None:
         pytest.skip("Orthanc is not installed (apt install orthanc)")
     folder = tmp_path_factory.mktemp("orthanc")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = {
         "Name": "test",
         "StorageDirectory": str(folder / "db"),
