@@ -1,9 +1,9 @@
 """Two commands on a fresh machine: `python3 dev.py demo` and `python3 dev.py test`.
 
 Needs Python 3.11 and nothing else: makes .venv beside this file and installs radseal into it.
-Two for longer hours: `python3 dev.py fuzz` gives the property tests new cases, where `test` draws the
-same on every run; `python3 dev.py mutants [NAME ...]` breaks the judging core in a thousand places
-and says which of them no test notices (docs/verifier-evidence.md); NAME as in
+Two for longer hours: `python3 dev.py fuzz` gives the property tests new cases, where `test` draws
+the same on every run; `python3 dev.py mutants [NAME ...]` breaks the judging core in a thousand
+places and says which of them no test notices (docs/verifier-evidence.md); NAME as in
 "provenance.judging.judge*".
 """
 
