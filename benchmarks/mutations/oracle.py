@@ -275,6 +275,8 @@ def _complete(dataset: Dataset) -> None:
         dataset.file_meta.TransferSyntaxUID = native if little else ExplicitVRBigEndian
     dataset.PhotometricInterpretation = str(dataset.PhotometricInterpretation).strip(" \0")
     syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
+    # its element may have been declared to be something else
+    dataset.file_meta[0x00020010] = DataElement(0x00020010, "UI", syntax)
     if syntax.is_encapsulated and syntax != RLELossless and dataset.BitsStored <= 16:
         # the codestream says how wide it is; pydicom refuses another word here
         dataset.BitsAllocated = 8 if dataset.BitsStored <= 8 else 16

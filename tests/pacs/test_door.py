@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from multiprocessing import Pipe
 from pathlib import Path
@@ -70,24 +70,31 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     return Workplace(folder / "site", folder / "policy.toml", folder / "spool")
 
 
-@pytest.fixture(scope="module")
-def at(place: Workplace) -> Iterator[str]:
-    """A door that answers, and where it is."""
+@contextmanager
+def open_door(place: Workplace) -> Iterator[tuple[str, Tally]]:
+    """A door that answers, where it is, and what it has told once it is closed."""
     folder = Path(tempfile.mkdtemp(prefix="radseal-"))
     heard, told = Pipe(duplex=False)
+    tally = Tally()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "door"))
         listener.listen()
         senders = {"calling_ae": "[A-Z0-9]{1,16}", "address": "[0-9.]{1,20}"}
         door = Door(place, Doorway(listener, TOKEN, MOST, 0, senders, told))
         door.start()
-        yield str(folder / "door")
-        door.close()
+        try:
+            yield str(folder / "door"), tally
+        finally:
+            door.close()
     told.close()
-    tally = Tally()
     hear_taken(heard, tally.took)
-    assert tally.judged == sum(tally.objects.values()) > 0
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def at(place: Workplace) -> Iterator[str]:
+    with open_door(place) as (path, _):
+        yield path
 
 
 @pytest.fixture
@@ -152,6 +159,15 @@ def test_what_is_let_in_is_written_down_after_its_answer(
         assert [each.event.value for each in told][-2:] == ["ingested", "verified"]
         assert told[-1].seal_id is not None
         assert told[-1].seal_id.hex() == answer["seal_id"]
+
+
+def test_what_was_asked_is_counted(place: Workplace, make: Callable[[str], bytes]) -> None:
+    with open_door(place) as (path, tally):
+        asking = ServiceDoor(path, TOKEN.decode(), 60.0)
+        number_of(asking, asking.ingest(make("sealed"), calling_ae="CT7")["name"])
+        asking.ingest(make("altered"), calling_ae="CT7")
+        asking.forget()
+    assert tally.judged == sum(tally.objects.values()) == 2
 
 
 def test_what_is_not_let_in_is_kept_before_its_answer(
