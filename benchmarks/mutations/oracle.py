@@ -79,12 +79,13 @@ def read_meaning(data: bytes) -> Meaning:
 
 def named_sets(data: bytes) -> bytes:
     """Put spaces for NULs within the name of a character set, at which pydicom stops reading."""
-    found = re.search(
-        rb"\x08\x00\x05\x00(?:CS(?P<explicit>..)|(?P<implicit>....))", data, re.DOTALL
-    )
+    little = rb"\x08\x00\x05\x00(?:CS(?P<explicit>..)|(?P<implicit>....))"
+    found = re.search(little + rb"|\x00\x08\x00\x05CS(?P<big>..)", data, re.DOTALL)
     if found is None:
         return data
-    length = int.from_bytes(found["explicit"] or found["implicit"], "little")
+    length = int.from_bytes(
+        found["explicit"] or found["implicit"] or found["big"], "big" if found["big"] else "little"
+    )
     name = data[found.end() : found.end() + length]
     if not 0 < length <= 64 or b"\0" not in name.rstrip(b"\0"):
         return data
