@@ -1,7 +1,7 @@
 """Write the header tree's vectors: python tests/vectors/header-tree/generate.py
 
 The datasets are built with pydicom, roots and changes with radseal; what checks them is the
-second implementation in tests/provenance/test_header_tree_vectors.py.
+second implementation in tests/provenance/trees/test_header_tree_vectors.py.
 """
 
 import copy
