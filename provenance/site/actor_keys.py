@@ -26,8 +26,9 @@ from provenance.keys.signers import (
     public_key,
     put_secret,
 )
+from provenance.site.founding import ROLES
 from provenance.site.second_keys import SecondKeyWish, follow_with_second
-from provenance.site.site import LATER_ROLES, ROLES, Site
+from provenance.site.site import LATER_ROLES, Site
 from provenance.trust.certificates import (
     certificate_der,
     certificate_spki,

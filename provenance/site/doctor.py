@@ -29,8 +29,9 @@ from provenance.keys.key_uri import KeyUri
 from provenance.keys.passphrases import passphrase_source
 from provenance.keys.signers import is_encrypted
 from provenance.keys.token_keys import TRIAL, TokenSigner
+from provenance.site.founding import ROLES
 from provenance.site.second_keys import second_identity, second_key_file
-from provenance.site.site import LATER_ROLES, ROLES, Site
+from provenance.site.site import LATER_ROLES, Site
 from provenance.site.site_crl import keeps_lists, newest_list
 from provenance.trust.certificates import certificate_spki, load_certificate
 

@@ -17,21 +17,16 @@ SITE/ledger.sqlite          the log, unless site.json names a database on a serv
 
 import json
 import secrets
-import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 from ledger import (
     Algorithm,
-    Event,
-    Head,
     KeySet,
     LedgerError,
     Log,
@@ -44,45 +39,38 @@ from ledger import (
     Role,
     Signer,
     StoreError,
-    Submission,
     TrustedLogs,
     Verifiers,
     Witnesses,
-    create_log,
     create_outbox,
     database_url,
-    key_added_body,
-    make_genesis,
     open_log,
     open_outbox,
     refill_log,
-    sign_statement,
 )
 from provenance.errors import UsageError
-from provenance.keys.key_places import key_file, present_key
+from provenance.keys.key_places import present_key
 from provenance.keys.log_key_files import LogKeyFiles
-from provenance.keys.mark_keys import mark_key_id
-from provenance.keys.signers import generate_key, save_key, write_secret
 from provenance.records import Records
+from provenance.site import secret_files
+from provenance.site.certificate_files import (
+    authority_file,
+    read_certificate,
+    read_chain,
+    role_file,
+)
 from provenance.site.device import Device
-from provenance.site.second_keys import make_second, second_identity
+from provenance.site.founding import check_name, found
+from provenance.site.second_keys import second_identity
 from provenance.site.writable_log import WritableLog
 from provenance.trust.certificates import (
-    NO_EXPIRY,
     certificate_der,
     certificate_spki,
-    issue_authority,
-    issue_role,
 )
 from provenance.trust.store import TrustStore, load_logs, read_policy
 
 SCHEMA = "radseal/site/1"
-ROLES = (Role.ARCHIVIST, Role.DEVICE, Role.OPERATOR, Role.GATEWAY, Role.AUDITOR)
 LATER_ROLES = (Role.DEIDENTIFIER,)  # of a site's own, once it is asked for: radseal key renew
-SECRETS = ("annex", "lookup", "mark")
-SECRET_SIZE = 32
-_PARTS = ("trust/roots", "trust/logs", "certificates")
-_FORMER = "mark-until-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,24 +120,20 @@ class Site:
         """The same, at the moment ``at``."""
         if folder.exists() and any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty: a site needs a folder of its own")
-        _check_name(name)
+        check_name(name)
         place = None if ledger is None else database_url(ledger)
         origin = f"radseal.invalid/{name}-{secrets.token_hex(4)}"
         site = cls(folder, name, origin, place)
-        try:
-            for part in _PARTS:
-                (folder / part).mkdir(parents=True, exist_ok=True)
-            (folder / "keys").mkdir(mode=0o700)
-            site._make_keys(algorithm, at)
-            if hybrid:
-                make_second(folder, Role.DEVICE, site.certificate(Role.DEVICE), at=at)
-            log = site._make_log(at)
-        except (LedgerError, OSError):
-            for part in ("keys", "trust", "certificates"):
-                shutil.rmtree(folder / part, ignore_errors=True)
-            raise
-        with log:
-            site._add_keys(log, at)
+        found(
+            folder,
+            name=name,
+            origin=origin,
+            ledger=site._ledger,
+            log_keys=site.log_key_files,
+            algorithm=algorithm,
+            hybrid=hybrid,
+            at=at,
+        )
         fields = {"schema": SCHEMA, "name": name, "origin": origin, "created_at": at.isoformat()}
         if place is not None:
             fields["ledger"] = place
@@ -192,8 +176,7 @@ class Site:
     @property
     def former_mark_keys(self) -> tuple[bytes, ...]:
         """The keys of the marks made before, the newest first: with them old marks still read."""
-        files = sorted((self.folder / "keys").glob(f"{_FORMER}*.key"), reverse=True)
-        return tuple(self._secret(path.stem) for path in files)
+        return secret_files.former_mark_keys(self.folder)
 
     @property
     def mark_keys(self) -> tuple[bytes, ...]:
@@ -206,17 +189,7 @@ class Site:
         Every device that holds the old key must get the new one: until then its seals name the
         old key, and are read with it.
         """
-        keys = self.folder / "keys"
-        old, new = self.mark_key, secrets.token_bytes(SECRET_SIZE)
-        fresh = keys / "mark.key.new"
-        fresh.unlink(missing_ok=True)  # of a run that was cut off
-        write_secret(fresh, new)
-        try:
-            write_secret(keys / f"{_FORMER}{at.astimezone(UTC):%Y%m%dT%H%M%S}Z.key", old)
-        except FileExistsError as error:
-            raise UsageError("the mark key was renewed in this very second") from error
-        fresh.replace(keys / "mark.key")  # last: a key is never lost
-        return mark_key_id(new)
+        return secret_files.renew_mark_key(self.folder, at=at)
 
     @property
     def reidentification_key(self) -> bytes:
@@ -225,11 +198,7 @@ class Site:
 
     def make_reidentification_key(self) -> bytes:
         """Return the same key, made now if the site has none."""
-        path = self.folder / "keys" / "reidentify.key"
-        if not path.exists():
-            with suppress(FileExistsError):
-                write_secret(path, secrets.token_bytes(SECRET_SIZE))
-        return self.reidentification_key
+        return secret_files.ensure_secret(self.folder, "reidentify")
 
     def records(self) -> Records[Log]:
         """Open the ledger to read; it can neither append nor sign."""
@@ -242,6 +211,11 @@ class Site:
             return files.present()
         with self.reading_log() as log:
             return files.those_of(log.key_sets)
+
+    def _following(self, log: Log) -> Log:
+        """Let a log that stays open sign with other keys once the log says so."""
+        log.follow_keys(self._keys_of)
+        return log
 
     def _keys_of(self, sets: Sequence[KeySet]) -> LogKeys:
         """The private keys of what the log says it signs with."""
@@ -271,16 +245,16 @@ class Site:
 
         ``verifiers`` share the signatures of a batch; the caller closes them.
         """
-        log = open_log(
-            self._ledger,
-            keys=self.log_keys(),
-            annex_key=self._secret("annex"),
-            witnesses=self._witnesses(),
-            checkpoint_every=None,
-            verifiers=verifiers,
+        return self._following(
+            open_log(
+                self._ledger,
+                keys=self.log_keys(),
+                annex_key=self._secret("annex"),
+                witnesses=self._witnesses(),
+                checkpoint_every=None,
+                verifiers=verifiers,
+            )
         )
-        log.follow_keys(self._keys_of)
-        return log
 
     def reading_log(self) -> Log:
         """Open the log to read, annexes too; it can neither append nor sign."""
@@ -294,11 +268,13 @@ class Site:
         """Open the ledger to write, with the keys of the site's actor in ``role``."""
         return self._device(
             role,
-            lambda: open_log(
-                self._ledger,
-                keys=self.log_keys(),
-                annex_key=self._secret("annex"),
-                witnesses=self._witnesses(),
+            lambda: self._following(
+                open_log(
+                    self._ledger,
+                    keys=self.log_keys(),
+                    annex_key=self._secret("annex"),
+                    witnesses=self._witnesses(),
+                )
             ),
         )
 
@@ -320,9 +296,6 @@ class Site:
     ) -> Outbox:
         """Make an outbox for the site's actor in ``role``, which goes on where ``log`` is now."""
         signer = self.signer(role)
-        key_path = self.folder / "keys" / "outbox.key"
-        if not key_path.exists():
-            write_secret(key_path, secrets.token_bytes(SECRET_SIZE))
         return create_outbox(
             path,
             spki=signer.spki,
@@ -330,7 +303,7 @@ class Site:
             link=log.actor_link(signer.kid),
             checkpoint=log.checkpoint(),
             trusted=self.own_logs,
-            key=self._secret("outbox"),
+            key=secret_files.ensure_secret(self.folder, "outbox"),
             at=at,
         )
 
@@ -366,7 +339,7 @@ class Site:
 
     def authority(self) -> x509.Certificate:
         """The certificate of the site's own authority."""
-        return _read_certificate(self.folder / "trust" / "roots" / "site.pem")
+        return read_certificate(authority_file(self.folder))
 
     def _device(self, role: Role, open_there: Callable[[], WritableLog]) -> Device:
         signer, certificate = self.signer(role), self.certificate(role)
@@ -389,15 +362,11 @@ class Site:
 
     def certificate(self, role: Role) -> x509.Certificate:
         """The certificate of the site's actor in ``role``."""
-        return _read_certificate(self.folder / "certificates" / f"{role}.pem")
+        return read_certificate(role_file(self.folder, role))
 
     def chain(self, role: Role) -> tuple[x509.Certificate, ...]:
         """The same, and those between it and an authority of somebody's trust folder."""
-        path = self.folder / "certificates" / f"{role}.pem"
-        try:
-            return tuple(x509.load_pem_x509_certificates(_read_file(path)))
-        except ValueError as error:
-            raise UsageError(f"{path} is not a PEM file of certificates") from error
+        return read_chain(role_file(self.folder, role))
 
     def _witnesses(self) -> Witnesses | None:
         """Whom the log asks: the witnesses that those who verify count."""
@@ -415,107 +384,4 @@ class Site:
         return self.ledger or self.folder / "ledger.sqlite"
 
     def _secret(self, name: str) -> bytes:
-        path = self.folder / "keys" / f"{name}.key"
-        secret = _read_file(path)
-        if len(secret) != SECRET_SIZE:
-            raise UsageError(f"{path} must hold {SECRET_SIZE} bytes, not {len(secret)}")
-        return secret
-
-    def _make_keys(self, algorithm: Algorithm, at: datetime) -> None:
-        for name in SECRETS:
-            write_secret(self.folder / "keys" / f"{name}.key", secrets.token_bytes(SECRET_SIZE))
-        authority_key = generate_key(Algorithm.ESP256)
-        save_key(authority_key, self.folder / "keys" / "ca.key.pem")
-        authority = issue_authority(
-            authority_key,
-            name=f"{self.name} CA",
-            serial=x509.random_serial_number(),
-            valid_from=at,
-            valid_until=NO_EXPIRY,
-        )
-        _write_certificate(self.folder / "trust" / "roots" / "site.pem", authority)
-        for role in ROLES:
-            key = generate_key(algorithm)
-            save_key(key, key_file(self.folder, role))
-            certificate = issue_role(
-                key.public_key(),
-                name=f"{self.name} {role}",
-                role=role,
-                authority=authority,
-                authority_key=authority_key,
-                serial=x509.random_serial_number(),
-                valid_from=at,
-            )
-            _write_certificate(self.folder / "certificates" / f"{role}.pem", certificate)
-
-    def _make_log(self, at: datetime) -> Log:
-        keys = LogKeys.generate(self.origin)
-        self.log_key_files.write_first(keys)
-        archivist = self.signer(Role.ARCHIVIST)
-        genesis = make_genesis(
-            archivist,
-            certificate=certificate_der(self.certificate(Role.ARCHIVIST)),
-            claimed_at=at,
-        )
-        return create_log(
-            self._ledger, keys=keys, genesis=genesis, annex_key=self._secret("annex"), at=at
-        )
-
-    def _add_keys(self, log: Log, at: datetime) -> None:
-        archivist = self.signer(Role.ARCHIVIST)
-        for role in ROLES[1:]:
-            _add_key(
-                log,
-                archivist,
-                self.signer(role),
-                role=role,
-                certificate=certificate_der(self.certificate(role)),
-                at=at,
-            )
-
-
-def _add_key(
-    log: Log, archivist: Signer, signer: Signer, *, role: Role, certificate: bytes, at: datetime
-) -> None:
-    head = log.head()
-    statement = sign_statement(
-        event=Event.KEY_ADDED,
-        object_id=None,
-        object_link=None,
-        actor_link=log.actor_link(archivist.kid),
-        claimed_at=at,
-        head_seen=Head(head.size, head.root),
-        body=key_added_body(signer.spki, role=role, certificate=certificate),
-        signer=archivist,
-    )
-    log.append([Submission(statement)], at=at)
-
-
-def _check_name(name: str) -> None:
-    if (
-        not name
-        or len(name) > 40
-        or not all(c.isascii() and (c.isalnum() or c in "-._") for c in name)
-    ):
-        raise UsageError(
-            f"the site's name {name!r} must be 1 to 40 letters, digits, '-', '.' or '_' "
-            "(give one with --name)"
-        )
-
-
-def _read_certificate(path: Path) -> x509.Certificate:
-    try:
-        return x509.load_pem_x509_certificate(_read_file(path))
-    except ValueError as error:
-        raise UsageError(f"{path} is not a PEM certificate") from error
-
-
-def _write_certificate(path: Path, certificate: x509.Certificate) -> None:
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        return secret_files.read_secret(self.folder, name)

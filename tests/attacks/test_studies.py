@@ -29,7 +29,7 @@ from provenance.records import Lookup, pseudonym
 from provenance.sealing.seal import Chance as SealChance
 from provenance.sealing.seal import seal_at_time
 from provenance.site.erasure import erase_objects, plan_erasure
-from provenance.site.site import ROLES
+from provenance.site.founding import ROLES
 from provenance.study.close import Chance, ClosedStudy, log_closing
 from provenance.study.closing import ClosingBody
 from provenance.study.closing_block import (

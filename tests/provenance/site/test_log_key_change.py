@@ -13,11 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from ledger import FIRST, Event, LogKeys, Role, StoreError, parse_note, sign_statement
+from provenance import Word, seal, verify
 from provenance.cli.root import cli
 from provenance.errors import UsageError
 from provenance.keys import log_key_files
 from provenance.keys.signers import write_secret
 from provenance.servers.witness_folder import WitnessFolder
+from provenance.site.device import Device
 from provenance.site.log_key_change import add_log_keys, retire_log_keys
 from provenance.site.site import Site
 
@@ -73,6 +75,27 @@ def test_a_second_change_follows_the_first(own: Path, sealed: Path) -> None:
         retire_log_keys(site, at=NOW)
     assert answer("log", "audit", "--site", own)["ok"]
     assert verdicts(sealed, "--trust", own / "trust") == {"AUTHENTIC": 1}
+
+
+def test_a_device_that_stays_open_follows(own: Path) -> None:
+    """It seals before, while and after the keys change, and each seal has a receipt that holds."""
+    site = Site.open(own)
+    image = Path(pydicom.data.__file__).parent / "test_files" / "CT_small.dcm"
+
+    def signers_now(device: Device) -> set[bytes]:
+        made = seal(image, device=device, profile="none").to_bytes()
+        assert verify(made, trust=site.trust).word == Word.AUTHENTIC
+        with site.public_log() as log:
+            return set(signers(log.checkpoint()))
+
+    with site.device() as device:
+        old = signers_now(device)
+        add_log_keys(site, at=NOW)
+        both = signers_now(device)
+        retire_log_keys(site, at=NOW)
+        new = signers_now(device)
+    assert old < both
+    assert new == both - old
 
 
 def test_cut_off_before_the_statement_it_goes_on_with_the_same_keys(own: Path) -> None:
