@@ -81,8 +81,13 @@ def choose_mask(
     gain = rehearsal.gain(geometry.cells)
     price = harm.worth / gain
 
+    rehearsed: dict[tuple[int, float, float], float] = {}  # both shapes live as long as this
+
     def score(plan: _Plan) -> float:
-        return rehearsal.worst(height_after(plan.heights()) * noise.alive)
+        tried = id(plan.shape), plan.share, plan.dearest
+        if tried not in rehearsed:
+            rehearsed[tried] = rehearsal.worst(height_after(plan.heights()) * noise.alive)
+        return rehearsed[tried]
 
     plan = _greatest_allowed(_Plan(level, price), harm)
     expected = score(plan)
