@@ -50,7 +50,15 @@ create table proposal (
 create unique index proposal_open on proposal (object) where became = 'open';
 create index proposal_object on proposal (object);
 """
-_REFUSED = "create index if not exists custody_refused on custody (number) where error is not null"
+_LATER = """
+create index if not exists custody_refused on custody (number) where error is not null;
+create index if not exists custody_object on custody (object);
+create table if not exists purge (
+  object integer primary key references object, at integer not null, person text not null,
+  removed integer
+);
+create index if not exists purge_open on purge (object) where removed is null;
+"""  # spools that were made before lack it
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -68,7 +76,8 @@ def open_database(path: Path) -> sqlite3.Connection:
                     database.execute(statement)
                 database.execute(f"pragma user_version = {VERSION}")
             if version in (0, VERSION):
-                database.execute(_REFUSED)  # spools that were made before it lack it
+                for statement in _LATER.split(";"):
+                    database.execute(statement)
     except (OSError, sqlite3.Error) as error:
         raise UsageError(f"the spool {path.parent} cannot be opened: {error}") from error
     if version not in (0, VERSION):

@@ -23,6 +23,7 @@ from provenance.pacs.arrivals import Instance, Judged, Kept, Route, Sender, Stat
 from provenance.pacs.custody.events import SALT_SIZE, CustodyEvent, Witnessed
 from provenance.pacs.custody.queue import CustodyQueue
 from provenance.pacs.quarantine.proposals import Proposals
+from provenance.pacs.quarantine.purges import Purges
 from provenance.pacs.spool.database import milliseconds, moment, open_database, writing
 from provenance.pacs.spool.held import HeldDeliveries
 from provenance.pacs.spool.reserve import give_up, is_full
@@ -75,6 +76,7 @@ class Spool:
         self._database = connection
         self.custody = CustodyQueue(connection)
         self.proposals = Proposals(connection)
+        self.purges = Purges(connection)
         self.held = HeldDeliveries(connection)
 
     @classmethod
@@ -124,11 +126,11 @@ class Spool:
     def secure(self, path: Path) -> None:
         """Return once a placed file is on the disk, whatever happens to the machine."""
         for each in (path, path.parent):
-            opened = os.open(each, os.O_RDONLY)
-            try:
-                os.fsync(opened)
-            finally:
-                os.close(opened)
+            _sync(each)
+
+    def sync_objects(self) -> None:
+        """Return once the disk knows which files of objects were removed."""
+        _sync(self.folder / _OBJECTS)
 
     def drop(self, path: Path) -> None:
         """Remove a file, unless it is that of an object, or that cannot be told."""
@@ -500,6 +502,14 @@ class Spool:
 def incoming_of(folder: Path) -> Path:
     """Return a new name to write an object to, in a spool that somebody has open."""
     return folder / _INCOMING / f"{secrets.token_hex(16)}.dcm"
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def new_salt() -> bytes:
