@@ -75,6 +75,7 @@ def list_objects(session: Session, state: str, after: int, limit: int, where: Wh
     from provenance.pacs.arrivals import State
 
     wanted = None if state in ("any", "held") else State(state)
+    forgotten = 0
     with open_spool(where.spool) as opened:
         if state == "held":
             numbers = opened.held.numbers(after=after, limit=limit + 1)
@@ -82,7 +83,10 @@ def list_objects(session: Session, state: str, after: int, limit: int, where: Wh
             total = sum(opened.held.counts().values())
         else:
             found = opened.objects(wanted, after=after, limit=limit + 1)
-            total = sum(opened.counts().values()) if wanted is None else opened.counts()[wanted]
+            here, gone = opened.counts(), opened.memory.forgotten()
+            states = list(State) if wanted is None else [wanted]
+            forgotten = sum(gone[each] for each in states)
+            total = sum(here[each] for each in states) - forgotten
         more = len(found) > limit
         rows = [
             (kept, opened.proposals.of_object(kept.number), opened.purges.of_object(kept.number))
@@ -92,6 +96,7 @@ def list_objects(session: Session, state: str, after: int, limit: int, where: Wh
     if session.as_json:
         fields = {
             "total": total,
+            "forgotten": forgotten,
             "objects": [kept_fields(*row) for row in rows],
             "next": following,
         }
@@ -101,6 +106,9 @@ def list_objects(session: Session, state: str, after: int, limit: int, where: Wh
         _print_line(kept, proposal, purge, session.now())
     what = "in the spool" if state == "any" else state
     say(f"{count_of(total, 'object', 'objects')} {what}")
+    if forgotten:
+        words = count_of(forgotten, "more is done and was", "more are done and were")
+        say(f"{words} forgotten; the ledger has the events")
     if following is not None:
         say(f"there are more: go on with --after {following}")
     return 0

@@ -225,9 +225,19 @@ def signer_of(site: "Site", named: str | None, role: str) -> "Signer":
 def require_object(spool: "Spool", number: int) -> "Kept":
     """Return the object of that number; there may be none."""
     from provenance.errors import UsageError
+    from provenance.pacs.spool.memory import ForgottenError
 
     try:
         return spool.object(number)
+    except ForgottenError as error:
+        raise CommandError(
+            Failure(
+                str(error),
+                why="what archives have, or their senders kept, is forgotten after a time",
+                do="ask the ledger: radseal trace, by the SOP Instance UID or the seal id",
+                exit_code=NOTHING_MATCHED,
+            )
+        ) from error
     except UsageError as error:
         raise CommandError(
             Failure(

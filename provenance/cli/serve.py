@@ -2,7 +2,7 @@
 
 import asyncio
 import ipaddress
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -178,7 +178,10 @@ def serve(
             deadline=settings.custody_deadline,
         )
         stack.callback(custody.close)
-        stack.enter_context(closing(Housekeeper(place.spool, clock=lambda: datetime.now(UTC))))
+        keeper = Housekeeper(
+            place.spool, clock=lambda: datetime.now(UTC), forget_after=settings.forget_after
+        )
+        stack.callback(keeper.close)
         title, audit = settings.ae_title, settings.audit
         jobs_of_forwarders = forward_jobs(place.spool, title, settings.archives, audit, name=NAME)
         tell = stack.enter_context(telling(place.spool, audit, title, NAME))

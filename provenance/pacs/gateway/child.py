@@ -117,7 +117,8 @@ def _write_custody(job: dict[str, Any], parent: _Parent) -> None:
     deadline = timedelta(seconds=job["deadline_seconds"])
     spool = Path(job["spool"])
     thread = CustodyThread(spool, open_device, clock=_now, deadline=deadline)
-    with closing(thread), closing(Housekeeper(spool, clock=_now)):
+    after = timedelta(seconds=job["forget_after_seconds"])
+    with closing(thread), closing(Housekeeper(spool, clock=_now, forget_after=after)):
         while not parent.gone and thread.alive:
             parent.wait(timedelta(seconds=1))
 

@@ -74,6 +74,7 @@ class Watch:
         """Return all values."""
         with Spool.open(self.folder) as spool:
             states = spool.counts()
+            forgotten = sum(spool.memory.forgotten().values())
             custody = spool.custody.state()
             ages = [(name, spool.oldest_waiting(name)) for name in self._archives]
             refused, held = spool.failing(), spool.held.counts()
@@ -110,8 +111,14 @@ class Watch:
             Metric(
                 "radseal_spool_objects",
                 "gauge",
-                "Objects that the spool knows, by state.",
+                "Objects so far, by what has become of them; forgotten ones count.",
                 [(f'{{state="{state}"}}', n) for state, n in states.items()],
+            ),
+            Metric(
+                "radseal_spool_forgotten_total",
+                "counter",
+                "Of those, objects that are done and whose rows were forgotten.",
+                [("", forgotten)],
             ),
             Metric(
                 "radseal_archive_waiting_seconds",

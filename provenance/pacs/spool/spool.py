@@ -26,6 +26,7 @@ from provenance.pacs.quarantine.proposals import Proposals
 from provenance.pacs.quarantine.purges import Purges
 from provenance.pacs.spool.database import milliseconds, moment, open_database, writing
 from provenance.pacs.spool.held import HeldDeliveries
+from provenance.pacs.spool.memory import Forgotten, ForgottenError, Mark, Memory
 from provenance.pacs.spool.reserve import give_up, is_full
 from provenance.policy.terms import Action
 
@@ -77,6 +78,7 @@ class Spool:
         self.custody = CustodyQueue(connection)
         self.proposals = Proposals(connection)
         self.purges = Purges(connection)
+        self.memory = Memory(connection)
         self.held = HeldDeliveries(connection)
 
     @classmethod
@@ -275,8 +277,10 @@ class Spool:
         )
 
     def object(self, number: int) -> Kept:
-        """Return one object; UsageError if there is none of that number."""
+        """Return one object; UsageError if there is none of that number, ForgottenError if once."""
         row = self._database.execute("select * from kept where number = ?", (number,)).fetchone()
+        if row is None and self.memory.had(number):
+            raise ForgottenError(f"the spool has forgotten the object {number}: it was done")
         if row is None:
             raise UsageError(f"the spool has no object {number}")
         return _kept(row)
@@ -333,9 +337,17 @@ class Spool:
         return found
 
     def counts(self) -> dict[State, int]:
-        """Return how many objects are in each state."""
-        found = dict(self._database.execute("select state, count(*) from object group by state"))
-        return {state: found.get(state.value, 0) for state in State}
+        """Return how many objects are in each state, with those that were forgotten since."""
+        return self.memory.counts()
+
+    def forget(self, *, before: datetime, after: Mark) -> Forgotten:
+        """Forget what was done until a moment, one page of objects (Memory.forget)."""
+        found = self.memory.forget(before=before, after=after)
+        for name in found.names:  # a machine that stopped may have left it
+            path = self.folder / _OBJECTS / name
+            if path.parent == self.folder / _OBJECTS:
+                path.unlink(missing_ok=True)
+        return found
 
     def due(self, archive: str, *, now: datetime, limit: int = 64) -> list[Delivery]:
         """Return what an archive shall be sent now, the oldest first."""
