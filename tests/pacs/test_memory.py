@@ -63,7 +63,7 @@ def newest(door: Any, unsealed: bytes, edit: Callable[..., bytes]) -> int:
 def done(door: Any, unsealed: bytes, edit: Callable[..., bytes]) -> int:
     """An object that the archive has, and the ledger all about it."""
     number = int(door.take(unsealed).number)
-    door.spool.delivered(number, "archive", at=NOON)
+    door.spool.deliveries.delivered(number, "archive", at=NOON)
     newest(door, unsealed, edit)
     log_all(door)
     return number
@@ -88,7 +88,7 @@ def test_what_is_done_is_forgotten_after_its_time(door: Any, done: int) -> None:
 def test_it_counts_from_the_last_event(door: Any, unsealed: bytes, edit: Any) -> None:
     """An archive that was away for weeks is no reason to forget at once."""
     number = door.take(unsealed).number
-    door.spool.delivered(number, "archive", at=NOON + timedelta(days=29))
+    door.spool.deliveries.delivered(number, "archive", at=NOON + timedelta(days=29))
     newest(door, unsealed, edit)
     log_all(door)
     assert forget_all(door.spool, NOON + timedelta(days=28)) == 0
@@ -108,12 +108,12 @@ def test_what_is_not_done_is_never_forgotten(
     apart, rejected, released = (take(f"1.2.{n}", "SEALS") for n in (3, 4, 5))
     spool.reject(rejected, at=NOON)
     spool.release(released, archives=("archive",), at=NOON)
-    spool.delivered(released, "archive", at=NOON)
+    spool.deliveries.delivered(released, "archive", at=NOON)
     unlogged, refused_by_log = take("1.2.6"), take("1.2.7")
-    spool.delivered(refused_by_log, "archive", at=NOON)
+    spool.deliveries.delivered(refused_by_log, "archive", at=NOON)
     newest(door, unsealed, edit)
     log_all(door)
-    spool.delivered(unlogged, "archive", at=NOON)  # its last event waits for the ledger
+    spool.deliveries.delivered(unlogged, "archive", at=NOON)  # its last event waits for the ledger
     spool._database.execute(
         "update custody set entry = null, error = 'no' where number ="
         " (select max(number) from custody where object = ?)",
@@ -134,7 +134,7 @@ def test_what_persons_decided_counts_for_ever(
     other = edit(unsealed, lambda d: setattr(d, "SOPInstanceUID", "1.2.3.4.6"))
     released, rejected = (door.take(each, "SEALS").number for each in (unsealed, other))
     door.spool.release(released, archives=("archive",), at=NOON)
-    door.spool.delivered(released, "archive", at=NOON)
+    door.spool.deliveries.delivered(released, "archive", at=NOON)
     door.spool.reject(rejected, at=NOON)
     newest(door, unsealed, edit)
     log_all(door)
@@ -149,7 +149,7 @@ def test_numbers_are_never_given_twice(door: Any, unsealed: bytes) -> None:
         number = door.take(unsealed).number
         assert number not in numbers
         numbers.add(number)
-        door.spool.delivered(number, "archive", at=NOON)
+        door.spool.deliveries.delivered(number, "archive", at=NOON)
         log_all(door)
         forget_all(door.spool)
     assert len(door.spool.objects()) == 1

@@ -31,7 +31,8 @@ from provenance.pacs.quarantine.consents import (
 )
 from provenance.pacs.quarantine.purges import Rejection
 from provenance.pacs.quarantine.quarantine import Quarantine
-from provenance.pacs.spool.spool import Spool, sha256_of
+from provenance.pacs.spool.files import sha256_of
+from provenance.pacs.spool.spool import Spool
 from provenance.records import ReadableLog
 
 LEAST = timedelta(days=30)

@@ -28,7 +28,8 @@ from provenance.pacs.intake import (
 )
 from provenance.pacs.retrieve.asked import Asked, Lacking, Shown
 from provenance.pacs.retrieve.rendering import render
-from provenance.pacs.spool.spool import LetIn, Spool, sha256_of
+from provenance.pacs.spool.files import sha256_of
+from provenance.pacs.spool.spool import LetIn, Spool
 from provenance.pacs.weighing import conclude, weigh
 from provenance.policy.facts import Arrival
 from provenance.policy.load import read_policy_bytes

@@ -193,7 +193,7 @@ class Watch:
         try:
             with Spool.open(self._place.spool) as spool:
                 counts, waiting = spool.counts(), spool.custody.state()
-                unclaimed = spool.unclaimed(self._archives)
+                unclaimed = spool.deliveries.unclaimed(self._archives)
                 held = spool.held.counts()
                 forgotten = sum(spool.memory.forgotten().values())
             for name, count in held.items():

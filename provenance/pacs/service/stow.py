@@ -33,7 +33,7 @@ from provenance.pacs.service.stow_answer import (
     outcome_of,
     status_of,
 )
-from provenance.pacs.spool.spool import incoming_of
+from provenance.pacs.spool.files import incoming_of
 from provenance.servers.body_file import Bounds, FileInPieces, read_pieces
 from provenance.servers.http_api import answer
 from provenance.servers.http_server import BodyError

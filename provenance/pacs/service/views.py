@@ -102,7 +102,7 @@ class Views:
             except UsageError as error:
                 raise _none(error) from error
             try:
-                spool.handed_over(number, archive, forwarded_to=forwarded_to, at=at)
+                spool.deliveries.handed_over(number, archive, forwarded_to=forwarded_to, at=at)
             except UsageError as error:
                 raise problem(409, "state", str(error)) from error
         return self.one(number)
