@@ -24,6 +24,9 @@ from provenance.pacs.quarantine.housekeeper import Housekeeper
 from provenance.pacs.quarantine.persons import find_person
 from provenance.pacs.quarantine.purging import LEAST, Hindrance, Purging, take_off
 from provenance.pacs.quarantine.quarantine import Quarantine
+from provenance.pacs.service.desk import Workplace
+from provenance.pacs.service.problems import ProblemError
+from provenance.pacs.service.views import Views
 from provenance.pacs.spool.spool import Spool
 from provenance.policy.terms import Action
 from provenance.schema import schema_text
@@ -489,6 +492,10 @@ def test_the_command(ward: Ward) -> None:
     assert "a\\x1b[2Jb" in shown
     gone = run_list(ward, number, "-o", ward.spool.folder / "x.dcm", name="export")
     assert gone.exit_code == 2
+    assert "it is rejected, and purged" in gone.stderr
+    place = Workplace(ward.door.site.folder, b"", ward.spool.folder)
+    with pytest.raises(ProblemError, match="purged: the ledger says by whom"):
+        Views(place).file(number)
 
 
 def run_list(ward: Ward, *words: object, name: str = "list") -> Result:

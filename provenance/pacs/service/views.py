@@ -60,7 +60,9 @@ class Views:
                 spool.object(number)
             except UsageError as error:
                 raise _none(error) from error
-            path = spool.path(number)
+            path, purged = spool.path(number), spool.purges.of_object(number)
+        if not path.is_file() and purged is not None:
+            raise problem(404, "not-found", "it was rejected, and purged: the ledger says by whom")
         if not path.is_file():
             raise problem(404, "not-found", "the file is not here: its sender or an archive has it")
         return path

@@ -261,8 +261,9 @@ class Spool:
         try:
             found = self.path(number).read_bytes()
         except FileNotFoundError as error:
+            purged = ", and purged" if self.purges.of_object(number) is not None else ""
             raise UsageError(
-                f"the file of the object {number} is not here: {kept.state}"
+                f"the file of the object {number} is not here: it is {kept.state}{purged}"
             ) from error
         if hashlib.sha256(found).digest() != kept.sha256:
             raise EvidenceError(f"the file of the object {number} is not the one that was taken in")
