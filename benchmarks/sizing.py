@@ -18,7 +18,9 @@ PEAK = 0.75 * 3 / 36_000  # of a day's objects in a second: 3/4 in ten hours, th
 BUSY = 0.5  # of a core, so that a queue does not grow
 EVENTS = 3  # custody events of an object that passes a gateway
 ENTRY_BYTES = 734
-SPOOL_BYTES = 6_500  # that stay in the spool's database for each object
+SPOOL_BYTES = 6_500  # of each object in the spool's database, until it is forgotten
+MEMORY_BYTES = 44  # that stay of it then
+FORGOTTEN = 30 / 365  # of a year, after which that is
 GATEWAY_MIB = 325  # first process, custody, and the forwarder of one archive
 JUDGE_MIB = 115  # each process that judges
 IN_MEMORY = 3  # times the bytes of an object, while it is judged
@@ -83,7 +85,7 @@ def rows(site: Site, *, everything: Processor = ALL, listening: Processor = LIST
         f"{_short(peak * size)} MB/s",
         f"{site.gigabytes * site.away_days:,.0f} GB",
         f"{_short(site.gigabytes * site.quarantined * site.decided_days)} GB",
-        f"{_short(year * SPOOL_BYTES)} GB",
+        f"{_short(year * (FORGOTTEN * SPOOL_BYTES + MEMORY_BYTES))} GB",
         f"{_short(year * EVENTS * ENTRY_BYTES)} GB",
         f"{_short(EVENTS * peak)}/s",
     ]
@@ -100,7 +102,7 @@ HEADS = (
     "network, in and as much out, peak",
     "spool: archive away for 3 days",
     "quarantine: 0.5 % for 14 days",
-    "spool's database, a year",
+    "spool's database, after a year",
     "ledger, a year: custody events",
     "events in the peak",
 )

@@ -29,6 +29,7 @@ class Event(StrEnum):
     KEY_REVOKED = "key-revoked"
     ERASED = "erased"
     LOG_KEYS = "log-keys"
+    PURGED = "purged"
 
 
 class Role(StrEnum):
@@ -56,6 +57,7 @@ MAY_SIGN: Mapping[Role, frozenset[Event]] = MappingProxyType(
                 Event.VERIFIED,
                 Event.QUARANTINED,
                 Event.RELEASED,
+                Event.PURGED,
                 Event.EXPORTED,
                 Event.DERIVED,
             }
@@ -69,6 +71,7 @@ MAY_SIGN: Mapping[Role, frozenset[Event]] = MappingProxyType(
                 Event.DERIVED,
                 Event.RELEASED,
                 Event.QUARANTINED,
+                Event.PURGED,
                 Event.STUDY_CLOSED,
                 Event.KEY_ADDED,
                 Event.KEY_REVOKED,

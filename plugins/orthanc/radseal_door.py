@@ -10,9 +10,17 @@ from typing import Any
 
 import orthanc
 from radseal_notes import Answer, Notes
-from radseal_service import LETS_IN, NotAskedError
+from radseal_service import LETS_IN, NotAskedError, TooLargeError
 from radseal_socket import Asked, ServiceDoor
-from radseal_statuses import DUPLICATE, QUARANTINED, REFUSED, REFUSED_FOR, STORE, TRY_AGAIN
+from radseal_statuses import (
+    DUPLICATE,
+    QUARANTINED,
+    REFUSED,
+    REFUSED_FOR,
+    STORE,
+    TOO_LARGE,
+    TRY_AGAIN,
+)
 
 KEEP = (orthanc.ReceivedInstanceAction.KEEP_AS_IS, None)
 DISCARD = (orthanc.ReceivedInstanceAction.DISCARD, None)
@@ -71,7 +79,7 @@ class Door:
                 return KEEP
             here = origin == orthanc.InstanceOrigin.REST_API  # no plugin's or job's own
             address = self.address() if here else ""
-            status = self._decide(self._over_http_of(content, address), content)
+            status = self._decided(content, address)
         except BaseException as error:  # noqa: BLE001 - whatever it is, its sender keeps it
             complain(error)
             return FAIL
@@ -114,6 +122,9 @@ class Door:
             there = [] if self._overwrites else _there(uid)  # while it is being judged
             answer = asked.answer()
             return self._decide(answer, asked.content, there if uid == _uid_of(answer) else None)
+        except TooLargeError as error:
+            complain(error)
+            return TOO_LARGE
         except BaseException as error:  # noqa: BLE001 - whatever it is, its sender keeps it
             complain(error)
             return TRY_AGAIN
@@ -123,11 +134,18 @@ class Door:
 
     def ask(self, content: bytes, *, address: str) -> int:
         """Ask about what is brought to Orthanc next, by ``received``; return a status as above."""
-        answer = self._over_http_of(content, address)
-        status = self._decide(answer, content)
+        status = self._decided(content, address)
         if status == STORE:
-            self._asked[hashlib.sha256(content).digest()] = answer
+            self._asked[hashlib.sha256(content).digest()] = self._let_in[threading.get_ident()]
         return status
+
+    def _decided(self, content: bytes, address: str) -> int:
+        """Return what becomes of an object that came over HTTP."""
+        try:
+            return self._decide(self._over_http_of(content, address), content)
+        except TooLargeError as error:
+            complain(error)
+            return TOO_LARGE
 
     def forget(self, content: bytes) -> None:
         """Undo ``ask``: it was not brought."""

@@ -19,6 +19,10 @@ class NotAskedError(Exception):
     """There is no answer: the other side is away, or says that it took nothing."""
 
 
+class TooLargeError(NotAskedError):
+    """The service does not take objects of that size: asking again changes nothing."""
+
+
 class Peer:
     """A server, over connections that are kept. Many threads may use it."""
 

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from radseal_service import ACTIONS, NotAskedError
+from radseal_service import ACTIONS, NotAskedError, TooLargeError
 
 SIZES = struct.Struct(">IQ")
 MAX_ANSWER = 1 << 24
@@ -34,8 +34,11 @@ class Connection:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
             self._socket.connect(path)
             self.send({"token": token})
-            if "hello" not in self.receive():
+            hello = self.receive()
+            if "hello" not in hello:
                 raise BrokenError("the token is not that of the service")
+            most = hello.get("object_bytes")
+            self.most = most if isinstance(most, int) else None  # a service that does not say it
         except (OSError, BrokenError):
             self.close()
             raise
@@ -80,6 +83,7 @@ class Asked:
         self._door = door
         self._key = secrets.token_hex(8)
         self._connection, self._kept = door.connection()
+        self._require_small()
         try:
             self._send()
         except (OSError, BrokenError) as error:
@@ -123,10 +127,18 @@ class Asked:
             raise self._given_up(error) from error
         self._door.forget()
         self._connection, self._kept = self._door.connection()
+        self._require_small()
         try:
             self._send()
         except (OSError, BrokenError) as other:
             raise self._given_up(other) from other
+
+    def _require_small(self) -> None:
+        """Return only if the service takes an object of this size; TooLargeError."""
+        most = self._connection.most
+        if most is not None and len(self.content) > most:
+            self._door.keep(self._connection)
+            raise TooLargeError(f"it has {len(self.content)} bytes, and {most} may come")
 
     def _given_up(self, error: Exception) -> NotAskedError:
         self._connection.close()

@@ -68,6 +68,9 @@ SHAPES: Mapping[What, Shape] = {
     What.REJECTED: Shape(
         _ACCESSED, "D", _own(What.REJECTED, "Rejected in quarantine"), life_cycle="14"
     ),
+    What.PURGED: Shape(
+        _ACCESSED, "D", _own(What.PURGED, "Removed from quarantine"), life_cycle="15"
+    ),
     What.SENDING: Shape(_BEGIN, "E", flow=Flow.OUT, life_cycle="10"),
     What.SENT: Shape(_TRANSFERRED, "R", flow=Flow.OUT, life_cycle="10"),
     What.ALTERED: Shape(_ALERT, "E", _own(What.ALTERED, "Altered since it was sealed")),

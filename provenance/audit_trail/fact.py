@@ -18,6 +18,7 @@ class What(StrEnum):
     QUARANTINED = "quarantined"
     RELEASED = "released"
     REJECTED = "rejected"
+    PURGED = "purged"
     SENDING = "sending"
     SENT = "sent"
     ALTERED = "altered"
@@ -26,7 +27,7 @@ class What(StrEnum):
 
 
 TRANSFERS = frozenset({What.RECEIVED, What.SENDING, What.SENT})
-ACCESSES = frozenset({What.VERIFIED, What.QUARANTINED, What.RELEASED, What.REJECTED})
+ACCESSES = frozenset({What.VERIFIED, What.QUARANTINED, What.RELEASED, What.REJECTED, What.PURGED})
 ALERTS = frozenset({What.ALTERED, What.REFUSED, What.UNRECORDED})
 ACTIVITIES = frozenset({What.STARTED, What.STOPPED})
 

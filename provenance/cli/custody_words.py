@@ -34,6 +34,8 @@ def _sentence(event: str, custody: "Custody") -> str:
         case "quarantined":
             what = "release" if custody.to_archives else "rejection"
             return f"still kept apart; its {what} is {custody.step}"
+        case "purged":
+            return f"{custody.verdict}: rejected before; its file was taken off the disk"
     what = "to the archives" if custody.to_archives else "no: rejected, and kept apart for good"
     match custody.step:
         case None:

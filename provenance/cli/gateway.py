@@ -88,6 +88,7 @@ def _rows(configuration: "Configuration") -> list[tuple[str, object]]:
         ("policy", configuration.policy),
         ("spool", configuration.spool),
         ("custody deadline", configuration.custody_deadline),
+        ("forgets", f"what is done after {configuration.forget_after.days} days"),
         ("listen", f"{listen.ae_title} at {listen.address}:{listen.port}"),
         ("TLS", _tls_words(configuration)),
         ("associations", limits.associations),

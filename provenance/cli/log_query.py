@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _EVENTS = (
     *("sealed", "attested", "sent", "ingested", "verified", "viewed", "exported", "derived"),
     *("deidentified", "corrected", "quarantined", "released", "study-closed"),
-    *("key-added", "key-revoked", "erased", "log-keys"),
+    *("key-added", "key-revoked", "erased", "log-keys", "purged"),
 )
 _TIMES = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 

@@ -25,6 +25,7 @@ from provenance.cli.quarantine_options import (
     require_object,
     spool_options,
 )
+from provenance.cli.quarantine_purge import purge as purge_command
 from provenance.cli.session import Session
 from provenance.cli.terminal import coloured, plain
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from provenance.pacs.arrivals import Kept
     from provenance.pacs.quarantine.proposals import Proposal
+    from provenance.pacs.quarantine.purges import Purge
     from provenance.pacs.spool.held import Handover
 
 STATES = ("forwarding", "held", "delivered", "quarantined", "rejected", "refused", "any")
@@ -73,6 +75,7 @@ def list_objects(session: Session, state: str, after: int, limit: int, where: Wh
     from provenance.pacs.arrivals import State
 
     wanted = None if state in ("any", "held") else State(state)
+    forgotten = 0
     with open_spool(where.spool) as opened:
         if state == "held":
             numbers = opened.held.numbers(after=after, limit=limit + 1)
@@ -80,28 +83,40 @@ def list_objects(session: Session, state: str, after: int, limit: int, where: Wh
             total = sum(opened.held.counts().values())
         else:
             found = opened.objects(wanted, after=after, limit=limit + 1)
-            total = sum(opened.counts().values()) if wanted is None else opened.counts()[wanted]
+            here, gone = opened.counts(), opened.memory.forgotten()
+            states = list(State) if wanted is None else [wanted]
+            forgotten = sum(gone[each] for each in states)
+            total = sum(here[each] for each in states) - forgotten
         more = len(found) > limit
-        pairs = [(kept, opened.proposals.of_object(kept.number)) for kept in found[:limit]]
-    following = pairs[-1][0].number if more else None
+        rows = [
+            (kept, opened.proposals.of_object(kept.number), opened.purges.of_object(kept.number))
+            for kept in found[:limit]
+        ]
+    following = rows[-1][0].number if more else None
     if session.as_json:
         fields = {
             "total": total,
-            "objects": [kept_fields(kept, proposal) for kept, proposal in pairs],
+            "forgotten": forgotten,
+            "objects": [kept_fields(*row) for row in rows],
             "next": following,
         }
         print_json(document("quarantine-list", fields, exit_code=0))
         return 0
-    for kept, proposal in pairs:
-        _print_line(kept, proposal, session.now())
+    for kept, proposal, purge in rows:
+        _print_line(kept, proposal, purge, session.now())
     what = "in the spool" if state == "any" else state
     say(f"{count_of(total, 'object', 'objects')} {what}")
+    if forgotten:
+        words = count_of(forgotten, "more is done and was", "more are done and were")
+        say(f"{words} forgotten; the ledger has the events")
     if following is not None:
         say(f"there are more: go on with --after {following}")
     return 0
 
 
-def _print_line(kept: "Kept", proposal: "Proposal | None", now: "datetime") -> None:
+def _print_line(
+    kept: "Kept", proposal: "Proposal | None", purge: "Purge | None", now: "datetime"
+) -> None:
     sender = kept.sender.calling_ae or kept.sender.address or kept.sender.route.value
     say(
         f"{kept.number:>6}  {moment(kept.sender.at)}  {kept.state.value:<11}  "
@@ -110,6 +125,8 @@ def _print_line(kept: "Kept", proposal: "Proposal | None", now: "datetime") -> N
     )
     if proposal is not None:
         say(f"        {_proposed(proposal, now)}")
+    if purge is not None:
+        say(f"        {_purged(purge)}")
 
 
 def _proposed(proposal: "Proposal", now: "datetime") -> str:
@@ -117,6 +134,13 @@ def _proposed(proposal: "Proposal", now: "datetime") -> str:
     late = now >= proposal.until
     until = "void since" if late else "until"
     return f"{what} proposed by {plain(proposal.person)}, {until} {moment(proposal.until)}"
+
+
+def _purged(purge: "Purge") -> str:
+    since = f"purged {moment(purge.at)} by {plain(purge.person)}"
+    if purge.removed is None:
+        return f"{since}; its file goes once the ledger has the event"
+    return f"{since}; its file is gone since {moment(purge.removed)}"
 
 
 @quarantine.command(short_help="Show why an object is kept apart.")
@@ -135,11 +159,12 @@ def show(session: Session, number: int, where: Where) -> int:
         kept = require_object(opened, number)
         proposal = opened.proposals.of_object(number)
         steps = opened.proposals.steps(number)
+        purge = opened.purges.of_object(number)
         handovers = opened.held.handovers(number)
         missing = not opened.path(number).is_file()
     if session.as_json:
         fields: dict[str, object] = {
-            **kept_fields(kept, proposal),
+            **kept_fields(kept, proposal, purge),
             "file": not missing,
             "report": dict(kept.judged.verdict),
             "deliveries": [
@@ -165,6 +190,8 @@ def show(session: Session, number: int, where: Where) -> int:
         say(f"  {plain(each.archive)}: {_handed(each)}")
     if proposal is not None:
         say(f"  {_proposed(proposal, session.now())}")
+    if purge is not None:
+        say(f"  {_purged(purge)}")
     for at, person, act, reason in steps:
         because = f": {plain(reason)}" if reason else ""
         say(f"  {moment(at)}  {plain(act)}, by {plain(person)}{because}")
@@ -239,5 +266,5 @@ def export(session: Session, number: int, output: Path, force: bool, where: Wher
     return 0
 
 
-for _command in (release, reject, confirm, withdraw, note):
+for _command in (release, reject, confirm, withdraw, note, purge_command):
     quarantine.add_command(_command)

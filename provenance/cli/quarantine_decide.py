@@ -11,6 +11,7 @@ from provenance.cli.quarantine_options import (
     Where,
     alone_option,
     archive_option,
+    audited,
     number_argument,
     open_quarantine,
     person_options,
@@ -25,8 +26,6 @@ from provenance.cli.session import Session
 from provenance.cli.terminal import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from provenance.audit_trail import Fact
@@ -74,7 +73,7 @@ def release(
     """
     if archives and not alone:
         raise click.UsageError("the archives are named by who confirms")
-    with open_quarantine(where) as (quarantine, opened, _records), _audited(where) as tell:
+    with open_quarantine(where) as (quarantine, opened, _records), audited(where) as tell:
         require_object(quarantine.spool, number)
         signer, at = signer_of(opened, named, role), session.now()
         if alone:
@@ -126,7 +125,7 @@ def reject(
     from provenance.pacs.quarantine.proposals import NoteWish
 
     wish = None if folder is None else NoteWish(title, folder)
-    with open_quarantine(where) as (quarantine, opened, _records), _audited(where) as tell:
+    with open_quarantine(where) as (quarantine, opened, _records), audited(where) as tell:
         require_object(quarantine.spool, number)
         signer, at = signer_of(opened, named, role), session.now()
         if not alone:
@@ -173,7 +172,7 @@ def confirm(
       radseal quarantine confirm 7 --archive PACS --as archivist \\
         --spool /var/spool/radseal --site /srv/radseal
     """
-    with open_quarantine(where) as (quarantine, opened, _records), _audited(where) as tell:
+    with open_quarantine(where) as (quarantine, opened, _records), audited(where) as tell:
         require_object(quarantine.spool, number)
         signer, at = signer_of(opened, named, role), session.now()
         done = quarantine.confirm(number, signer=signer, at=at, archives=where.chosen(archives))
@@ -275,12 +274,6 @@ def note(
     if queued is not None:
         say(f"object {queued} of the spool is the rejection note; it goes to the archives")
     return 0
-
-
-def _audited(where: Where) -> "AbstractContextManager[Callable[[Fact], None]]":
-    from provenance.pacs.quarantine.auditing import decision_trail
-
-    return decision_trail(where.spool, where.audit, where.ae_title)
 
 
 def _decided(

@@ -17,11 +17,14 @@ from provenance.cli.options import open_site, site_option
 from provenance.cli.output import moment
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from ledger import Signer
-    from provenance.audit_trail import Collector
+    from provenance.audit_trail import Collector, Fact
     from provenance.pacs.arrivals import Kept
     from provenance.pacs.quarantine.persons import Person
     from provenance.pacs.quarantine.proposals import Proposal
+    from provenance.pacs.quarantine.purges import Purge
     from provenance.pacs.quarantine.quarantine import Quarantine
     from provenance.pacs.spool.spool import Spool
     from provenance.records import ReadableLog, Records
@@ -204,6 +207,13 @@ def open_quarantine(
         yield Quarantine(spool, records.log.origin, find, alone), opened, records
 
 
+def audited(where: Where) -> "AbstractContextManager[Callable[[Fact], None]]":
+    """Hold the audit trail of those who decide, if the file of --config names one."""
+    from provenance.pacs.quarantine.auditing import decision_trail
+
+    return decision_trail(where.spool, where.audit, where.ae_title)
+
+
 def signer_of(site: "Site", named: str | None, role: str) -> "Signer":
     """Return the key that a person named, or the site's own in ``role``."""
     from ledger import Role
@@ -215,9 +225,19 @@ def signer_of(site: "Site", named: str | None, role: str) -> "Signer":
 def require_object(spool: "Spool", number: int) -> "Kept":
     """Return the object of that number; there may be none."""
     from provenance.errors import UsageError
+    from provenance.pacs.spool.memory import ForgottenError
 
     try:
         return spool.object(number)
+    except ForgottenError as error:
+        raise CommandError(
+            Failure(
+                str(error),
+                why="what archives have, or their senders kept, is forgotten after a time",
+                do="ask the ledger: radseal trace, by the SOP Instance UID or the seal id",
+                exit_code=NOTHING_MATCHED,
+            )
+        ) from error
     except UsageError as error:
         raise CommandError(
             Failure(
@@ -229,7 +249,9 @@ def require_object(spool: "Spool", number: int) -> "Kept":
         ) from error
 
 
-def kept_fields(kept: "Kept", proposal: "Proposal | None") -> dict[str, object]:
+def kept_fields(
+    kept: "Kept", proposal: "Proposal | None", purge: "Purge | None" = None
+) -> dict[str, object]:
     """Return an object of the spool as JSON values."""
     sender, instance, judged = kept.sender, kept.instance, kept.judged
     return {
@@ -255,6 +277,16 @@ def kept_fields(kept: "Kept", proposal: "Proposal | None") -> dict[str, object]:
         "seal_id": judged.seal_id.hex() if judged.seal_id else None,
         "sealed_here": kept.sealed_here,
         "proposal": None if proposal is None else proposal_fields(proposal),
+        "purged": None if purge is None else purge_fields(purge),
+    }
+
+
+def purge_fields(purge: "Purge") -> dict[str, object]:
+    """Return that a file goes, or has gone, off the disk as JSON values."""
+    return {
+        "at": moment(purge.at),
+        "person": purge.person,
+        "removed": None if purge.removed is None else moment(purge.removed),
     }
 
 

@@ -143,6 +143,7 @@ def serve(
     from provenance.pacs.custody.writer import CustodyThread
     from provenance.pacs.gateway.auditing import telling
     from provenance.pacs.gateway.children import Children, forward_jobs
+    from provenance.pacs.quarantine.housekeeper import Housekeeper
     from provenance.pacs.service.auditing import NAME
     from provenance.pacs.spool.lock import sole_owner
 
@@ -177,6 +178,10 @@ def serve(
             deadline=settings.custody_deadline,
         )
         stack.callback(custody.close)
+        keeper = Housekeeper(
+            place.spool, clock=lambda: datetime.now(UTC), forget_after=settings.forget_after
+        )
+        stack.callback(keeper.close)
         title, audit = settings.ae_title, settings.audit
         jobs_of_forwarders = forward_jobs(place.spool, title, settings.archives, audit, name=NAME)
         tell = stack.enter_context(telling(place.spool, audit, title, NAME))

@@ -75,6 +75,7 @@ CUSTODY: Mapping[Event, Custody] = {
     Event.CORRECTED: Custody("amend", "enterer", _MODIFICATION),
     Event.QUARANTINED: Custody("hold", "custodian", _WITNESS, Use(_ACCESSED, "U")),
     Event.RELEASED: Custody("unhold", "custodian", _WITNESS, Use(_ACCESSED, "U")),
+    Event.PURGED: Custody("destroy", "custodian", _WITNESS, Use(_ACCESSED, "D")),
     Event.STUDY_CLOSED: Custody("attest", "composer", _VERIFICATION),
     Event.ERASED: Custody("destroy", "custodian", _WITNESS),
 }

@@ -11,7 +11,8 @@ from provenance.findings import Code
 from provenance.judging.verdict import Verdict, Word
 from provenance.pacs.arrivals import Instance, Judged, Kept, Sender, State
 from provenance.pacs.quarantine.proposals import Settled
-from provenance.pacs.spool.spool import Spool, sha256_of
+from provenance.pacs.spool.files import sha256_of
+from provenance.pacs.spool.spool import Spool
 from provenance.policy.decide import Decision
 from provenance.policy.facts import Arrival
 from provenance.policy.terms import Action

@@ -20,7 +20,8 @@ def test_the_page_names_what_the_sums_are_of() -> None:
         f"all processes of a gateway | {sizing.ALL.ct:.0f} ms | {sizing.ALL.dx:.0f} ms |",
         f"that listens | {sizing.LISTENING.ct:.0f} ms | {sizing.LISTENING.dx:.0f} ms |",
         f"| a custody event, indexes and tiles included | {sizing.ENTRY_BYTES} |",
-        f"| stays in the spool's database | {sizing.SPOOL_BYTES:,} bytes |",
+        f"| in the spool's database | {sizing.SPOOL_BYTES:,} bytes |",
+        f"| ... and after it was forgotten | {sizing.MEMORY_BYTES} bytes |",
         f"with one archive | {sizing.GATEWAY_MIB} MiB |",
     ):
         assert words in PAGE, words

@@ -151,6 +151,7 @@ def run_service(
         archives: str = "",
         keep_free: int = 0,
         idle: int = 60,
+        object_bytes: int = 2 << 30,
     ) -> Running:
         spool = tmp_path / "service"
         words: list[str] = []
@@ -159,7 +160,12 @@ def run_service(
             words += ["--token", str(tmp_path / "token")]
         if archives:
             file = tmp_path / "radseal-service.toml"
-            file.write_text(_configuration(door.site.folder, place, keep_free, idle) + archives)
+            limits = {
+                "free_disk_bytes": keep_free,
+                "idle_seconds": idle,
+                "object_bytes": object_bytes,
+            }
+            file.write_text(_configuration(door.site.folder, place, limits) + archives)
             server = configured_service(file, "", *words, *options)
         else:
             words += ["--policy", str(tmp_path / "policy.toml"), "--spool", str(spool)]
@@ -171,15 +177,15 @@ def run_service(
     return start
 
 
-def _configuration(site: Path, place: str, keep_free: int, idle: int) -> str:
+def _configuration(site: Path, place: str, limits: dict[str, int]) -> str:
+    lines = "\n".join(f"{name} = {value}" for name, value in limits.items())
     host, _, port = place.rpartition(":")
     return f"""version = 1
 site = "{site}"
 policy = "policy.toml"
 spool = "service"
 [limits]
-free_disk_bytes = {keep_free}
-idle_seconds = {idle}
+{lines}
 [listen]
 ae_title = "RADSEAL"
 address = "{host}"

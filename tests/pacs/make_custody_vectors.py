@@ -1,4 +1,4 @@
-"""Write tests/vectors/custody-event/persons.json: `python tests/pacs/make_custody_vectors.py`.
+"""Write tests/vectors/custody-event/*.json: `python tests/pacs/make_custody_vectors.py`.
 
 Ed25519 signs without chance, so the same bytes come out again.
 """
@@ -10,12 +10,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger import Event, PrivateKeySigner
+from ledger import Event, PrivateKeySigner, encode_cbor
 from provenance.judging.verdict import Word
 from provenance.pacs.custody.events import Decided, Witnessed
 from provenance.pacs.quarantine.consents import Consent, Matter, Step, commit_reason, consent
 
-PATH = Path(__file__).resolve().parents[1] / "vectors" / "custody-event" / "persons.json"
+FOLDER = Path(__file__).resolve().parents[1] / "vectors" / "custody-event"
+PATH, PURGED_PATH = FOLDER / "persons.json", FOLDER / "purged.json"
 ORIGIN = "radseal.invalid/vectors"
 REASON, SALT = "nachgefragt: Röntgen 3 war in Wartung", bytes(range(16))
 AT = datetime(2026, 3, 1, 12, 5, 0, 250_000, tzinfo=UTC)
@@ -76,6 +77,38 @@ def _verified() -> bytes:
     ).encoded
 
 
+def purged_cases() -> dict[str, Any]:
+    """Return what the file about `purged` holds: one case is good, each other has one fault."""
+    reason = commit_reason(REASON, SALT)
+    matter = Matter(ORIGIN, ABOUT.meant, False, reason)
+    good = consent(matter, Step.PURGED, signer=signer(1), at=AT)
+    second = consent(matter, Step.PURGED, signer=signer(2), at=AT)
+    event = ABOUT.purged(Word.UNSEALED, Decided(Step.PURGED, False, (good,), reason), at=AT)
+    body = dict(event.body)
+    changes: dict[str, dict[int, object]] = {
+        "purged": {},
+        "to-archives_fail": {8: True},
+        "no-outcome_fail": {8: None},
+        "confirmed_fail": {9: "confirmed"},
+        "alone_fail": {9: "alone"},
+        "no-step_fail": {9: None},
+        "nobody_fail": {10: []},
+        "no-persons_fail": {10: None},
+        "two-persons_fail": {10: [good.fields, second.fields]},
+        "no-reason_fail": {11: None},
+        "no-verdict_fail": {1: None},
+        "no-file_fail": {2: None},
+    }
+    found = []
+    for name, change in changes.items():
+        fields = {key: value for key, value in {**body, **change}.items() if value is not None}
+        found.append({"name": name, "event": "purged", "body": encode_cbor(fields).hex()})
+    released = encode_cbor(body).hex()
+    found.append({"name": "purged-said-by-released_fail", "event": "released", "body": released})
+    return {**{key: value for key, value in cases().items() if key != "cases"}, "cases": found}
+
+
 if __name__ == "__main__":
-    PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text(json.dumps(cases(), indent=1) + "\n", encoding="ascii")
+    FOLDER.mkdir(exist_ok=True)
+    for path, made in ((PATH, cases()), (PURGED_PATH, purged_cases())):
+        path.write_text(json.dumps(made, indent=1) + "\n", encoding="ascii")

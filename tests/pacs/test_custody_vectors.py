@@ -9,18 +9,23 @@ import cbor2
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from make_custody_vectors import PATH, cases
+from make_custody_vectors import PATH, PURGED_PATH, cases, purged_cases
 
 from ledger import Event
+from provenance.errors import MalformedError
 from provenance.pacs.custody.events import decided_by, read_custody_body
 
 FROZEN: dict[str, Any] = json.loads(Path(PATH).read_text(encoding="ascii"))
+PURGED: dict[str, Any] = json.loads(Path(PURGED_PATH).read_text(encoding="ascii"))
+GOOD = [each for each in PURGED["cases"] if not each["name"].endswith("_fail")]
 NAMES = [each["name"] for each in FROZEN["cases"]]
 
 
 def test_what_is_written_now_are_the_frozen_bytes() -> None:
     assert cases() == FROZEN
     assert len(NAMES) == 9
+    assert purged_cases() == PURGED
+    assert (len(PURGED["cases"]), len(GOOD)) == (13, 1)
 
 
 @pytest.mark.parametrize("case", FROZEN["cases"], ids=NAMES)
@@ -30,7 +35,19 @@ def test_it_is_read(case: dict[str, str]) -> None:
     assert (decided is None) == (case["event"] == "verified")
 
 
-@pytest.mark.parametrize("case", FROZEN["cases"][:-1], ids=NAMES[:-1])
+@pytest.mark.parametrize("case", PURGED["cases"], ids=[each["name"] for each in PURGED["cases"]])
+def test_purged_is_read_or_refused(case: dict[str, str]) -> None:
+    event, body = Event(case["event"]), bytes.fromhex(case["body"])
+    if case["name"].endswith("_fail"):
+        with pytest.raises(MalformedError):
+            read_custody_body(event, body)
+        return
+    decided = decided_by(read_custody_body(event, body))
+    assert decided is not None
+    assert (decided.step, decided.to_archives, len(decided.persons)) == ("purged", False, 1)
+
+
+@pytest.mark.parametrize("case", [*FROZEN["cases"][:-1], *GOOD], ids=[*NAMES[:-1], "purged"])
 def test_by_the_page_alone(case: dict[str, str]) -> None:
     """With cbor2, hashlib and cryptography, and nothing of radseal."""
     body = cbor2.loads(bytes.fromhex(case["body"]))

@@ -233,7 +233,7 @@ def test_what_cannot_be_kept_is_not_answered_and_leaves_no_file(
 
     before, content = files(), make(kind)
     with monkeypatch.context() as patched:
-        patched.setattr(Spool, "_insert", full)
+        patched.setattr("provenance.pacs.spool.spool.insert_object", full)
         with pytest.raises(NotAskedError, match="took nothing"):
             asking.ingest(content, calling_ae="UNKNOWN")
     assert files() == before

@@ -17,7 +17,8 @@ from provenance.pacs.dimse.forwarder import Forwarder
 from provenance.pacs.dimse.lanes import Lanes
 from provenance.pacs.dimse.storage_scu import StorageScu, UnreachableError
 from provenance.pacs.gateway.configuration import Archive
-from provenance.pacs.spool.spool import Delivery, Spool
+from provenance.pacs.spool.deliveries import Delivery
+from provenance.pacs.spool.spool import Spool
 from provenance.policy.terms import Action
 
 __all__ = ["archive"]
@@ -85,14 +86,14 @@ def test_all_arrive_once_and_are_noted_together(
         dataset_bytes(spool.path(each.number).read_bytes()) for each in spool.objects(limit=COUNT)
     }
     noted: list[int] = []
-    note = spool.all_delivered
+    note = spool.deliveries.all_delivered
 
     def counted(to: str, sent: dict[int, datetime]) -> dict[int, State]:
         noted.append(len(sent))
         return note(to, sent)
 
     monkeypatch.setattr("provenance.pacs.dimse.forwarder.NOTE_AFTER", timedelta(hours=1))
-    monkeypatch.setattr(spool, "all_delivered", counted)
+    monkeypatch.setattr(spool.deliveries, "all_delivered", counted)
     sent = Sent()
     forwarder(spool, lanes_to(archive.port, count), sent).run()
     assert noted == [COUNT]
@@ -115,7 +116,7 @@ def test_what_was_sent_and_not_noted_is_sent_once_more(
         raise Killed
 
     with monkeypatch.context() as patched, closing(lanes_to(archive.port, 2)) as lanes:
-        patched.setattr(spool, "all_delivered", killed)
+        patched.setattr(spool.deliveries, "all_delivered", killed)
         with pytest.raises(Killed):
             forwarder(spool, lanes, Sent()).run()
     assert spool.counts()[State.FORWARDING] == COUNT
@@ -127,7 +128,7 @@ def test_what_was_sent_and_not_noted_is_sent_once_more(
 
 
 def test_nothing_more_begins_where_the_archive_does_not_answer(spool: Spool) -> None:
-    due = spool.due("archive", now=datetime.now(UTC))
+    due = spool.deliveries.due("archive", now=datetime.now(UTC))
     assert len(due) == COUNT
     with closing(lanes_to(free_port(), 2)) as lanes:
         told = list(lanes.send(due, stopping=lambda: False))
@@ -141,7 +142,7 @@ def test_nothing_more_begins_where_the_archive_does_not_answer(spool: Spool) -> 
 def test_those_beyond_the_first_are_let_go_of(spool: Spool, archive: Storescp) -> None:
     with closing(lanes_to(archive.port, 3)) as lanes:
         for _, outcome in lanes.send(
-            spool.due("archive", now=datetime.now(UTC)), stopping=lambda: False
+            spool.deliveries.due("archive", now=datetime.now(UTC)), stopping=lambda: False
         ):
             outcome()
         assert lanes.is_wide
@@ -153,7 +154,7 @@ def test_those_beyond_the_first_are_let_go_of(spool: Spool, archive: Storescp) -
 def test_a_file_that_is_not_the_one_that_persons_released_is_not_sent(
     spool: Spool, archive: Storescp
 ) -> None:
-    (first, *_) = spool.due("archive", now=datetime.now(UTC))
+    (first, *_) = spool.deliveries.due("archive", now=datetime.now(UTC))
     other = Delivery(first.number, first.path, first.instance, 0, released=bytes(32))
     with closing(lanes_to(archive.port, 1)) as lanes:
         ((_, outcome),) = lanes.send([other], stopping=lambda: False)

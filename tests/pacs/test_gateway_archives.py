@@ -99,5 +99,5 @@ def test_an_archive_that_does_not_take_the_kind(
         made.delivered(1)
         eventually("it is told", lambda: "it takes no 1.2.826" in made.log.read_text())
         with Spool.open(made.spool) as spool:
-            assert spool.failing() == {"a": 1}
+            assert spool.deliveries.failing() == {"a": 1}
             assert spool.counts()[State.FORWARDING] == 1

@@ -177,9 +177,9 @@ def test_another_archive_that_had_it_is_no_proof_either(
     door: Any, sealed: bytes, moody: Callable[..., Moody]
 ) -> None:
     kept = door.take(sealed)
-    door.spool.delivered(kept.number, "archive", at=NOON)
+    door.spool.deliveries.delivered(kept.number, "archive", at=NOON)
     with door.spool.writing():
-        door.spool.deliver(kept.number, ["second"], NOON)
+        door.spool.deliveries.put(kept.number, ["second"], NOON)
     assert door.spool.held.has_had(kept.number, "archive") == kept.number
     assert door.spool.held.has_had(kept.number, "second") is None
 

@@ -20,42 +20,49 @@ def test_it_waits_until_somebody_has_brought_it(
     door: Any, unsealed: bytes, named: tuple[str, ...]
 ) -> None:
     spool, kept = door.spool, door.take(unsealed, "SEALS")
-    assert spool.unclaimed(()) == 0
+    assert spool.deliveries.unclaimed(()) == 0
     spool.release(kept.number, archives=named, at=NOON)
-    assert (spool.unclaimed(()), spool.unclaimed(("archive",))) == (1, 1)
+    assert (spool.deliveries.unclaimed(()), spool.deliveries.unclaimed(("archive",))) == (1, 1)
     assert spool.content(kept.number) == unsealed
-    state = spool.handed_over(kept.number, "pacs", forwarded_to=(), at=LATER)
+    state = spool.deliveries.handed_over(kept.number, "pacs", forwarded_to=(), at=LATER)
     assert state is spool.object(kept.number).state is State.DELIVERED
     assert not spool.path(kept.number).exists()
-    assert (spool.unclaimed(()), spool.failing(), spool.oldest_waiting("elsewhere")) == (
+    assert (
+        spool.deliveries.unclaimed(()),
+        spool.deliveries.failing(),
+        spool.deliveries.oldest_waiting("elsewhere"),
+    ) == (
         0,
         {},
         None,
     )
     with pytest.raises(UsageError, match="released and waits"):
-        spool.handed_over(kept.number, "pacs", forwarded_to=(), at=LATER)
+        spool.deliveries.handed_over(kept.number, "pacs", forwarded_to=(), at=LATER)
 
 
 def test_what_forwarders_do_is_theirs(door: Any, unsealed: bytes) -> None:
     spool, kept = door.spool, door.take(unsealed, "SEALS")
     spool.release(kept.number, archives=("archive", "typo"), at=NOON)
-    assert (spool.unclaimed(("archive",)), spool.unclaimed(("archive", "typo"))) == (1, 0)
+    assert (
+        spool.deliveries.unclaimed(("archive",)),
+        spool.deliveries.unclaimed(("archive", "typo")),
+    ) == (1, 0)
     with pytest.raises(UsageError, match="nobody brings it there"):
-        spool.handed_over(kept.number, "archive", forwarded_to=("archive",), at=LATER)
-    state = spool.handed_over(kept.number, "pacs", forwarded_to=("archive",), at=LATER)
+        spool.deliveries.handed_over(kept.number, "archive", forwarded_to=("archive",), at=LATER)
+    state = spool.deliveries.handed_over(kept.number, "pacs", forwarded_to=("archive",), at=LATER)
     assert state is State.FORWARDING
     assert spool.content(kept.number) == unsealed
-    (due,) = spool.due("archive", now=LATER)
+    (due,) = spool.deliveries.due("archive", now=LATER)
     assert due.number == kept.number
-    assert spool.due("typo", now=LATER) == []
-    assert spool.delivered(kept.number, "archive", at=LATER) is State.DELIVERED
+    assert spool.deliveries.due("typo", now=LATER) == []
+    assert spool.deliveries.delivered(kept.number, "archive", at=LATER) is State.DELIVERED
 
 
 def test_nothing_else_can_be_handed_over(door: Any, unsealed: bytes, sealed: bytes) -> None:
     """Else a name that is wrong would take the last copy of what waits for an archive."""
     for kept in (door.take(sealed), door.take(unsealed, "SEALS")):
         with pytest.raises(UsageError, match="released and waits"):
-            door.spool.handed_over(kept.number, "pacs", forwarded_to=(), at=LATER)
+            door.spool.deliveries.handed_over(kept.number, "pacs", forwarded_to=(), at=LATER)
         assert door.spool.path(kept.number).is_file()
 
 

@@ -36,11 +36,14 @@ from provenance.policy.terms import Action
 def test_a_sealed_object_goes_on_byte_for_byte(door: Any, sealed: bytes) -> None:
     kept = door.take(sealed)
     assert (kept.judged.word, kept.state) == (Word.AUTHENTIC, State.FORWARDING)
-    (delivery,) = door.spool.due("archive", now=kept.sender.at)
+    (delivery,) = door.spool.deliveries.due("archive", now=kept.sender.at)
     assert delivery.path.read_bytes() == sealed
-    assert door.spool.delivered(kept.number, "archive", at=kept.sender.at) is State.DELIVERED
+    assert (
+        door.spool.deliveries.delivered(kept.number, "archive", at=kept.sender.at)
+        is State.DELIVERED
+    )
     assert not delivery.path.exists()
-    assert door.spool.due("archive", now=kept.sender.at) == []
+    assert door.spool.deliveries.due("archive", now=kept.sender.at) == []
 
 
 def test_an_altered_one_is_refused_and_leaves_a_row(door: Any, sealed: bytes) -> None:
@@ -98,7 +101,7 @@ def test_no_verdict_because_of_a_defect_is_no_way_in(
 def test_release_and_reject(door: Any, unsealed: bytes) -> None:
     kept = door.take(unsealed, "SEALS")
     door.spool.release(kept.number, archives=("archive",), at=kept.sender.at)
-    assert len(door.spool.due("archive", now=kept.sender.at)) == 1
+    assert len(door.spool.deliveries.due("archive", now=kept.sender.at)) == 1
     with pytest.raises(UsageError, match="not in quarantine"):
         door.spool.reject(kept.number, at=kept.sender.at)
     with pytest.raises(UsageError, match="no object"):
@@ -107,7 +110,7 @@ def test_release_and_reject(door: Any, unsealed: bytes) -> None:
 
 def test_custody_of_an_object_is_logged_in_its_order_and_once(door: Any, sealed: bytes) -> None:
     kept = door.take(sealed)
-    door.spool.delivered(kept.number, "archive", at=kept.sender.at)
+    door.spool.deliveries.delivered(kept.number, "archive", at=kept.sender.at)
     with door.site.device(Role.GATEWAY) as gateway:
         assert CustodyWriter(door.spool.custody, gateway).write() == 3
         assert CustodyWriter(door.spool.custody, gateway).write() == 0

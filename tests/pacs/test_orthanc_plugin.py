@@ -361,7 +361,7 @@ def test_what_is_released_comes_into_orthanc_as_it_was(
     with Spool.open(world.folder / "spool") as spool:  # nothing of it waits for ever
         assert spool.object(row.number).state is State.DELIVERED
         assert not spool.path(row.number).exists()
-        assert spool.unclaimed(()) == 0
+        assert spool.deliveries.unclaimed(()) == 0
 
 
 def test_what_is_rejected_stays_out(

@@ -100,7 +100,7 @@ def test_two_persons_release_it(ward: Ward) -> None:
     assert ward.spool.proposals.of_object(ward.kept.number) == made
     ward.confirm()
     assert ward.state() is State.FORWARDING
-    (delivery,) = ward.spool.due("archive", now=NOW)
+    (delivery,) = ward.spool.deliveries.due("archive", now=NOW)
     assert delivery.number == ward.kept.number
     assert ward.told()[-3:] == ["quarantined", "quarantined", "released"]
     steps = ward.spool.proposals.steps(ward.kept.number)
@@ -115,7 +115,7 @@ def test_two_persons_reject_it(ward: Ward) -> None:
     ward.propose(to_archives=False)
     ward.confirm(archives=())
     assert ward.state() is State.REJECTED
-    assert ward.spool.due("archive", now=NOW) == []
+    assert ward.spool.deliveries.due("archive", now=NOW) == []
     assert ward.spool.path(ward.kept.number).exists()
 
 
@@ -190,7 +190,7 @@ def test_a_file_that_changed_after_the_proposal(ward: Ward, unsealed: bytes) -> 
     with pytest.raises(EvidenceError, match="not the one"):
         ward.confirm()
     assert ward.state() is State.QUARANTINED
-    assert ward.spool.due("archive", now=NOW) == []
+    assert ward.spool.deliveries.due("archive", now=NOW) == []
     path.write_bytes(unsealed)
     with pytest.raises(UsageError, match="nothing is proposed"):
         ward.confirm()
@@ -358,7 +358,7 @@ def test_two_confirmations_at_once(ward: Ward) -> None:
     assert said[0] == "done\n"
     assert said[1].startswith("no:")
     assert ward.told().count("released") == 1
-    assert len(ward.spool.due("archive", now=NOW)) == 1
+    assert len(ward.spool.deliveries.due("archive", now=NOW)) == 1
 
 
 _KILLED = """
@@ -429,7 +429,7 @@ def test_killed_between_spool_and_log_it_is_told_once(ward: Ward, when: str) -> 
 def test_released_bytes_are_let_in_when_they_come_again(ward: Ward, unsealed: bytes) -> None:
     ward.propose()
     ward.confirm()
-    ward.spool.delivered(ward.kept.number, "archive", at=NOW)
+    ward.spool.deliveries.delivered(ward.kept.number, "archive", at=NOW)
     again = ward.door.take(unsealed, "SEALS")
     assert (again.state, again.judged.action) == (State.FORWARDING, Action.ACCEPT)
     assert again.judged.word is ward.kept.judged.word
@@ -465,7 +465,7 @@ def test_it_is_looked_up_and_not_searched_for(ward: Ward) -> None:
 def test_what_left_without_persons_is_known_as_well(ward: Ward, unsealed: bytes) -> None:
     """Else whoever put it into an archive that asks again would get it back."""
     ward.spool.release(ward.kept.number, archives=("archive",), at=NOW)
-    ward.spool.delivered(ward.kept.number, "archive", at=NOW)
+    ward.spool.deliveries.delivered(ward.kept.number, "archive", at=NOW)
     again = ward.door.take(unsealed, "SEALS")
     assert again.judged.action is Action.ACCEPT
     assert again.judged.reasons[0].startswith("released from quarantine, as object 1")
@@ -487,7 +487,7 @@ def test_a_rejection_outweighs_a_release(ward: Ward, unsealed: bytes) -> None:
 def test_one_bit_more_than_what_was_released(ward: Ward, unsealed: bytes) -> None:
     ward.propose()
     ward.confirm()
-    ward.spool.delivered(ward.kept.number, "archive", at=NOW)
+    ward.spool.deliveries.delivered(ward.kept.number, "archive", at=NOW)
     for place in (140, len(unsealed) // 2, len(unsealed) - 1):
         other = bytearray(unsealed)
         other[-place] ^= 1
@@ -499,7 +499,7 @@ def test_what_was_released_under_another_uid(
 ) -> None:
     ward.propose()
     ward.confirm()
-    ward.spool.delivered(ward.kept.number, "archive", at=NOW)
+    ward.spool.deliveries.delivered(ward.kept.number, "archive", at=NOW)
     other = edit(unsealed, lambda d: setattr(d, "SOPInstanceUID", "1.2.3.4.6"))
     assert ward.door.take(other, "SEALS").state is State.QUARANTINED
     path = ward.spool.incoming()
@@ -515,7 +515,7 @@ def test_rejected_bytes_are_refused_whoever_sends_them(ward: Ward, unsealed: byt
     again = ward.door.take(unsealed, "CT7")  # from whom the policy would take it
     assert (again.state, again.judged.action) == (State.REFUSED, Action.REFUSE)
     assert again.judged.reasons[0].startswith("rejected by ")
-    assert ward.spool.due("archive", now=NOW) == []
+    assert ward.spool.deliveries.due("archive", now=NOW) == []
     assert ward.spool.path(ward.kept.number).exists()
 
 

@@ -129,3 +129,44 @@ def test_the_file_of_the_gateway_says_it_all(world: World, file: Path) -> None:
     result = CliRunner().invoke(cli, ["quarantine", "list"], env={"RADSEAL_SPOOL": None})
     assert result.exit_code == 2
     assert "name the spool" in result.stderr
+
+
+def test_a_gateway_takes_off_and_forgets_what_may_go(
+    world: World, site: Site, file: Path, make_dicom: Callable[..., bytes]
+) -> None:
+    """Rejected, purged and delivered long ago; the last object stays, whatever it is."""
+    number = kept_apart(world, file)
+    run(world, "reject", number, "--reason", "sent twice")
+    run(world, "confirm", number, "--as", "archivist")
+    for each in range(2):
+        other = world.folder / f"other{each}.dcm"
+        other.write_bytes(make_dicom(SOPInstanceUID=f"1.2.3.88.{each}"))
+        assert world.send(other).returncode == 0
+    world.delivered(2)
+
+    def told() -> bool:
+        with Spool.open(world.spool) as spool:
+            return spool.custody.state().waiting == 0
+
+    eventually("the log has all of it", told)
+    with Spool.open(world.spool) as spool:
+        days = 41 * 86_400_000
+        spool._database.execute("update custody set at = at - ?", (days,))
+        spool._database.execute("update object set at = at - ?", (days,))
+        path = spool.path(number)
+    done = run(world, "purge", "--older-than", 40, "--reason", "a month is enough")
+    assert [each["number"] for each in done["purged"]] == [number]
+    eventually("the file is off the disk", lambda: not path.exists())
+    before = world.counts()
+    assert world.stop() == 0
+    world.start()  # which looks at once
+
+    def forgotten() -> bool:
+        with Spool.open(world.spool) as spool:
+            return sum(spool.memory.forgotten().values()) == 1
+
+    eventually("what was delivered long ago is forgotten", forgotten)
+    assert world.counts() == before
+    with Spool.open(world.spool) as spool:
+        assert spool.object(number).state is State.REJECTED
+    assert world.stop() == 0

@@ -55,7 +55,7 @@ def test_the_page(
         assert result.exit_code == expected, (line, result.output)
         done.append(" ".join(line.split()[1:3]))
     assert {"quarantine " + name for name in (
-        *("list", "show", "export", "release", "reject", "confirm", "withdraw", "note"),
+        *("list", "show", "export", "release", "reject", "confirm", "withdraw", "note", "purge"),
     )} <= set(done)  # fmt: skip
     assert [door.spool.object(number).state for number in (1, 2)] == [
         State.FORWARDING,

@@ -64,7 +64,7 @@ def decide(door: Any, number: int) -> None:
     quarantine.withdraw(number, signer=one, at=NOW)
     quarantine.propose(number, to_archives=True, reason="private", signer=one, at=NOW)
     quarantine.confirm(number, signer=two, at=NOW, archives=("pacs",))
-    door.spool.delivered(number, "pacs", at=NOW)
+    door.spool.deliveries.delivered(number, "pacs", at=NOW)
 
 
 def test_the_whole_story(door: Any, kept: Any) -> None:

@@ -123,12 +123,12 @@ def test_it_waits_for_the_archives_like_any_object(door: Any, rejected: bytes) -
     kept = door.take(rejected, "SEALS")
     before = len(door.spool.custody.untold(limit=99))
     number = queue_note(note_of(rejected), kept, spool=door.spool, archives=("archive",), at=NOON)
-    (delivery,) = door.spool.due("archive", now=NOON)
+    (delivery,) = door.spool.deliveries.due("archive", now=NOON)
     assert delivery.number == number
     assert delivery.instance.sop_instance == "2.25.1"
     assert delivery.path.read_bytes() == note_of(rejected)
     assert len(door.spool.custody.untold(limit=99)) == before  # it was neither sent nor verified
-    door.spool.delivered(number, "archive", at=NOON)
+    door.spool.deliveries.delivered(number, "archive", at=NOON)
     assert door.spool.custody.untold(limit=99)[-1].event == "sent"
 
 

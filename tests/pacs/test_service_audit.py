@@ -14,8 +14,10 @@ from test_service import altered
 from test_stow import STUDY, image, parts, store, uid_of
 from test_wado import ONE, get, hostile, http
 
+from ledger import Role
 from provenance.cli.root import cli
 from provenance.pacs.arrivals import State
+from provenance.pacs.custody.writer import CustodyWriter
 
 __all__ = ["image"]
 
@@ -107,6 +109,27 @@ def test_a_collector_hears_who_has_decided(
     decide(config, "reject", second.number, "--alone", "--reason", "sent twice")
     wait_for(lambda: len(collector.lines()) == 2, "it hears of the rejection")
     assert of(collector.lines(), 'csd-code="rejected"', "STRIPPED: sent twice")
+
+
+def test_a_collector_hears_who_has_purged(
+    door: Any, config: Path, collector: Rsyslog, unsealed: bytes
+) -> None:
+    collector.start()
+    number = door.take(unsealed, "SEALS").number
+    decide(config, "reject", number, "--reason", "sent twice")
+    decide(config, "confirm", number, "--as", "archivist")
+    with door.site.device(Role.GATEWAY) as gateway:
+        while CustodyWriter(door.spool.custody, gateway).write():
+            pass
+    days = 41 * 86_400_000
+    door.spool._database.execute("update custody set at = at - ?", (days,))
+    decide(config, "purge", "--older-than", 40, "--dry-run")
+    decide(config, "purge", "--older-than", 40, "--reason", "a month is enough")
+    wait_for(lambda: len(collector.lines()) == 2, "it hears of the purge")
+    (purged,) = of(collector.lines(), 'csd-code="purged"', 'EventActionCode="D"', "110103")
+    assert "STRIPPED, rejected before: a month is enough" in purged
+    assert 'ParticipantObjectDataLifeCycle="15"' in purged
+    assert "operator, key" in purged
 
 
 def test_decisions_wait_for_a_collector_and_nobody_waits_for_it(

@@ -28,13 +28,15 @@ def settings(folder: Path, text: str) -> Settings:
 def test_all_of_the_file_counts(tmp_path: Path) -> None:
     limits = "[limits]\nassociations = 3\nobject_bytes = 70000\nfree_disk_bytes = 5\n"
     seconds = "idle_seconds = 7\nobject_seconds = 8\n"
-    minutes = 'custody_deadline_minutes = 9\nlog = "https://log.example"\n'
+    minutes = 'custody_deadline_minutes = 9\nforget_after_days = 11\nlog = "https://log.example"\n'
     found = settings(tmp_path, HEAD + minutes + LISTEN + limits + seconds + archive_table(web=80))
     assert (found.listen, found.ae_title) == ("127.0.0.1:8097", "WEB")
     assert (found.place.spool, found.place.log_url) == (tmp_path / "spool", "https://log.example")
     got = found.limits
     assert (got.at_once, got.object_bytes, got.free_bytes) == (3, 70_000, 5)
     assert (got.idle, got.body, found.custody_deadline.total_seconds()) == (7, 8, 540)
+    assert found.forget_after.days == 11
+    assert settings(tmp_path, HEAD + LISTEN + archive_table()).forget_after.days == 30
     assert found.archives[0].dicomweb == "http://127.0.0.1:80/dicom-web"
     six = settings(tmp_path, HEAD + LISTEN + 'address = "::1"\n' + archive_table())
     assert six.listen == "[::1]:8097"

@@ -17,8 +17,8 @@ def plans(folder: Path) -> dict[str, str]:
     try:
         database: sqlite3.Connection = spool._database
         database.set_trace_callback(asked.append)
-        spool.due("archive", now=NOW)
-        spool.oldest_waiting("archive")
+        spool.deliveries.due("archive", now=NOW)
+        spool.deliveries.oldest_waiting("archive")
         spool.custody.untold(limit=64)
         spool.custody.state()
         database.set_trace_callback(None)

@@ -26,6 +26,7 @@ _FIELDS: Mapping[Event, tuple[int, ...]] = {
     Event.QUARANTINED: (KEY_VERDICT,),
     Event.RELEASED: (KEY_OUTCOME,),
     Event.SENT: (KEY_PLACE,),
+    Event.PURGED: (KEY_VERDICT, KEY_OUTCOME, KEY_STEP, KEY_PERSONS, KEY_REASON),
 }
 _TYPES: Mapping[int, type] = {
     KEY_VERSION: int,
@@ -44,8 +45,11 @@ _TYPES: Mapping[int, type] = {
 ROUTES = ("dimse", "stow-rs", "rest", "orthanc")
 _WORDS = frozenset(word.value for word in Word)
 _ACTIONS = frozenset(action.value for action in Action)
-_ENDS = frozenset({Step.CONFIRMED.value, Step.ALONE.value})
-_BEFORE = frozenset({Step.PROPOSED.value, Step.WITHDRAWN.value})
+_STEPS: Mapping[Event, frozenset[str]] = {
+    Event.QUARANTINED: frozenset({Step.PROPOSED.value, Step.WITHDRAWN.value}),
+    Event.RELEASED: frozenset({Step.CONFIRMED.value, Step.ALONE.value}),
+    Event.PURGED: frozenset({Step.PURGED.value}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,10 @@ class Witnessed:
         says = {KEY_OUTCOME: to_archives} if decided is None else decided.says
         return self._event(Event.RELEASED, at, says)
 
+    def purged(self, word: Word, decided: Decided, *, at: datetime) -> CustodyEvent:
+        """Its file goes off the disk, as soon as the log says so; it was rejected before."""
+        return self._event(Event.PURGED, at, {KEY_VERDICT: word.value, **decided.says})
+
     def sent(self, place: str, *, at: datetime) -> CustodyEvent:
         """An archive has said that it has it."""
         return self._event(Event.SENT, at, {KEY_PLACE: place})
@@ -186,15 +194,17 @@ def _check(found: Mapping[int, object]) -> None:
 def _check_persons(event: Event, found: Mapping[int, object]) -> None:
     """Persons, their step and their reason stand together, where persons decide, or not at all."""
     there = [key for key in (KEY_STEP, KEY_PERSONS, KEY_REASON) if key in found]
-    if event not in (Event.QUARANTINED, Event.RELEASED) or not there:
+    allowed = _STEPS.get(event)
+    if allowed is None or not there:
         return
     for key in (KEY_OUTCOME, KEY_STEP, KEY_PERSONS, KEY_REASON):
         if type(found.get(key)) is not _TYPES[key]:
             raise MalformedError(f"{event} by persons without a proper field {key}")
     last = found[KEY_STEP]
-    allowed = _ENDS if event is Event.RELEASED else _BEFORE
     if last not in allowed:
         raise MalformedError(f"{event} with a step that is not known there")
+    if event is Event.PURGED and found[KEY_OUTCOME] is not False:
+        raise MalformedError("purged, and not rejected")
     persons = found[KEY_PERSONS]
     assert isinstance(persons, list)
     if len(persons) > MOST_PERSONS:

@@ -1,5 +1,6 @@
 """What a PACS has said of an object in the log, read back: and whether persons have signed it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +23,7 @@ from provenance.pacs.custody.events import (
     KEY_PLACE,
     KEY_ROUTE,
     KEY_VERDICT,
+    Decided,
     decided_by,
     matter_of,
     read_custody_body,
@@ -31,7 +33,12 @@ from provenance.pacs.quarantine.persons import ROLES
 from provenance.records import ReadableLog
 from provenance.trust.certificates import certificate_name, load_certificate
 
-EVENTS = frozenset({Event.INGESTED, Event.VERIFIED, Event.QUARANTINED, Event.RELEASED, Event.SENT})
+EVENTS = frozenset(
+    {
+        *(Event.INGESTED, Event.VERIFIED, Event.QUARANTINED, Event.RELEASED, Event.SENT),
+        Event.PURGED,
+    }
+)
 _SIGNERS = frozenset({Role.GATEWAY, Role.ARCHIVIST})
 
 
@@ -80,8 +87,7 @@ def read_custody(
     decided = decided_by(body)
     persons: tuple[ToldPerson, ...] = ()
     if decided is not None:
-        matter = matter_of(body, decided, log.origin)
-        persons = _persons(matter, decided.step, decided.persons, index, log)
+        persons = told_persons(body, decided, index, log)
     return Custody(
         route=words.get(KEY_ROUTE),
         verdict=words.get(KEY_VERDICT),
@@ -94,12 +100,19 @@ def read_custody(
     )
 
 
-def _persons(
-    matter: Matter, last: Step, consents: tuple[Consent, ...], index: int, log: ReadableLog
+def told_persons(
+    body: Mapping[int, object], decided: Decided, index: int, log: ReadableLog
 ) -> tuple[ToldPerson, ...]:
+    """Return who took which step, by the body of the entry ``index``, and whether that is proven.
+
+    Raises LedgerError only if the log cannot be asked for a key.
+    """
+    matter = matter_of(body, decided, log.origin)
     told = []
     follows: Consent | None = None
-    for step, made in zip(steps_of(last, len(consents)), consents, strict=True):
+    for step, made in zip(
+        steps_of(decided.step, len(decided.persons)), decided.persons, strict=True
+    ):
         told.append(_person(matter, step, made, follows, index, log))
         follows = made
     return tuple(told)

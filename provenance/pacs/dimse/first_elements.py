@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 
 SOP_CLASS, SOP_INSTANCE, STUDY = 0x00080016, 0x00080018, 0x0020000D
+_META_CLASS, _META_INSTANCE = 0x00020002, 0x00020003
 ENOUGH = 8192  # bytes to look at
 
 _IMPLICIT = "1.2.840.10008.1.2"
@@ -20,6 +21,28 @@ _SHORT = frozenset(
     )
 )
 _DIGITS = frozenset(b"0123456789.")
+
+
+def names_in_meta(beginning: bytes) -> tuple[str, str] | None:
+    """Return SOP Class and SOP Instance UID that the File Meta Information of a file names.
+
+    None if these bytes, the first ones of a file, do not tell (PS3.10, 7.1).
+    """
+    if beginning[128:132] != b"DICM":
+        return None
+    found: dict[int, str] = {}
+    for tag, vr, start, length in _explicit(beginning[132:]):
+        value = beginning[132 + start : 132 + start + length]
+        if tag in (_META_CLASS, _META_INSTANCE) and vr == b"UI" and len(value) == length <= 64:
+            plain = value.rstrip(b"\0 ")
+            if plain and _DIGITS.issuperset(plain):
+                found[tag] = plain.decode("ascii")
+        if tag >= _META_INSTANCE:
+            break
+    match found.get(_META_CLASS), found.get(_META_INSTANCE):
+        case (str(sop_class), str(sop_instance)):
+            return sop_class, sop_instance
+    return None
 
 
 def names_in(beginning: bytes, transfer_syntax: str) -> tuple[str, str, str] | None:

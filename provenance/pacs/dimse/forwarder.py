@@ -19,8 +19,9 @@ from provenance.pacs.dimse.backoff import Backoff
 from provenance.pacs.dimse.lanes import Lanes
 from provenance.pacs.dimse.refusals import MOST_TRIES, Refusal, refusal
 from provenance.pacs.dimse.storage_scu import NotStoredError, UnreachableError
+from provenance.pacs.spool.deliveries import Delivery
 from provenance.pacs.spool.reserve import give_up, is_full
-from provenance.pacs.spool.spool import Delivery, Spool
+from provenance.pacs.spool.spool import Spool
 
 BATCH = 64
 MOST_BREAKS = 3
@@ -94,7 +95,9 @@ class Forwarder:
         self.wait(NARROW_AFTER if self.lanes.is_wide else timedelta(seconds=1))
 
     def _due(self) -> list[Delivery]:
-        found = self.spool.due(self.archive, now=self.clock(), limit=BATCH + len(self._sent))
+        found = self.spool.deliveries.due(
+            self.archive, now=self.clock(), limit=BATCH + len(self._sent)
+        )
         return [each for each in found if each.number not in self._sent]
 
     def _end(self) -> None:
@@ -104,7 +107,7 @@ class Forwarder:
 
     def _note(self) -> None:
         if self._sent:
-            self._write(lambda: self.spool.all_delivered(self.archive, self._sent))
+            self._write(lambda: self.spool.deliveries.all_delivered(self.archive, self._sent))
             self._sent.clear()
 
     def _pause(self, pause: timedelta) -> None:
@@ -181,7 +184,9 @@ class Forwarder:
         self._tell("an archive does not take an object", delivery, error, again_in_seconds=seconds)
         again = self.clock() + pause
         self._write(
-            lambda: self.spool.failed(delivery.number, self.archive, why=str(error), again=again)
+            lambda: self.spool.deliveries.failed(
+                delivery.number, self.archive, why=str(error), again=again
+            )
         )
 
     def _write(self, note: Callable[[], object]) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from queue import LifoQueue
 
 from provenance.pacs.dimse.storage_scu import StorageScu, Stored, UnreachableError
-from provenance.pacs.spool.spool import Delivery
+from provenance.pacs.spool.deliveries import Delivery
 
 Outcome = Callable[[], Stored]
 

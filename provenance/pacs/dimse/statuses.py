@@ -19,6 +19,8 @@ class Status:
 TAKEN = Status(0x0000)
 NO_ROOM = Status(0xA700, "no room on the disk of the gateway: nothing was taken")
 OTHER_OBJECT = Status(0xA900, "class or instance UID is not that of the data set")
+TOO_LARGE = 0xC0AF
+"""By STOW-RS and by Orthanc, larger than an object may be; over an association that is cut off."""
 FAILED = Status(0xC211, "the gateway failed: nothing was taken")
 REFUSED: Mapping[Word, int] = {
     Word.ALTERED: 0xC0A1,

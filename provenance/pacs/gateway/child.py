@@ -21,6 +21,7 @@ from provenance.pacs.dimse.storage_scu import StorageScu
 from provenance.pacs.dimse.tls import client_context
 from provenance.pacs.gateway.auditing import SentTo, Tell, forwarder_trail
 from provenance.pacs.gateway.configuration import Archive, TlsFiles
+from provenance.pacs.quarantine.housekeeper import Housekeeper
 from provenance.pacs.service.desk import Desk, Workplace
 from provenance.pacs.spool.lock import one_at_a_time
 from provenance.pacs.spool.spool import Spool
@@ -114,10 +115,12 @@ def _write_custody(job: dict[str, Any], parent: _Parent) -> None:
         return site.device(Role.GATEWAY) if log is None else site.remote_device(log, Role.GATEWAY)
 
     deadline = timedelta(seconds=job["deadline_seconds"])
-    thread = CustodyThread(Path(job["spool"]), open_device, clock=_now, deadline=deadline)
-    while not parent.gone and thread.alive:
-        parent.wait(timedelta(seconds=1))
-    thread.close()
+    spool = Path(job["spool"])
+    thread = CustodyThread(spool, open_device, clock=_now, deadline=deadline)
+    after = timedelta(seconds=job["forget_after_seconds"])
+    with closing(thread), closing(Housekeeper(spool, clock=_now, forget_after=after)):
+        while not parent.gone and thread.alive:
+            parent.wait(timedelta(seconds=1))
 
 
 def _judge(job: dict[str, Any], parent: _Parent) -> None:

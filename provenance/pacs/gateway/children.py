@@ -35,6 +35,7 @@ def custody_job(configuration: Configuration) -> bytes:
             "site": str(configuration.site),
             "log": configuration.log,
             "deadline_seconds": configuration.custody_deadline.total_seconds(),
+            "forget_after_seconds": configuration.forget_after.total_seconds(),
             "spool": str(configuration.spool),
         }
     )

@@ -69,6 +69,7 @@ class Configuration:
     limits: Limits = Limits()
     sealing_for: frozenset[str] = frozenset()
     custody_deadline: timedelta = timedelta(hours=1)
+    forget_after: timedelta = timedelta(days=30)
     audit: Collector | None = None
 
 

@@ -30,6 +30,7 @@ MAX_PATH = 1024
 _TLS = ("tls_certificate", "tls_key", "tls_ca")
 _TOP = (
     *("version", "site", "policy", "spool", "log", "custody_deadline_minutes"),
+    "forget_after_days",
     *("listen", "limits", "sealing", "audit", "archives"),
 )
 _AUDIT = ("host", "port", "server_name", *_TLS)
@@ -44,6 +45,7 @@ _LIMITS: Mapping[str, tuple[int, int]] = {
     "object_seconds": (1, 86_400),
 }
 _DEADLINE = (1, 10_080)
+_FORGET = (1, 36_500)
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -99,6 +101,7 @@ class _File:
         if type(version) is not int or version != VERSION:
             self.reading.flaw(("version",), f"version = {VERSION} is expected", "no other is known")
         minutes = self._number(document, (), "custody_deadline_minutes", _DEADLINE, 60)
+        days = self._number(document, (), "forget_after_days", _FORGET, 30)
         return Configuration(
             site=self._path(document, (), "site") or self.folder,
             policy=self._path(document, (), "policy") or self.folder,
@@ -109,6 +112,7 @@ class _File:
             sealing_for=self._sealing(self._table(document, "sealing", ("calling_ae",))),
             archives=self._archives(document.get("archives")),
             custody_deadline=timedelta(minutes=minutes),
+            forget_after=timedelta(days=days),
             audit=self._audit(document),
         )
 

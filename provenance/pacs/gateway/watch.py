@@ -49,7 +49,9 @@ class Watch:
         if (trouble := self.trouble()) is not None:
             problems.append(trouble)
         with Spool.open(self.folder) as spool:
-            waiting = {name: _text(spool.oldest_waiting(name)) for name in self._archives}
+            waiting = {
+                name: _text(spool.deliveries.oldest_waiting(name)) for name in self._archives
+            }
             custody = spool.custody.state()
             held, all_waiting = spool.held.counts(), spool.held.waiting()
         problems += [
@@ -74,9 +76,10 @@ class Watch:
         """Return all values."""
         with Spool.open(self.folder) as spool:
             states = spool.counts()
+            forgotten = sum(spool.memory.forgotten().values())
             custody = spool.custody.state()
-            ages = [(name, spool.oldest_waiting(name)) for name in self._archives]
-            refused, held = spool.failing(), spool.held.counts()
+            ages = [(name, spool.deliveries.oldest_waiting(name)) for name in self._archives]
+            refused, held = spool.deliveries.failing(), spool.held.counts()
         counts = self.counts
         waits = 0.0 if custody.since is None else (now - custody.since).total_seconds()
         return [
@@ -110,8 +113,14 @@ class Watch:
             Metric(
                 "radseal_spool_objects",
                 "gauge",
-                "Objects that the spool knows, by state.",
+                "Objects so far, by what has become of them; forgotten ones count.",
                 [(f'{{state="{state}"}}', n) for state, n in states.items()],
+            ),
+            Metric(
+                "radseal_spool_forgotten_total",
+                "counter",
+                "Of those, objects that are done and whose rows were forgotten.",
+                [("", forgotten)],
             ),
             Metric(
                 "radseal_archive_waiting_seconds",

@@ -17,6 +17,7 @@ from provenance.audit_trail import (
     this_process,
 )
 from provenance.errors import RadsealError, UsageError
+from provenance.pacs.arrivals import Kept
 from provenance.pacs.quarantine.persons import Person as Decider
 
 NAME = "radseal-quarantine"
@@ -40,6 +41,13 @@ def decision_fact(
         studies=(Study.of(study or "unknown", {sop_class: 1}),),
         words=f"{verdict}: {reason}",
     )
+
+
+def purge_fact(kept: Kept, reason: str, person: Person, at: datetime) -> Fact:
+    """Return what is told of an object whose file goes off the disk."""
+    study = Study.of(kept.instance.study or "unknown", {kept.instance.sop_class: 1})
+    words = f"{kept.judged.word}, rejected before: {reason}"
+    return Fact(What.PURGED, at, persons=(person,), studies=(study,), words=words)
 
 
 def audit_person(kid: bytes, find: Callable[[bytes, datetime], Decider], at: datetime) -> Person:

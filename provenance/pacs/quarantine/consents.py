@@ -32,6 +32,7 @@ class Step(StrEnum):
     CONFIRMED = "confirmed"
     WITHDRAWN = "withdrawn"
     ALONE = "alone"
+    PURGED = "purged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def verify_consent(
 def steps_of(last: Step, count: int) -> Sequence[Step]:
     """Return which steps ``count`` persons took whose last one is ``last``; MalformedError."""
     match last, count:
-        case ((Step.PROPOSED | Step.ALONE), 1):
+        case ((Step.PROPOSED | Step.ALONE | Step.PURGED), 1):
             return (last,)
         case ((Step.CONFIRMED | Step.WITHDRAWN), 2):
             return (Step.PROPOSED, last)

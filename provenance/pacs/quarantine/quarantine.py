@@ -23,7 +23,8 @@ from provenance.pacs.quarantine.consents import (
 )
 from provenance.pacs.quarantine.persons import Person
 from provenance.pacs.quarantine.proposals import Became, NoteWish, Proposal
-from provenance.pacs.spool.spool import Spool, sha256_of
+from provenance.pacs.spool.files import sha256_of
+from provenance.pacs.spool.spool import Spool
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ class Quarantine:
         state = State.FORWARDING if to_archives else State.REJECTED
         spool.leave_quarantine(kept.number, state)
         if to_archives:
-            spool.deliver(kept.number, archives, at)
+            spool.deliveries.put(kept.number, archives, at)
         event = kept.witnessed.released(to_archives=to_archives, at=at, decided=decided)
         spool.custody.put(kept.number, [event])
 

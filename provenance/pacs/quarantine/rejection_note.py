@@ -99,6 +99,11 @@ def require_only_it(kept: Kept, *, spool: Spool, records: Records[ReadableLog]) 
             f"the archives got another object under the same SOP Instance UID (object {others[0]} "
             "of the spool): the note would hide that one"
         )
+    if spool.memory.has_other(uid, kept.sha256):
+        raise UsageError(
+            "the archives got another object under the same SOP Instance UID, long ago: the note "
+            "would hide that one"
+        )
     if kept.judged.word in _ITSELF:
         return
     if records.find(Lookup.INSTANCE, uid.encode("ascii", "replace")):

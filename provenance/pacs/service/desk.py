@@ -28,7 +28,8 @@ from provenance.pacs.intake import (
 )
 from provenance.pacs.retrieve.asked import Asked, Lacking, Shown
 from provenance.pacs.retrieve.rendering import render
-from provenance.pacs.spool.spool import LetIn, Spool, sha256_of
+from provenance.pacs.spool.files import sha256_of
+from provenance.pacs.spool.spool import LetIn, Spool
 from provenance.pacs.weighing import conclude, weigh
 from provenance.policy.facts import Arrival
 from provenance.policy.load import read_policy_bytes
@@ -229,7 +230,8 @@ class Desk:
         else:
             earlier = self._spool.of_instance(instance.sop_instance)
             came = [each for each in earlier if each.state in _LET_IN]
-            arrival = came[-1].sender.arrival if came else Arrival(self._place.archive_ae)
+            past = self._spool.memory.arrival(instance.sop_instance)
+            arrival = came[-1].sender.arrival if came else past or Arrival(self._place.archive_ae)
         found = examine_surely(path, self._verifier_at(at), arrival, read)
         settled = self._spool.proposals.settled(sha256_of(path), instance.sop_instance)
         judged = as_settled(judged_of(found), settled)

@@ -112,7 +112,7 @@ class _Guest:
         if not hmac.compare_digest(given, self._doorway.token):
             self._say({"problem": "token", "detail": "that is not the token of the service"})
             return
-        self._say({"hello": "radseal"})
+        self._say({"hello": "radseal", "object_bytes": self._most})
         try:
             while (frame := read_frame(self._connection, most=self._most)) is not None:
                 try:

@@ -60,18 +60,18 @@ def service_endpoints(service: "Service") -> list[Endpoint]:
     """Return the table, answered by ``service``."""
     open_to_caller, secret = service.admitted, service.admitted_by_token
     came = problem_answers(400, 401, 408, 413, 503)
-    shown = problem_answers(400, 401, 404, 503)
+    shown = problem_answers(400, 401, 404, 410, 503)
     number = Place("number", NUMBER, "number of an object")
     a_file = Body("the DICOM file", service.limits.object_bytes, DICOM)
     words = Body("who decides, and why", MAX_WORDS_BODY, JSON, service_answers.WORDS)
     decided = (
         Answer(200, "the object as it is now", JSON, service_answers.OBJECT),
-        *problem_answers(400, 401, 403, 404, 408, 409, 413, 503),
+        *problem_answers(400, 401, 403, 404, 408, 409, 410, 413, 503),
     )
     named = Body("which archive has it", MAX_WORDS_BODY, JSON, service_answers.ARCHIVE_NAMED)
     delivered = (
         Answer(200, "the object as it is now", JSON, service_answers.OBJECT),
-        *problem_answers(400, 401, 404, 408, 409, 413, 503),
+        *problem_answers(400, 401, 404, 408, 409, 410, 413, 503),
     )
     well = "whether objects are taken in, and what is amiss"
     return [
@@ -126,7 +126,8 @@ def service_endpoints(service: "Service") -> list[Endpoint]:
         Endpoint(
             "trace", "/trace/{name}", "The chain of custody, from the ledger",
             secret(service.trace),
-            (Answer(200, "as radseal trace --json", JSON, service_answers.TRACE), *shown),
+            (Answer(200, "as radseal trace --json", JSON, service_answers.TRACE),
+             *problem_answers(400, 401, 404, 503)),
             places=(Place("name", NAME, "a seal id, or a UID"),), bearer=True,
         ),
         Endpoint(

@@ -51,6 +51,7 @@ class Condition:
     custody: CustodyState | None
     free: int
     unclaimed: int = 0
+    forgotten: int = 0
 
     @property
     def takes(self) -> bool:
@@ -187,13 +188,14 @@ class Watch:
             words = f"the disk has {free} bytes left, and takes nothing below {self._free_bytes}"
             troubles.append(Trouble("disk", words, stops=True))
         counts: dict[State, int] = {}
-        unclaimed = 0
+        unclaimed = forgotten = 0
         waiting: CustodyState | None = None
         try:
             with Spool.open(self._place.spool) as spool:
                 counts, waiting = spool.counts(), spool.custody.state()
-                unclaimed = spool.unclaimed(self._archives)
+                unclaimed = spool.deliveries.unclaimed(self._archives)
                 held = spool.held.counts()
+                forgotten = sum(spool.memory.forgotten().values())
             for name, count in held.items():
                 words = f"{name} refuses {count} objects: they are held"
                 troubles.append(Trouble("archive", words, stops=False))
@@ -203,7 +205,7 @@ class Watch:
             since = "" if waiting is None or waiting.since is None else f" since {waiting.since}"
             words = f"custody events wait for the log{since}"
             troubles.append(Trouble("custody", words, stops=False))
-        return Condition(troubles, counts, waiting, free, unclaimed)
+        return Condition(troubles, counts, waiting, free, unclaimed, forgotten)
 
 
 def condition_fields(seen: Condition) -> dict[str, object]:
@@ -230,8 +232,14 @@ def condition_metrics(seen: Condition) -> tuple[Metric, ...]:
         Metric(
             "radseal_spool_objects",
             "gauge",
-            "Objects of the spool, by state.",
+            "Objects so far, by what has become of them; forgotten ones count.",
             [(f'{{state="{state.value}"}}', count) for state, count in seen.counts.items()],
+        ),
+        Metric(
+            "radseal_spool_forgotten_total",
+            "counter",
+            "Of those, objects that are done and whose rows were forgotten.",
+            [("", seen.forgotten)],
         ),
         gauge(
             "radseal_spool_unclaimed",

@@ -29,6 +29,7 @@ PROBLEMS: Mapping[int, Mapping[str, str]] = {
     405: {"method": "another method"},
     406: {"not-acceptable": "the answer has other media types"},
     408: {"too-slow": "the body did not arrive in time"},
+    410: {"forgotten": "it was here, is done, and was forgotten: the ledger has its events"},
     409: {"state": "the object is not in a state for this"},
     413: {"too-large": "more than a request may have"},
     415: {"media-type": "the body has another media type"},

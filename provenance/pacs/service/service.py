@@ -47,7 +47,7 @@ from provenance.pacs.service.problems import ProblemError, problem, problem_answ
 from provenance.pacs.service.stow import Stow
 from provenance.pacs.service.views import Views, read_archive, read_words
 from provenance.pacs.service.wado import Wado
-from provenance.pacs.spool.spool import incoming_of
+from provenance.pacs.spool.files import incoming_of
 from provenance.policy.facts import Arrival
 from provenance.servers.body_file import body_to_file
 from provenance.servers.http_api import JSON, NO_STORE, TEXT, Handler, answer, application

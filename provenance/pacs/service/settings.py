@@ -8,6 +8,7 @@ from provenance.audit_trail import Collector
 from provenance.errors import UsageError
 from provenance.pacs.custody.writer import DEADLINE
 from provenance.pacs.gateway.configuration import Archive, Configuration
+from provenance.pacs.quarantine.housekeeper import FORGET_AFTER
 from provenance.pacs.service.desk import Workplace
 from provenance.pacs.service.limits import Limits
 
@@ -26,6 +27,7 @@ class Settings:
     archives: tuple[Archive, ...] = ()
     audit: Collector | None = None
     custody_deadline: timedelta = DEADLINE
+    forget_after: timedelta = FORGET_AFTER
 
     @classmethod
     def of(cls, configuration: Configuration) -> Self:
@@ -52,6 +54,7 @@ class Settings:
             configuration.archives,
             configuration.audit,
             configuration.custody_deadline,
+            configuration.forget_after,
         )
 
 

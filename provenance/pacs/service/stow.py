@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from provenance.errors import MalformedError
-from provenance.pacs.arrivals import Kept, Route, Sender
+from provenance.pacs.arrivals import Instance, Kept, Route, Sender
+from provenance.pacs.dimse.first_elements import ENOUGH, names_in_meta
 from provenance.pacs.retrieve.rendering import DICOM_JSON
 from provenance.pacs.retrieve.wanted import DICOM
 from provenance.pacs.service.desk import NOBODY
@@ -31,9 +33,10 @@ from provenance.pacs.service.stow_answer import (
     outcome_of,
     status_of,
 )
-from provenance.pacs.spool.spool import incoming_of
+from provenance.pacs.spool.files import incoming_of
 from provenance.servers.body_file import Bounds, FileInPieces, read_pieces
 from provenance.servers.http_api import answer
+from provenance.servers.http_server import BodyError
 from provenance.servers.media_types import accepts, parse_media_type
 from provenance.servers.multipart import Multipart, PartBegins, PartData, PartEnds
 
@@ -66,8 +69,8 @@ class Stow:
             raise problem(406, "not-acceptable", f"the answer is {DICOM_JSON}")
         boundary, sender = _boundary(request), self._sender(request)
         with self.service.on_its_way(), ExitStack() as left:
-            paths = await self._receive(request, boundary, left)
-            outcomes = await self._take(paths, sender, study)
+            parts = await self._receive(request, boundary, left)
+            outcomes = await self._take(parts, sender, study)
         self.service.wake()
         status = status_of(outcomes)
         return answer(json.dumps(dataset_of(outcomes)).encode(), DICOM_JSON, status=status)
@@ -77,13 +80,19 @@ class Stow:
         service = self.service
         return Sender(Route.STOW, service.clock(), service.stow_ae, address=address)
 
-    async def _receive(self, request: Request, boundary: str, left: ExitStack) -> list[Path]:
-        """Return the files of all parts; ``left`` removes those that are still there."""
+    async def _receive(
+        self, request: Request, boundary: str, left: ExitStack
+    ) -> "list[Path | Outcome]":
+        """Return the files of all parts; ``left`` removes those that are still there.
+
+        Of a part that is too large nothing is kept: what to say of it stands in its place.
+        """
         limits = self.service.limits
         bounds = Bounds(MAX_STOW_BODY, limits.idle, limits.body, limits.free_bytes)
         reader = Multipart(boundary, max_parts=MAX_PARTS)
-        paths: list[Path] = []
+        parts: list[Path | Outcome] = []
         part: FileInPieces | None = None
+        head = b""
         try:
             async for piece in read_pieces(request, bounds):
                 for event in reader.feed(piece):
@@ -93,10 +102,13 @@ class Stow:
                             _require_plain(header.get("content-transfer-encoding"))
                             path = incoming_of(self.service.views.place.spool)
                             left.callback(path.unlink, missing_ok=True)
-                            paths.append(path)
-                            part = FileInPieces(path, limits.bounds)
+                            parts.append(path)
+                            part, head = FileInPieces(path, limits.bounds), b""
                         case PartData(data) if part is not None:
-                            await part.write(data)
+                            head += data[: ENOUGH - len(head)]
+                            if not await _written(part, data):
+                                await part.abandon()
+                                part, parts[-1] = None, _too_large(head)
                         case PartEnds() if part is not None:
                             await part.close()
                             part = None
@@ -104,22 +116,25 @@ class Stow:
         finally:
             if part is not None:
                 await part.abandon()
-        return paths
+        return parts
 
     async def _take(
-        self, paths: Sequence[Path], sender: Sender, study: str | None
+        self, parts: "Sequence[Path | Outcome]", sender: Sender, study: str | None
     ) -> list[Outcome]:
         """Judge all; NotJudgedError if not one of them could be."""
         turns = asyncio.Semaphore(JUDGED_AT_ONCE)
         failures: list[NotJudgedError] = []
         taken: list[Kept] = []
 
-        async def one(path: Path) -> Outcome:
+        async def one(part: Path | Outcome) -> Outcome:
+            if isinstance(part, Outcome):
+                self.service.tally.unfit += 1
+                return part
             async with turns:
                 began = self.service.monotonic()
                 try:
                     found = await self.service.examiners.store(
-                        path, sender, self.service.archive_names, study
+                        part, sender, self.service.archive_names, study
                     )
                 except NotJudgedError as error:
                     failures.append(error)
@@ -134,11 +149,28 @@ class Stow:
                 found, failure=Reason.OTHER_STUDY if found != NOBODY else Reason.NOT_UNDERSTOOD
             )
 
-        outcomes = await asyncio.gather(*(one(path) for path in paths))
+        outcomes = await asyncio.gather(*(one(part) for part in parts))
         await self.service.tell_received(taken, sender)
-        if len(failures) == len(paths):
+        if failures and len(failures) == len(parts):
             raise failures[0]
         return outcomes
+
+
+async def _written(part: FileInPieces, data: bytes) -> bool:
+    """Write a piece of a part; say whether it is not too large by that."""
+    try:
+        await part.write(data)
+    except BodyError as error:
+        if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            raise
+        return False
+    return True
+
+
+def _too_large(head: bytes) -> Outcome:
+    """Return what to say of an instance that begins like this."""
+    sop_class, sop_instance = names_in_meta(head) or ("", "")
+    return Outcome(Instance(sop_class, sop_instance, ""), failure=Reason.TOO_LARGE)
 
 
 def _takes_json(request: Request) -> bool:

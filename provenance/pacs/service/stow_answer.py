@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from provenance.pacs.arrivals import Instance, Kept, State
-from provenance.pacs.dimse.statuses import REFUSED
+from provenance.pacs.dimse.statuses import REFUSED, TOO_LARGE
 from provenance.policy.terms import Action
 
 
@@ -20,6 +20,7 @@ class Reason(IntEnum):
     NO_ROOM = 0xA700
     NOT_UNDERSTOOD = 0xC000
     OTHER_STUDY = 0xC002
+    TOO_LARGE = TOO_LARGE
 
 
 REASONS: Mapping[int, str] = {
@@ -28,6 +29,7 @@ REASONS: Mapping[int, str] = {
     Reason.NOT_UNDERSTOOD: "the part is no DICOM file that names its class and instance",
     Reason.OTHER_STUDY: "the instance is not of the study in the path",
     **{code: f"the policy refuses it; the verdict is {word}" for word, code in REFUSED.items()},
+    Reason.TOO_LARGE: "the instance is larger than one may be: sending it again changes nothing",
 }
 WARNING_HELD = 0xB0F1
 """(0008,1196): it is in quarantine, not in the archive, until persons release it."""

@@ -12,7 +12,8 @@ from provenance.pacs.arrivals import State
 from provenance.pacs.quarantine.persons import one_is_enough
 from provenance.pacs.service.answers import ARCHIVE, kept_fields, moment_text
 from provenance.pacs.service.desk import Workplace
-from provenance.pacs.service.problems import problem
+from provenance.pacs.service.problems import ProblemError, problem
+from provenance.pacs.spool.memory import ForgottenError
 from provenance.pacs.spool.spool import Spool
 from provenance.schema.trace import SCHEMA, trace_exit_code, trace_fields
 from provenance.trace import trace_name
@@ -42,7 +43,7 @@ class Views:
             try:
                 kept, steps = spool.object(number), spool.steps(number)
             except UsageError as error:
-                raise problem(404, "not-found", str(error)) from error
+                raise _none(error) from error
         return {
             **kept_fields(kept),
             "report": dict(kept.judged.verdict),
@@ -58,8 +59,10 @@ class Views:
             try:
                 spool.object(number)
             except UsageError as error:
-                raise problem(404, "not-found", str(error)) from error
-            path = spool.path(number)
+                raise _none(error) from error
+            path, purged = spool.path(number), spool.purges.of_object(number)
+        if not path.is_file() and purged is not None:
+            raise problem(404, "not-found", "it was rejected, and purged: the ledger says by whom")
         if not path.is_file():
             raise problem(404, "not-found", "the file is not here: its sender or an archive has it")
         return path
@@ -68,6 +71,8 @@ class Views:
         """Return what was said of an instance, whenever it came; the newest is the last."""
         with Spool.open(self.place.spool) as spool:
             found = spool.of_instance(sop_instance)
+            if not found and spool.memory.arrival(sop_instance) is not None:
+                raise problem(410, "forgotten", "what came of that instance was forgotten")
         if not found:
             raise problem(404, "not-found", "no object of that instance came here")
         return {
@@ -97,9 +102,9 @@ class Views:
             try:
                 spool.object(number)
             except UsageError as error:
-                raise problem(404, "not-found", str(error)) from error
+                raise _none(error) from error
             try:
-                spool.handed_over(number, archive, forwarded_to=forwarded_to, at=at)
+                spool.deliveries.handed_over(number, archive, forwarded_to=forwarded_to, at=at)
             except UsageError as error:
                 raise problem(409, "state", str(error)) from error
         return self.one(number)
@@ -115,7 +120,7 @@ class Views:
             try:
                 kept = spool.object(number)
             except UsageError as error:
-                raise problem(404, "not-found", str(error)) from error
+                raise _none(error) from error
             if kept.state is State.QUARANTINED and not one_is_enough(self.place.spool):
                 raise problem(403, "persons", TWO_DECIDE)
             try:
@@ -128,6 +133,13 @@ class Views:
             act = "released" if release else "rejected"
             spool.add_step(number, at=at, person=words.person, act=act, reason=words.reason)
         return self.one(number)
+
+
+def _none(error: UsageError) -> ProblemError:
+    """Return what is said of an object that is not here, and of one that is not any more."""
+    if isinstance(error, ForgottenError):
+        return problem(410, "forgotten", str(error))
+    return problem(404, "not-found", str(error))
 
 
 def read_archive(body: bytes) -> str:

@@ -42,7 +42,8 @@ from provenance.pacs.service.wado_answer import (
     body_of,
     verdict_headers,
 )
-from provenance.pacs.spool.spool import Spool, incoming_of
+from provenance.pacs.spool.files import incoming_of
+from provenance.pacs.spool.spool import Spool
 from provenance.policy.terms import Action
 from provenance.servers.media_types import accepts
 

@@ -50,7 +50,43 @@ create table proposal (
 create unique index proposal_open on proposal (object) where became = 'open';
 create index proposal_object on proposal (object);
 """
-_REFUSED = "create index if not exists custody_refused on custody (number) where error is not null"
+_LATER = """
+create index if not exists custody_refused on custody (number) where error is not null;
+create index if not exists custody_object on custody (object);
+create table if not exists purge (
+  object integer primary key references object, at integer not null, person text not null,
+  removed integer
+);
+create index if not exists purge_open on purge (object) where removed is null;
+create index if not exists step_object on step (object);
+create index if not exists object_done on object (at, number)
+  where state in ('delivered', 'refused') and action <> 'quarantine';
+create table if not exists past_sender (
+  number integer primary key, calling_ae text not null, called_ae text not null,
+  unique (calling_ae, called_ae)
+);
+create table if not exists past (
+  instance blob not null, file blob not null, sender integer not null references past_sender,
+  at integer not null, primary key (instance, file)
+) without rowid;
+create table if not exists tally (
+  state text primary key, here integer not null, forgotten integer not null
+) without rowid;
+"""  # spools that were made before lack it
+_COUNT = (
+    "insert or ignore into tally select state, count(*), 0 from object group by state",
+    "insert or ignore into tally values ('forwarding', 0, 0), ('delivered', 0, 0),"
+    " ('quarantined', 0, 0), ('rejected', 0, 0), ('refused', 0, 0)",
+    "create trigger object_came after insert on object begin"
+    " update tally set here = here + 1 where state = new.state; end",
+    "create trigger object_changed after update of state on object"
+    " when old.state <> new.state begin"
+    " update tally set here = here - 1 where state = old.state;"
+    " update tally set here = here + 1 where state = new.state; end",
+    "create trigger object_forgotten after delete on object begin"
+    " update tally set here = here - 1, forgotten = forgotten + 1 where state = old.state; end",
+)
+_COUNTS = "select 1 from sqlite_master where name = 'object_came'"
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -68,7 +104,11 @@ def open_database(path: Path) -> sqlite3.Connection:
                     database.execute(statement)
                 database.execute(f"pragma user_version = {VERSION}")
             if version in (0, VERSION):
-                database.execute(_REFUSED)  # spools that were made before it lack it
+                for statement in _LATER.split(";"):
+                    database.execute(statement)
+                if not database.execute(_COUNTS).fetchone():
+                    for statement in _COUNT:
+                        database.execute(statement)
     except (OSError, sqlite3.Error) as error:
         raise UsageError(f"the spool {path.parent} cannot be opened: {error}") from error
     if version not in (0, VERSION):

@@ -6,53 +6,30 @@ belongs to a sender who got no answer and sends it again. Processes may share it
 """
 
 import hashlib
-import json
-import os
 import secrets
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from provenance.errors import EvidenceError, UsageError
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import Instance, Judged, Kept, Route, Sender, State
-from provenance.pacs.custody.events import SALT_SIZE, CustodyEvent, Witnessed
+from provenance.pacs.custody.events import SALT_SIZE, CustodyEvent
 from provenance.pacs.custody.queue import CustodyQueue
 from provenance.pacs.quarantine.proposals import Proposals
-from provenance.pacs.spool.database import milliseconds, moment, open_database, writing
+from provenance.pacs.quarantine.purges import Purges
+from provenance.pacs.spool.database import open_database, writing
+from provenance.pacs.spool.deliveries import Deliveries
+from provenance.pacs.spool.files import INCOMING, OBJECTS, incoming_of, secure, sha256_of, sync
 from provenance.pacs.spool.held import HeldDeliveries
+from provenance.pacs.spool.memory import Forgotten, ForgottenError, Mark, Memory
 from provenance.pacs.spool.reserve import give_up, is_full
+from provenance.pacs.spool.rows import insert_object, read_object
 from provenance.policy.terms import Action
-
-_INCOMING, _OBJECTS = "incoming", "objects"
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """An object that an archive shall have; ``attempts`` have failed.
-
-    ``released`` is the SHA-256 that persons meant, if they let it out of quarantine.
-    """
-
-    number: int
-    path: Path
-    instance: Instance
-    attempts: int
-    released: bytes | None = None
-
-    def require_as_released(self) -> None:
-        """Return only if the file of an object that left quarantine is the one that persons meant.
-
-        EvidenceError if it is not. Of an object that the policy let in nothing is read.
-        """
-        if self.released is not None and sha256_of(self.path) != self.released:
-            raise EvidenceError(
-                f"the file of the object {self.number} is not the one that was released"
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +52,16 @@ class Spool:
         self._database = connection
         self.custody = CustodyQueue(connection)
         self.proposals = Proposals(connection)
+        self.purges = Purges(connection)
+        self.memory = Memory(connection)
+        self.deliveries = Deliveries(folder, connection, self.custody)
         self.held = HeldDeliveries(connection)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Open the spool in ``folder``, made if there is none; UsageError for another version."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in (_INCOMING, _OBJECTS):
+        for name in (INCOMING, OBJECTS):
             (folder / name).mkdir(mode=0o700, exist_ok=True)
         path = folder / "spool.db"
         try:
@@ -117,18 +97,17 @@ class Spool:
 
     def place(self, path: Path) -> Path:
         """Move a file of ``incoming`` to where objects are, not yet for good; return its path."""
-        placed = self.folder / _OBJECTS / path.name
+        placed = self.folder / OBJECTS / path.name
         path.rename(placed)
         return placed
 
     def secure(self, path: Path) -> None:
         """Return once a placed file is on the disk, whatever happens to the machine."""
-        for each in (path, path.parent):
-            opened = os.open(each, os.O_RDONLY)
-            try:
-                os.fsync(opened)
-            finally:
-                os.close(opened)
+        secure(path)
+
+    def sync_objects(self) -> None:
+        """Return once the disk knows which files of objects were removed."""
+        sync(self.folder / OBJECTS)
 
     def drop(self, path: Path) -> None:
         """Remove a file, unless it is that of an object, or that cannot be told."""
@@ -144,8 +123,8 @@ class Spool:
         For the start, before anything is taken in. Returns how many there were.
         """
         known = {name for (name,) in self._database.execute("select name from object")}
-        lost = [*(self.folder / _INCOMING).iterdir()]
-        lost += [p for p in (self.folder / _OBJECTS).iterdir() if p.name not in known]
+        lost = [*(self.folder / INCOMING).iterdir()]
+        lost += [p for p in (self.folder / OBJECTS).iterdir() if p.name not in known]
         for path in lost:
             path.unlink()
         return len(lost)
@@ -182,12 +161,12 @@ class Spool:
         made = Kept(0, sender, instance, judged, state, size, digest, salt, sealed_here)
         if state in (State.REFUSED, State.DELIVERED):
             path.unlink()
-        elif path.parent.name == _INCOMING:
+        elif path.parent.name == INCOMING:
             self.secure(self.place(path))
         with writing(self._database):
-            made = replace(made, number=self._insert(name, made, arrived))
+            made = replace(made, number=insert_object(self._database, name, made, arrived))
             if state is State.FORWARDING:
-                self.deliver(made.number, archives, sender.at)
+                self.deliveries.put(made.number, archives, sender.at)
             before = None if earlier is None else self.object(earlier).witnessed.meant
             self.custody.put(made.number, _first_events(made, policy, before))
         return made
@@ -199,7 +178,7 @@ class Spool:
             for each in let_in:
                 if each.name in known:
                     continue
-                number = self._insert(each.name, each.made, None)
+                number = insert_object(self._database, each.name, each.made, None)
                 self.custody.put(number, _first_events(each.made, each.policy, None))
 
     def numbers(self, names: Sequence[str]) -> dict[str, int]:
@@ -225,59 +204,18 @@ class Spool:
         made = Kept(0, sender, instance, judged, State.FORWARDING, size, digest, salt)
         self.secure(self.place(path))
         with writing(self._database):
-            number = self._insert(path.name, made, None)
-            self.deliver(number, archives, at)
+            number = insert_object(self._database, path.name, made, None)
+            self.deliveries.put(number, archives, at)
         return number
-
-    def _insert(self, name: str, made: Kept, arrived: bytes | None) -> int:
-        sender, instance, judged = made.sender, made.instance, made.judged
-        row = (
-            name,
-            made.state,
-            sender.route,
-            milliseconds(sender.at),
-            sender.calling_ae,
-            sender.called_ae,
-            sender.address,
-            instance.sop_class,
-            instance.sop_instance,
-            instance.transfer_syntax,
-            instance.study,
-            made.size,
-            made.sha256,
-            made.sealed_here,
-            judged.word,
-            judged.action,
-            judged.rule,
-            json.dumps(judged.reasons),
-            json.dumps(judged.verdict),
-            judged.seal_id,
-            made.salt,
-            arrived if made.sealed_here else None,
-        )
-        number = self._database.execute(
-            "insert into object (name, state, route, at, calling_ae, called_ae, address, sop_class,"
-            " sop_instance, transfer_syntax, study, size, sha256, sealed_here, word, action, rule,"
-            " reasons, verdict, seal_id, salt, arrived)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            row,
-        ).lastrowid
-        assert number is not None
-        return number
-
-    def deliver(self, number: int, archives: Sequence[str], at: datetime) -> None:
-        """Give archives an object to be sent, within the transaction that decides it."""
-        self._database.executemany(
-            "insert into delivery (object, archive, attempts, due) values (?, ?, 0, ?)",
-            [(number, archive, milliseconds(at)) for archive in archives],
-        )
 
     def object(self, number: int) -> Kept:
-        """Return one object; UsageError if there is none of that number."""
+        """Return one object; UsageError if there is none of that number, ForgottenError if once."""
         row = self._database.execute("select * from kept where number = ?", (number,)).fetchone()
+        if row is None and self.memory.had(number):
+            raise ForgottenError(f"the spool has forgotten the object {number}: it was done")
         if row is None:
             raise UsageError(f"the spool has no object {number}")
-        return _kept(row)
+        return read_object(row)
 
     def objects(
         self, state: State | None = None, *, after: int = 0, limit: int = 100
@@ -292,14 +230,14 @@ class Spool:
                 "select * from kept where state = ? and number > ? order by number limit ?",
                 (state, after, limit),
             )
-        return [_kept(row) for row in rows]
+        return [read_object(row) for row in rows]
 
     def of_instance(self, sop_instance: str) -> list[Kept]:
         """Return every object that came with that SOP Instance UID, oldest first."""
         rows = self._database.execute(
             "select * from kept where sop_instance = ? order by number", (sop_instance,)
         )
-        return [_kept(row) for row in rows]
+        return [read_object(row) for row in rows]
 
     def held_of_study(self, study: str) -> list[Kept]:
         """Return the objects of a study that wait for archives, or for persons, oldest first."""
@@ -308,14 +246,14 @@ class Spool:
             " order by number",
             (study,),
         )
-        return [_kept(row) for row in rows]
+        return [read_object(row) for row in rows]
 
     def path(self, number: int) -> Path:
         """Return where an object's file is, or was."""
         (name,) = self._database.execute(
             "select name from object where number = ?", (number,)
         ).fetchone()
-        return self.folder / _OBJECTS / str(name)
+        return self.folder / OBJECTS / str(name)
 
     def content(self, number: int) -> bytes:
         """Return the file of an object; EvidenceError if it is not the one that was taken in."""
@@ -323,142 +261,26 @@ class Spool:
         try:
             found = self.path(number).read_bytes()
         except FileNotFoundError as error:
+            purged = ", and purged" if self.purges.of_object(number) is not None else ""
             raise UsageError(
-                f"the file of the object {number} is not here: {kept.state}"
+                f"the file of the object {number} is not here: it is {kept.state}{purged}"
             ) from error
         if hashlib.sha256(found).digest() != kept.sha256:
             raise EvidenceError(f"the file of the object {number} is not the one that was taken in")
         return found
 
     def counts(self) -> dict[State, int]:
-        """Return how many objects are in each state."""
-        found = dict(self._database.execute("select state, count(*) from object group by state"))
-        return {state: found.get(state.value, 0) for state in State}
+        """Return how many objects are in each state, with those that were forgotten since."""
+        return self.memory.counts()
 
-    def due(self, archive: str, *, now: datetime, limit: int = 64) -> list[Delivery]:
-        """Return what an archive shall be sent now, the oldest first."""
-        rows = self._database.execute(
-            "select o.number, o.name, o.sop_class, o.sop_instance, o.transfer_syntax, o.study,"
-            " d.attempts, o.action, o.sha256 from delivery d join object o on o.number = d.object"
-            " where d.archive = ? and d.sent is null and d.due <= ? order by o.number limit ?",
-            (archive, milliseconds(now), limit),
-        )
-        return [
-            Delivery(
-                number,
-                self.folder / _OBJECTS / name,
-                Instance(*instance),
-                attempts,
-                sha256 if action == Action.QUARANTINE else None,
-            )
-            for number, name, *instance, attempts, action, sha256 in rows
-        ]
-
-    def delivered(self, number: int, archive: str, *, at: datetime) -> State:
-        """Note that an archive has an object; once all have it, its file goes."""
-        return self.all_delivered(archive, {number: at})[number]
-
-    def all_delivered(self, archive: str, sent: Mapping[int, datetime]) -> dict[int, State]:
-        """Note since when an archive has objects; files that all have go."""
-        states, done = {}, []
-        with writing(self._database):
-            for number, at in sent.items():
-                states[number], path = self._delivered(number, archive, at)
-                if states[number] is State.DELIVERED:
-                    done.append(path)
-        for path in done:
-            path.unlink(missing_ok=True)
-        return states
-
-    def _delivered(self, number: int, archive: str, at: datetime) -> tuple[State, Path]:
-        name, *witnessed = self._database.execute(
-            "select name, seal_id, salt, sha256 from object where number = ?", (number,)
-        ).fetchone()
-        self._database.execute(
-            "update delivery set sent = ?, error = null where object = ? and archive = ?",
-            (milliseconds(at), number, archive),
-        )
-        (left,) = self._database.execute(
-            "select count(*) from delivery where object = ? and sent is null", (number,)
-        ).fetchone()
-        state = State.FORWARDING if left else State.DELIVERED
-        self._database.execute("update object set state = ? where number = ?", (state, number))
-        self.custody.put(number, [Witnessed(*witnessed).sent(archive, at=at)])
-        return state, self.folder / _OBJECTS / str(name)
-
-    def handed_over(
-        self, number: int, archive: str, *, forwarded_to: Sequence[str], at: datetime
-    ) -> State:
-        """Note that somebody fetched a released object and brought it to an archive.
-
-        That settles what no forwarder does: whatever waits for others than ``forwarded_to``.
-        UsageError if it is not one that left quarantine and waits, or a forwarder brings it there.
-        """
-        kept = self.object(number)
-        if kept.state is not State.FORWARDING or kept.judged.action is not Action.QUARANTINE:
-            raise UsageError(f"the object {number} is not one that was released and waits")
-        if archive in forwarded_to:
-            raise UsageError(f"the archive {archive} gets what is let in: nobody brings it there")
-        sent = kept.witnessed.sent(archive, at=at)
-        with writing(self._database):
-            waiting = self._database.execute(
-                "select archive from delivery where object = ? and sent is null", (number,)
-            ).fetchall()
-            left = [name for (name,) in waiting if name in forwarded_to]
-            self._database.executemany(
-                "delete from delivery where object = ? and archive = ?",
-                [(number, name) for (name,) in waiting if name not in left],
-            )
-            self._database.execute(
-                "insert or replace into delivery (object, archive, attempts, due, sent)"
-                " values (?, ?, 0, ?, ?)",
-                (number, archive, milliseconds(at), milliseconds(at)),
-            )
-            state = State.FORWARDING if left else State.DELIVERED
-            self._database.execute("update object set state = ? where number = ?", (state, number))
-            self.custody.put(number, [sent])
-        if not left:
-            self.path(number).unlink(missing_ok=True)
-        return state
-
-    def unclaimed(self, forwarded_to: Sequence[str]) -> int:
-        """Return how many objects wait for no archive, or for one that no forwarder serves."""
-        names = ",".join("?" * len(forwarded_to))
-        (count,) = self._database.execute(
-            "select count(*) from object o where state = 'forwarding' and (not exists"  # noqa: S608
-            " (select 1 from delivery d where d.object = o.number and d.sent is null) or exists"
-            " (select 1 from delivery d where d.object = o.number and d.sent is null"
-            f" and d.archive not in ({names})))",
-            tuple(forwarded_to),
-        ).fetchone()
-        return int(count)
-
-    def failed(self, number: int, archive: str, *, why: str, again: datetime) -> None:
-        """Note that a delivery failed, and when it is tried again."""
-        with writing(self._database):
-            self._database.execute(
-                "update delivery set attempts = attempts + 1, due = ?, error = ?"
-                " where object = ? and archive = ?",
-                (milliseconds(again), why[:500], number, archive),
-            )
-
-    def oldest_waiting(self, archive: str) -> datetime | None:
-        """Return since when the oldest object waits for an archive."""
-        (at,) = self._database.execute(
-            "select min(o.at) from delivery d join object o on o.number = d.object"
-            " where d.archive = ? and d.sent is null",
-            (archive,),
-        ).fetchone()
-        return None if at is None else moment(at)
-
-    def failing(self) -> dict[str, int]:
-        """Return how many objects each archive has refused so far, held or not, by its name."""
-        return dict(
-            self._database.execute(
-                "select archive, count(*) from delivery where sent is null and attempts > 0"
-                " group by archive"
-            )
-        )
+    def forget(self, *, before: datetime, after: Mark) -> Forgotten:
+        """Forget what was done until a moment, one page of objects (Memory.forget)."""
+        found = self.memory.forget(before=before, after=after)
+        for name in found.names:  # a machine that stopped may have left it
+            path = self.folder / OBJECTS / name
+            if path.parent == self.folder / OBJECTS:
+                path.unlink(missing_ok=True)
+        return found
 
     def release(self, number: int, *, archives: Sequence[str], at: datetime) -> None:
         """Send a quarantined object on, without persons who sign for it (quarantine.py has them).
@@ -468,7 +290,7 @@ class Spool:
         event = self.object(number).witnessed.released(to_archives=True, at=at)
         with writing(self._database):
             self.leave_quarantine(number, State.FORWARDING)
-            self.deliver(number, archives, at)
+            self.deliveries.put(number, archives, at)
             self.custody.put(number, [event])
 
     def reject(self, number: int, *, at: datetime) -> None:
@@ -497,11 +319,6 @@ class Spool:
         return self.proposals.steps(number)
 
 
-def incoming_of(folder: Path) -> Path:
-    """Return a new name to write an object to, in a spool that somebody has open."""
-    return folder / _INCOMING / f"{secrets.token_hex(16)}.dcm"
-
-
 def new_salt() -> bytes:
     """Return a new salt, by which the log does not tell which file an object was."""
     return secrets.token_bytes(SALT_SIZE)
@@ -526,33 +343,3 @@ def _first_events(made: Kept, policy: bytes, before: bytes | None) -> list[Custo
     if made.state is State.QUARANTINED:
         events.append(about.quarantined(judged.word, at=at))
     return events
-
-
-def sha256_of(path: Path) -> bytes:
-    """Return the SHA-256 of a file. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
-
-
-def _kept(row: Sequence[Any]) -> Kept:
-    number, route, at, calling, called, address, *rest = row
-    sop_class, sop_instance, syntax, study, word, action, rule, reasons, verdict, *rest = rest
-    seal_id, state, size, sha256, salt, sealed_here = rest
-    return Kept(
-        number=number,
-        sender=Sender(Route(route), moment(at), calling, called, address),
-        instance=Instance(sop_class, sop_instance, syntax, study),
-        judged=Judged(
-            Word(word),
-            Action(action),
-            rule,
-            tuple(json.loads(reasons)),
-            json.loads(verdict),
-            seal_id,
-        ),
-        state=State(state),
-        size=size,
-        sha256=sha256,
-        salt=salt,
-        sealed_here=bool(sealed_here),
-    )

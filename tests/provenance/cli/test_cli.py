@@ -92,6 +92,7 @@ def test_there_are_all_commands() -> None:
         "audit-trail check",
         *("quarantine list", "quarantine show", "quarantine export", "quarantine release"),
         *("quarantine reject", "quarantine confirm", "quarantine withdraw", "quarantine note"),
+        "quarantine purge",
         *("serve", "gateway"),
         *("tamper", "explain", "doctor", "demo"),
     ] == NAMES

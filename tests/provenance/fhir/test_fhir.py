@@ -117,7 +117,7 @@ def test_every_event_of_a_chain(release: Release) -> None:
     uses = [event for event, custody in CUSTODY.items() if custody.use is not None]
     assert uses == [
         *(Event.SENT, Event.INGESTED, Event.VERIFIED, Event.VIEWED, Event.EXPORTED),
-        *(Event.QUARANTINED, Event.RELEASED),
+        *(Event.QUARANTINED, Event.RELEASED, Event.PURGED),
     ]
     assert len(told["AuditEvent"]) == len(uses)
     (derived,) = [each for each in told["Provenance"] if "entity" in each]
