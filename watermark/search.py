@@ -17,6 +17,7 @@ from watermark.evidence import gather, terms
 from watermark.frame_groups import GROUPS, signs_key
 from watermark.grid import SIDE
 from watermark.guess import STRAINS, WIDE, Guess, guesses, straight, strained
+from watermark.perspective import foreshortened
 from watermark.pilots import constellations
 from watermark.placement import Placement
 from watermark.region import busy_region
@@ -34,6 +35,9 @@ GUESSED_BY_PART: Final = 6
 TRIED: Final = 6
 """Sharpened guesses by the whole that are read at most."""
 TRIED_BY_PART: Final = 2
+GUESSED_TOGETHER: Final = 6
+"""Guesses by all parts together that are sharpened."""
+TRIED_TOGETHER: Final = 3
 AGREED: Final = 9.0
 """Agreement of the pilots below which a place is not read: chance reaches it in few pictures."""
 STRONG: Final = 8.0
@@ -46,6 +50,8 @@ LIKELIEST: Final = 2
 """Guesses that are also read as frames of a volume."""
 PART: Final = 512
 """Side of a part, in points of the picture's grid: parts overlap by half."""
+CLOSER: Final = 192
+"""Points between parts that are looked at together: sixteen at most."""
 _SHOWN: Final = 0.3
 """Height of a detail, over its local level, that a dead area does not reach."""
 
@@ -107,9 +113,10 @@ def placements(image: Image, *, key: bytes, agreed: float = AGREED) -> Iterator[
     Only places at which the agreement of the pilots is above ``agreed``, or the guess as strong
     in proportion to ``STRONG`` or ``STRAIGHT``, are yielded: by the whole picture, and by its
     busy region if that is a piece of it, at most ``TRIED_STRAIGHT`` that were cut and scaled
-    alone and ``TRIED`` others; then ``TRIED_BY_PART`` by each of the nine or fewer parts of the
-    first of the two, which perspective, shear and stretch have moved in their own way; the first
-    part once more, for great strains.
+    alone and ``TRIED`` others; then, of the first of the two, ``TRIED_TOGETHER`` by all its parts
+    together, as a perspective has moved them; ``TRIED_BY_PART`` by each of its nine or fewer parts
+    alone, which shear and stretch have moved in their own way as well; the first part once more,
+    for great strains.
     """
     views = [_View(image, (0, 0))]
     box = busy_region(image)
@@ -122,6 +129,8 @@ def placements(image: Image, *, key: bytes, agreed: float = AGREED) -> Iterator[
         found = guesses(spectrum, key=key, most=GUESSED)
         yield from view.placements(found, key=key, most=TRIED, agreed=agreed)
     parts = views[0].parts()
+    found = views[0].together(key=key)
+    yield from views[0].placements(found, key=key, most=TRIED_TOGETHER, agreed=agreed)
     for part, strains in [*((part, STRAINS) for part in parts), (parts[0], WIDE)]:
         found = strained(views[0].spectrum(part), strains, key=key, most=GUESSED_BY_PART)
         yield from views[0].placements(found, key=key, most=TRIED_BY_PART, agreed=agreed)
@@ -155,6 +164,13 @@ class _View:
         """Return the spectrum of a part."""
         return Spectrum.of(self.flat[_part(corner)], corner=corner[::-1])
 
+    def together(self, *, key: bytes) -> list[Guess]:
+        """Return the guesses of parts that lie closer, all together."""
+        rows, columns = self.flat.shape
+        corners = product(_evenly(rows), _evenly(columns))
+        spectra = [self.spectrum(corner) for corner in corners]
+        return foreshortened(spectra, (columns / 2, rows / 2), key=key, most=GUESSED_TOGETHER)
+
     def straight(self, found: list[Guess], *, key: bytes, agreed: float) -> Iterator[Placement]:
         """Yield the placements of a picture that was cut and scaled alone, the strongest first."""
         for guess in found:
@@ -185,3 +201,10 @@ class _View:
 def _part(corner: tuple[int, int]) -> tuple[slice, slice]:
     top, left = corner
     return slice(top, top + PART), slice(left, left + PART)
+
+
+def _evenly(side: int) -> list[int]:
+    """Return the first points of parts along an axis, at most ``CLOSER`` apart."""
+    more = max(side - PART, 0)
+    steps = -(-more // CLOSER)
+    return [more * step // steps for step in range(steps + 1)] if steps else [0]
