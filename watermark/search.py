@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from typing import Any, Final
@@ -17,6 +18,7 @@ from watermark.evidence import gather, terms
 from watermark.frame_groups import GROUPS, signs_key
 from watermark.grid import SIDE
 from watermark.guess import STRAINS, WIDE, Guess, guesses, straight, strained
+from watermark.lens import Lens
 from watermark.perspective import foreshortened
 from watermark.pilots import constellations
 from watermark.placement import Placement
@@ -37,7 +39,10 @@ TRIED: Final = 6
 TRIED_BY_PART: Final = 2
 GUESSED_TOGETHER: Final = 6
 """Guesses by all parts together that are sharpened."""
-TRIED_TOGETHER: Final = 3
+TRIED_TOGETHER: Final = 2
+"""Sharpened guesses by all parts that are read; the best one through lenses as well."""
+BENDS: Final = (-0.02, -0.01, 0.01, 0.02)
+"""How far a lens moves the corners of a photograph, over their distance from the middle."""
 AGREED: Final = 9.0
 """Agreement of the pilots below which a place is not read: chance reaches it in few pictures."""
 STRONG: Final = 8.0
@@ -129,8 +134,7 @@ def placements(image: Image, *, key: bytes, agreed: float = AGREED) -> Iterator[
         found = guesses(spectrum, key=key, most=GUESSED)
         yield from view.placements(found, key=key, most=TRIED, agreed=agreed)
     parts = views[0].parts()
-    found = views[0].together(key=key)
-    yield from views[0].placements(found, key=key, most=TRIED_TOGETHER, agreed=agreed)
+    yield from views[0].together(key=key, agreed=agreed)
     for part, strains in [*((part, STRAINS) for part in parts), (parts[0], WIDE)]:
         found = strained(views[0].spectrum(part), strains, key=key, most=GUESSED_BY_PART)
         yield from views[0].placements(found, key=key, most=TRIED_BY_PART, agreed=agreed)
@@ -164,12 +168,48 @@ class _View:
         """Return the spectrum of a part."""
         return Spectrum.of(self.flat[_part(corner)], corner=corner[::-1])
 
-    def together(self, *, key: bytes) -> list[Guess]:
-        """Return the guesses of parts that lie closer, all together."""
+    def together(self, *, key: bytes, agreed: float) -> Iterator[Placement]:
+        """Yield the placements by all parts together, and the best one through lenses.
+
+        The parts lie closer than those that are looked at one by one.
+        """
         rows, columns = self.flat.shape
-        corners = product(_evenly(rows), _evenly(columns))
-        spectra = [self.spectrum(corner) for corner in corners]
-        return foreshortened(spectra, (columns / 2, rows / 2), key=key, most=GUESSED_TOGETHER)
+        spectra = [self.spectrum(corner) for corner in product(_evenly(rows), _evenly(columns))]
+        middle = columns / 2, rows / 2
+        found = foreshortened(spectra, middle, key=key, most=GUESSED_TOGETHER)
+        sharp = self._sharpened(found, self.blocks, key=key)[:TRIED_TOGETHER]
+        for number, (agreement, guess) in enumerate(sharp):
+            if agreement > agreed:
+                yield Placement.of(self.to_picture @ guess.matrix)
+                if number == 0:
+                    yield from self._through_lenses(guess, key=key)
+
+    def _through_lenses(self, guess: Guess, *, key: bytes) -> Iterator[Placement]:
+        """Yield the placements under lenses; the pilots tell them apart only roughly."""
+        rows, columns = self.flat.shape
+        scale, (left, top) = float(self.to_picture[0, 0]), self.to_picture[:2, 2]
+        seen: list[tuple[float, Placement]] = []
+        for bend in BENDS:
+            lens = Lens(4 * bend / (rows**2 + columns**2), columns / 2, rows / 2)
+            own = lens.scaled(scale)
+            own = Lens(own.bend, own.x + float(left), own.y + float(top))
+            for agreement, one in self._sharpened([guess], self.blocks.without(lens), key=key):
+                seen.append((agreement, Placement.of(self.to_picture @ one.matrix, own)))
+        seen.sort(key=lambda one: -one[0])
+        yield from (placement for _, placement in seen)
+
+    def _sharpened(
+        self, found: list[Guess], blocks: Blocks, *, key: bytes
+    ) -> list[tuple[float, Guess]]:
+        """Return guesses sharpened, and how well the pilots agree: the best first."""
+        sharp: list[tuple[float, Guess]] = []
+        for guess in found:
+            try:
+                matrix, agreement = align(blocks, guess, constellations(key)[guess.slot])
+            except np.linalg.LinAlgError:  # folded flat: no place to look
+                continue
+            sharp.append((agreement, replace(guess, matrix=matrix)))
+        return sorted(sharp, key=lambda one: -one[0])
 
     def straight(self, found: list[Guess], *, key: bytes, agreed: float) -> Iterator[Placement]:
         """Yield the placements of a picture that was cut and scaled alone, the strongest first."""

@@ -8,11 +8,14 @@ import pytest
 from watermark.align import Blocks, align
 from watermark.canvas import to_canvas
 from watermark.grid import SIDE, Geometry
-from watermark.guess import STRAINS, strained
+from watermark.guess import STRAINS, Guess, strained
+from watermark.lens import Lens
 from watermark.perspective import foreshortened, local_maps, placed
 from watermark.pilots import constellations, slot_of
+from watermark.placement import Placement
 from watermark.search import AGREED, PART
 from watermark.spectrum import Spectrum, flatten
+from watermark.warp import warp
 
 Maker = Callable[..., np.ndarray]
 BENT = {"turn": 3, "scale": 0.9, "bend": 7e-5}
@@ -112,3 +115,25 @@ def test_smearing_takes_means_of_neighbours() -> None:
     assert smeared.power[100, 200] == pytest.approx(around, rel=1e-5)
     assert smeared.power.mean() == pytest.approx(spectrum.power.mean(), rel=1e-2)
     assert smeared.power.std() < 0.8 * spectrum.power.std()
+
+
+def test_blocks_agree_better_without_the_lens_that_bent_them(
+    sealed: np.ndarray, moved: Maker, about: Maker, truth: np.ndarray, key: bytes, payload: bytes
+) -> None:
+    view = moved(sealed, about(**BENT))
+    corner = (1200**2 + 1000**2) / 4
+    as_it_is = Placement.of(np.eye(3), Lens(0.03 / corner, 500, 600))
+    bent = warp(view, as_it_is, view.shape)[0]
+    flat = flatten(to_canvas(bent, Geometry.of(bent.shape)))
+    blocks = Blocks.of(flat)
+    slot = slot_of(payload, key=key)
+    guess = Guess(slot, truth, 1.0, 8.0, _middle(flat))
+
+    def agreement(bend: float) -> tuple[np.ndarray, float]:
+        lens = Lens(bend / corner, 500, 600).scaled(SIDE / 1200)
+        return align(blocks.without(lens), guess, constellations(key)[slot])
+
+    matrix, right = agreement(-0.03)
+    assert _error(matrix, truth) < 0.5
+    assert right > 1.05 * agreement(0.0)[1]
+    assert right > 1.2 * agreement(0.03)[1]

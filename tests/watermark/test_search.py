@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import watermark
 from watermark import ArgumentError, search
-from watermark.search import TRIED, TRIED_BY_PART, TRIED_STRAIGHT, TRIED_TOGETHER
+from watermark.search import BENDS, TRIED, TRIED_BY_PART, TRIED_STRAIGHT, TRIED_TOGETHER
 from watermark.threshold import READINGS, THRESHOLD
 
 Maker = Callable[..., np.ndarray]
@@ -39,7 +39,7 @@ def test_it_is_read_when(
     assert reading.score >= reading.threshold == THRESHOLD
     assert reading.false_alarm_log10 <= -12
     assert reading.inverted == (name == "inverted")
-    places = 2 * (TRIED + TRIED_STRAIGHT) + TRIED_TOGETHER + 10 * TRIED_BY_PART
+    places = 2 * (TRIED + TRIED_STRAIGHT) + TRIED_TOGETHER + len(BENDS) + 10 * TRIED_BY_PART
     most = 16 + 24 + 4 * places
     assert 4 < reading.attempts <= most <= READINGS
     assert _is_placed(name, reading.placement, about)
