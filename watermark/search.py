@@ -88,7 +88,7 @@ def search(image: Image, *, key: bytes, seconds: float = SECONDS) -> Reading | N
     reading = _read(found, allowance, Placement.upright(geometry), key=key, groups=GROUPS)
     if reading is not None:
         return reading
-    for number, placement in enumerate(placements(image, key=key)):
+    for number, placement in enumerate(placements(image, key=key, end=end)):
         if time.thread_time() >= end:
             return None
         grid, inside = warp(image, placement, shown_canvas(image, placement))
@@ -112,7 +112,9 @@ def _read(
     return None
 
 
-def placements(image: Image, *, key: bytes, agreed: float = AGREED) -> Iterator[Placement]:
+def placements(
+    image: Image, *, key: bytes, end: float, agreed: float = AGREED
+) -> Iterator[Placement]:
     """Yield where the marked image may lie in the picture: the quickest looks first.
 
     Only places at which the agreement of the pilots is above ``agreed``, or the guess as strong
@@ -121,7 +123,7 @@ def placements(image: Image, *, key: bytes, agreed: float = AGREED) -> Iterator[
     alone and ``TRIED`` others; then, of the first of the two, ``TRIED_TOGETHER`` by all its parts
     together, as a perspective has moved them; ``TRIED_BY_PART`` by each of its nine or fewer parts
     alone, which shear and stretch have moved in their own way as well; the first part once more,
-    for great strains.
+    for great strains. No part is looked at when the thread's clock has come to ``end``.
     """
     views = [_View(image, (0, 0))]
     box = busy_region(image)
@@ -136,6 +138,8 @@ def placements(image: Image, *, key: bytes, agreed: float = AGREED) -> Iterator[
     parts = views[0].parts()
     yield from views[0].together(key=key, agreed=agreed)
     for part, strains in [*((part, STRAINS) for part in parts), (parts[0], WIDE)]:
+        if time.thread_time() >= end:
+            return
         found = strained(views[0].spectrum(part), strains, key=key, most=GUESSED_BY_PART)
         yield from views[0].placements(found, key=key, most=TRIED_BY_PART, agreed=agreed)
 
