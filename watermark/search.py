@@ -136,6 +136,8 @@ def placements(
         found = guesses(spectrum, key=key, most=GUESSED)
         yield from view.placements(found, key=key, most=TRIED, agreed=agreed)
     parts = views[0].parts()
+    if time.thread_time() >= end:
+        return
     yield from views[0].together(key=key, agreed=agreed)
     for part, strains in [*((part, STRAINS) for part in parts), (parts[0], WIDE)]:
         if time.thread_time() >= end:

@@ -1,3 +1,5 @@
+import sys
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 import watermark
 from watermark import ArgumentError, search
-from watermark.search import BENDS, TRIED, TRIED_BY_PART, TRIED_STRAIGHT, TRIED_TOGETHER
+from watermark.search import BENDS, TRIED, TRIED_BY_PART, TRIED_STRAIGHT, TRIED_TOGETHER, placements
 from watermark.threshold import READINGS, THRESHOLD
 
 Maker = Callable[..., np.ndarray]
@@ -78,6 +80,26 @@ def test_an_unmarked_picture_reads_nothing(radiograph: Maker, key: bytes) -> Non
 
 def test_another_key_reads_nothing(sealed: np.ndarray, moved: Maker, about: Maker) -> None:
     assert search(moved(sealed, about(turn=7)), key=bytes(32), seconds=1) is None
+
+
+def test_no_part_is_looked_at_after_the_time(
+    radiograph: Maker, key: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = radiograph(1200, 1000, bits=12)
+    looks: list[str] = []
+    module = sys.modules["watermark.search"]  # the package's name is the function's
+    for name in ("foreshortened", "strained"):
+
+        def look(*_: object, name: str = name, **__: object) -> list[object]:
+            looks.append(name)
+            return []
+
+        monkeypatch.setattr(module, name, look)
+    by_whole = list(placements(image, key=key, end=time.thread_time() + 60))
+    assert looks == ["foreshortened"] + 7 * ["strained"]
+    looks.clear()
+    assert list(placements(image, key=key, end=time.thread_time())) == by_whole
+    assert looks == []
 
 
 def test_no_time_is_one_look(sealed: np.ndarray, key: bytes) -> None:
