@@ -9,6 +9,7 @@ from watermark.errors import (
     RestoreError,
     WatermarkError,
 )
+from watermark.lens import Lens
 from watermark.observer import Change, Detection, Observation, observe
 from watermark.placement import Placement
 from watermark.presence import Presence, presence
@@ -28,6 +29,7 @@ __all__ = [
     "CapacityError",
     "Change",
     "Detection",
+    "Lens",
     "MalformedError",
     "Marked",
     "MarkedVolume",

@@ -7,7 +7,7 @@ block looks for its own shift, and a robust fit joins those that are near, then 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from watermark.grid import SIDE
 from watermark.guess import Guess
+from watermark.lens import Lens
 from watermark.pilots import Constellation
 
 Floats = npt.NDArray[np.float32]
@@ -57,10 +58,13 @@ class Blocks:
         Two bins a period over the block; phases are those at its first point.
     centres : float64, shape (n, 2)
         x and y on the picture's own grid.
+    slopes : float64, shape (n, 2, 2)
+        What a lens does to a block: the unit matrix if there is none.
     """
 
     waves: npt.NDArray[np.complex64]
     centres: Doubles
+    slopes: Doubles
 
     @classmethod
     def of(cls, flat: Floats) -> Self:
@@ -77,7 +81,12 @@ class Blocks:
                 spectrum = np.fft.rfft2(tapered, s=(_BINS, _BINS))
                 waves.append(spectrum.astype(np.complex64, copy=False))
                 centres.append((left + BLOCK / 2, top + BLOCK / 2))
-        return cls(np.array(waves), np.array(centres))
+        return cls(np.array(waves), np.array(centres), np.tile(np.eye(2), (len(waves), 1, 1)))
+
+    def without(self, lens: Lens) -> Self:
+        """Return the blocks as they would lie if the picture were not seen through a lens."""
+        x, y = lens.without(*self.centres.T)
+        return replace(self, centres=np.stack([x, y], axis=1), slopes=lens.slopes(self.centres))
 
     def waves_at(self, frequencies: Doubles) -> Waves:
         """Return each block's waves at frequencies of its own.
@@ -204,6 +213,7 @@ class _Phases:
         wide = np.concatenate([blocks.centres, np.ones((len(blocks.centres), 1))], axis=1) @ back.T
         places = wide[:, :2] / wide[:, 2:]
         slopes = (back[:2, :2] - places[:, :, np.newaxis] * back[2, :2]) / wide[:, 2:, np.newaxis]
+        slopes = slopes @ blocks.slopes
         local = np.einsum("kb,nba->nka", constellation.frequencies / SIDE, slopes)
         waves = blocks.waves_at(local)
         turns = (places - 0.5) @ constellation.frequencies.T + constellation.phases

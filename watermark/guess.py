@@ -18,6 +18,7 @@ from watermark.pilots import PILOTS, Constellation, constellations
 from watermark.spectrum import Spectrum
 
 Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 WHOLE: Final = LogPolar(side=512, low=16.0, high=520.0, least=0.25, most=3.2)
 """For a whole picture that was turned and scaled alone."""
@@ -38,13 +39,13 @@ _LEVEL: Final = 96
 _TILTED: Final = np.radians(8)
 _STRIDES: Final = (0.008, 0.004, 0.002, 0.001, 0.0005)
 _SHIFTED: Final = 12
-_SHIFTS: Final = 512
+SHIFTS: Final = 512
 _SHIFTS_TRIED: Final = 2
 _APART: Final = 4
 _NEAR: Final = 8.0
 """Grid points within which two guesses are sharpened to the same placement."""
 _PROBES: Final = np.array([[256.0, 768, 512], [256, 256, 768], [1, 1, 1]])
-_LOUD: Final = 3.0
+LOUD: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def straight(spectrum: Spectrum, *, key: bytes, most: int) -> list[Guess]:
     found: list[Guess] = []
     for _, slot, scale in sorted(peaks, reverse=True)[:_STRAIGHT]:
         found += with_shift(spectrum, slot, constellations(key)[slot], scale * np.eye(2))
-    return _distinct(found)[:most]
+    return distinct(found)[:most]
 
 
 def _sharpened(spectrum: Spectrum, peaks: list[Peak], *, key: bytes, most: int) -> list[Guess]:
@@ -120,7 +121,7 @@ def _sharpened(spectrum: Spectrum, peaks: list[Peak], *, key: bytes, most: int) 
     for slot, linear in _climbed(spectrum, peaks, key=key)[:_SHIFTED]:
         for turned in (linear, -linear):  # a cosine's peaks do not tell a half turn
             found += with_shift(spectrum, slot, slots[slot], turned)
-    return _distinct(found)[:most]
+    return distinct(found)[:most]
 
 
 def _is_level(linear: Doubles) -> bool:
@@ -130,7 +131,7 @@ def _is_level(linear: Doubles) -> bool:
     return bool(np.linalg.det(linear) > 0 and abs(off) < _TILTED)
 
 
-def _distinct(found: list[Guess]) -> list[Guess]:
+def distinct(found: list[Guess]) -> list[Guess]:
     """Return guesses best first, without those that lie within ``_NEAR`` of a better one."""
     kept: list[Guess] = []
     for guess in sorted(found, key=lambda guess: -guess.strength):
@@ -143,7 +144,7 @@ def _distinct(found: list[Guess]) -> list[Guess]:
     return kept
 
 
-def _steps() -> Doubles:
+def steps() -> Doubles:
     """Return the identity and all small steps of turn, scale and the two strains."""
     turn, scale = np.array([[0.0, -1], [1, 0]]), np.eye(2)
     strains = np.array([[1.0, 0], [0, -1]]), np.array([[0.0, 1], [1, 0]])
@@ -162,7 +163,7 @@ def _climbed(spectrum: Spectrum, peaks: Sequence[Peak], *, key: bytes) -> list[t
     x, y = frequencies[:, np.newaxis, :, 0], frequencies[:, np.newaxis, :, 1]
     linear = np.array([peak.linear for peak in peaks])
     heights = np.zeros(len(peaks))
-    moves = _steps()
+    moves = steps()
     for stride in _STRIDES:
         for _ in range(2):
             tried = (np.eye(2) + stride * moves) @ linear[:, np.newaxis]
@@ -192,41 +193,43 @@ def with_shift(
     """Find the shifts at which the pilots are in phase, with either sign."""
     frequencies = constellation.frequencies
     waves: npt.NDArray[np.complexfloating[Any, Any]] = spectrum.waves_at(frequencies @ linear.T)
-    waves = waves / np.maximum(np.abs(waves) / _LOUD, 1)
+    waves = waves / np.maximum(np.abs(waves) / LOUD, 1)
     waves = np.conj(waves * np.exp(-2j * np.pi / SIDE * constellation.phases))
-    x, y = frequencies.T
-    behind = x < 0
-    sparse = np.zeros((_SHIFTS, _SHIFTS // 2 + 1), np.complex64)
-    place = np.where(behind, -y, y) % _SHIFTS, np.abs(x)
-    np.add.at(sparse, place, np.where(behind, np.conj(waves), waves))
-    field = np.fft.irfft2(sparse, s=(_SHIFTS, _SHIFTS))
     return [
         Guess(
             slot,
             _placed(spectrum, linear, peak),
             float(np.sign(height)),
-            abs(height),
+            abs(height) / np.sqrt(2 * PILOTS),
             spectrum.centre,
         )
-        for peak, height in _peaks(field * (_SHIFTS**2 / np.sqrt(2 * PILOTS)))
+        for peak, height in peaks_of(waves, frequencies)
     ]
 
 
-def _peaks(field: npt.NDArray[np.floating[Any]]) -> list[tuple[tuple[int, int], float]]:
-    """Return the places and signed heights of the highest peaks of a periodic field."""
+def peaks_of(
+    waves: npt.NDArray[np.complexfloating[Any, Any]], frequencies: Ints
+) -> list[tuple[tuple[int, int], float]]:
+    """Return the places and signed heights of the highest peaks of a sum of waves."""
+    x, y = frequencies.T
+    behind = x < 0
+    sparse = np.zeros((SHIFTS, SHIFTS // 2 + 1), np.complex64)
+    place = np.where(behind, -y, y) % SHIFTS, np.abs(x)
+    np.add.at(sparse, place, np.where(behind, np.conj(waves), waves))
+    field = np.fft.irfft2(sparse, s=(SHIFTS, SHIFTS)) * SHIFTS**2
     size = np.abs(field)
     found: list[tuple[tuple[int, int], float]] = []
     for _ in range(_SHIFTS_TRIED):
-        row, column = divmod(int(size.argmax()), _SHIFTS)
+        row, column = divmod(int(size.argmax()), SHIFTS)
         found.append(((row, column), float(field[row, column])))
         around = np.arange(-_APART, _APART + 1)
-        size[np.ix_((row + around) % _SHIFTS, (column + around) % _SHIFTS)] = 0
+        size[np.ix_((row + around) % SHIFTS, (column + around) % SHIFTS)] = 0
     return found
 
 
 def _placed(spectrum: Spectrum, linear: Doubles, peak: tuple[int, int]) -> Doubles:
     """Return the map whose shift puts the picture's centre at a peak of the field."""
-    centre = np.array(peak[::-1]) * (SIDE / _SHIFTS) + 0.5
+    centre = np.array(peak[::-1]) * (SIDE / SHIFTS) + 0.5
     matrix = np.eye(3)
     matrix[:2, :2] = np.linalg.inv(linear).T
     matrix[:2, 2] = np.array(spectrum.centre) - matrix[:2, :2] @ centre

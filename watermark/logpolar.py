@@ -80,13 +80,13 @@ class LogPolar:
         each : int
             Peaks of each constellation.
         """
-        even = self._levelled(spectrum, strain)
-        first, last = self._shifts()
+        even = self.levelled(spectrum, strain)
+        first, last = self.shifts()
         wide = np.pad(np.concatenate([even, even], axis=1), ((-first, max(0, last)), (0, 0)))
         found: list[Peak] = []
-        for number, points in enumerate(_points(self, key)):
+        for number, pilots in enumerate(points(self, key)):
             field = np.zeros((last - first, self.side), np.int16)
-            for step, turn in points:
+            for step, turn in pilots:
                 field += wide[step : step + last - first, turn : turn + self.side]
             for _ in range(each):
                 row, turn = divmod(int(field.argmax()), self.side)
@@ -103,7 +103,7 @@ class LogPolar:
         """Logarithm of the frequency from one row of the map to the next."""
         return float(np.log(self.high / self.low)) / self.side
 
-    def _shifts(self) -> tuple[int, int]:
+    def shifts(self) -> tuple[int, int]:
         """Return the first shift of rows that stands for a scale looked for, and the end."""
         return (
             int(np.ceil(np.log(self.least) / self.step)),
@@ -116,7 +116,7 @@ class LogPolar:
         flip = -1.0 if mirrored else 1.0
         return np.array([[cosine * flip, -sine], [sine * flip, cosine]])
 
-    def _levelled(self, spectrum: Spectrum, strain: Doubles) -> Shorts:
+    def levelled(self, spectrum: Spectrum, strain: Doubles) -> Shorts:
         """Return power by log of frequency (rows) and direction (columns): rows of zero mean.
 
         In units of ``_UNIT`` to a row's deviation, so that sums over pilots fit into 16 bits.
@@ -145,7 +145,7 @@ def _directions(look: LogPolar) -> tuple[Floats, Floats]:
 
 
 @lru_cache(maxsize=8)
-def _points(look: LogPolar, key: bytes) -> tuple[tuple[tuple[int, int], ...], ...]:
+def points(look: LogPolar, key: bytes) -> tuple[tuple[tuple[int, int], ...], ...]:
     """Return rows and columns of each constellation's pilots on the map, then of the mirrored."""
     found: list[tuple[tuple[int, int], ...]] = []
     for flip in (1, -1):

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from watermark.errors import ArgumentError
 from watermark.grid import SIDE, Geometry
+from watermark.lens import Lens
 
 Points = npt.NDArray[np.float64]
 
@@ -16,7 +17,7 @@ _FLATTEST: Final = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A homography from the canonical grid to the pixels of a picture.
+    """A homography from the canonical grid to the pixels of a picture, and perhaps a lens.
 
     Both have their origin at the outer corner of the first sample, x along the columns and y
     along the rows: pixel (row, column) covers ``column <= x < column + 1``, and its centre has
@@ -26,9 +27,12 @@ class Placement:
     ----------
     matrix : tuple of float
         The nine numbers of the matrix, row by row; the last one is 1.
+    lens : Lens, optional
+        Of the camera, in pixels of the picture: what the homography leads to is seen through it.
     """
 
     matrix: tuple[float, float, float, float, float, float, float, float, float]
+    lens: Lens | None = None
 
     @classmethod
     def upright(cls, geometry: Geometry) -> Self:
@@ -37,7 +41,7 @@ class Placement:
         return cls((scale, 0.0, 0.0, 0.0, scale, 0.0, 0.0, 0.0, 1.0))
 
     @classmethod
-    def of(cls, matrix: npt.NDArray[np.floating[Any]]) -> Self:
+    def of(cls, matrix: npt.NDArray[np.floating[Any]], lens: Lens | None = None) -> Self:
         """Return the placement of a 3 x 3 matrix; ArgumentError if it cannot be undone."""
         m = np.asarray(matrix, np.float64)
         if m.shape != (3, 3) or not np.isfinite(m).all() or abs(m[2, 2]) < _FLATTEST:
@@ -45,7 +49,7 @@ class Placement:
         if abs(np.linalg.det(m / m[2, 2])) < _FLATTEST:
             raise ArgumentError("a placement can be undone")
         a, b, c, d, e, f, g, h, _ = (float(x) for x in (m / m[2, 2]).ravel())
-        return cls((a, b, c, d, e, f, g, h, 1.0))
+        return cls((a, b, c, d, e, f, g, h, 1.0), lens)
 
     @property
     def array(self) -> Points:
@@ -54,10 +58,15 @@ class Placement:
 
     def to_picture(self, points: Points) -> Points:
         """Map grid points (n, 2), x and y, to the picture."""
-        return _map(self.array, points)
+        found = _map(self.array, points)
+        if self.lens is None:
+            return found
+        return np.stack(self.lens.through(*found.T), axis=1)
 
     def to_grid(self, points: Points) -> Points:
         """Map points of the picture (n, 2), x and y, to the grid."""
+        if self.lens is not None:
+            points = np.stack(self.lens.without(*points.T), axis=1)
         return _map(np.linalg.inv(self.array).astype(np.float64), points)
 
 

@@ -62,7 +62,8 @@ def recognise(
     found = asked.read(gathered, Placement.upright(geometry))
     if found is not None:
         return found
-    for placement in placements(image, key=key, agreed=0.0) if seconds > 0 else ():
+    places = placements(image, key=key, end=end, agreed=0.0) if seconds > 0 else ()
+    for placement in places:
         if time.thread_time() >= end:
             return None
         grid, inside = warp(image, placement, shown_canvas(image, placement))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from typing import Any, Final
@@ -17,6 +18,8 @@ from watermark.evidence import gather, terms
 from watermark.frame_groups import GROUPS, signs_key
 from watermark.grid import SIDE
 from watermark.guess import STRAINS, WIDE, Guess, guesses, straight, strained
+from watermark.lens import Lens
+from watermark.perspective import foreshortened
 from watermark.pilots import constellations
 from watermark.placement import Placement
 from watermark.region import busy_region
@@ -34,6 +37,12 @@ GUESSED_BY_PART: Final = 6
 TRIED: Final = 6
 """Sharpened guesses by the whole that are read at most."""
 TRIED_BY_PART: Final = 2
+GUESSED_TOGETHER: Final = 6
+"""Guesses by all parts together that are sharpened."""
+TRIED_TOGETHER: Final = 2
+"""Sharpened guesses by all parts that are read; the best one through lenses as well."""
+BENDS: Final = (-0.02, -0.01, 0.01, 0.02)
+"""How far a lens moves the corners of a photograph, over their distance from the middle."""
 AGREED: Final = 9.0
 """Agreement of the pilots below which a place is not read: chance reaches it in few pictures."""
 STRONG: Final = 8.0
@@ -46,6 +55,8 @@ LIKELIEST: Final = 2
 """Guesses that are also read as frames of a volume."""
 PART: Final = 512
 """Side of a part, in points of the picture's grid: parts overlap by half."""
+CLOSER: Final = 192
+"""Points between parts that are looked at together: sixteen at most."""
 _SHOWN: Final = 0.3
 """Height of a detail, over its local level, that a dead area does not reach."""
 
@@ -77,7 +88,7 @@ def search(image: Image, *, key: bytes, seconds: float = SECONDS) -> Reading | N
     reading = _read(found, allowance, Placement.upright(geometry), key=key, groups=GROUPS)
     if reading is not None:
         return reading
-    for number, placement in enumerate(placements(image, key=key)):
+    for number, placement in enumerate(placements(image, key=key, end=end)):
         if time.thread_time() >= end:
             return None
         grid, inside = warp(image, placement, shown_canvas(image, placement))
@@ -101,15 +112,18 @@ def _read(
     return None
 
 
-def placements(image: Image, *, key: bytes, agreed: float = AGREED) -> Iterator[Placement]:
+def placements(
+    image: Image, *, key: bytes, end: float, agreed: float = AGREED
+) -> Iterator[Placement]:
     """Yield where the marked image may lie in the picture: the quickest looks first.
 
     Only places at which the agreement of the pilots is above ``agreed``, or the guess as strong
     in proportion to ``STRONG`` or ``STRAIGHT``, are yielded: by the whole picture, and by its
     busy region if that is a piece of it, at most ``TRIED_STRAIGHT`` that were cut and scaled
-    alone and ``TRIED`` others; then ``TRIED_BY_PART`` by each of the nine or fewer parts of the
-    first of the two, which perspective, shear and stretch have moved in their own way; the first
-    part once more, for great strains.
+    alone and ``TRIED`` others; then, of the first of the two, ``TRIED_TOGETHER`` by all its parts
+    together, as a perspective has moved them; ``TRIED_BY_PART`` by each of its nine or fewer parts
+    alone, which shear and stretch have moved in their own way as well; the first part once more,
+    for great strains. No part is looked at when the thread's clock has come to ``end``.
     """
     views = [_View(image, (0, 0))]
     box = busy_region(image)
@@ -122,7 +136,12 @@ def placements(image: Image, *, key: bytes, agreed: float = AGREED) -> Iterator[
         found = guesses(spectrum, key=key, most=GUESSED)
         yield from view.placements(found, key=key, most=TRIED, agreed=agreed)
     parts = views[0].parts()
+    if time.thread_time() >= end:
+        return
+    yield from views[0].together(key=key, agreed=agreed)
     for part, strains in [*((part, STRAINS) for part in parts), (parts[0], WIDE)]:
+        if time.thread_time() >= end:
+            return
         found = strained(views[0].spectrum(part), strains, key=key, most=GUESSED_BY_PART)
         yield from views[0].placements(found, key=key, most=TRIED_BY_PART, agreed=agreed)
 
@@ -155,6 +174,49 @@ class _View:
         """Return the spectrum of a part."""
         return Spectrum.of(self.flat[_part(corner)], corner=corner[::-1])
 
+    def together(self, *, key: bytes, agreed: float) -> Iterator[Placement]:
+        """Yield the placements by all parts together, and the best one through lenses.
+
+        The parts lie closer than those that are looked at one by one.
+        """
+        rows, columns = self.flat.shape
+        spectra = [self.spectrum(corner) for corner in product(_evenly(rows), _evenly(columns))]
+        middle = columns / 2, rows / 2
+        found = foreshortened(spectra, middle, key=key, most=GUESSED_TOGETHER)
+        sharp = self._sharpened(found, self.blocks, key=key)[:TRIED_TOGETHER]
+        for number, (agreement, guess) in enumerate(sharp):
+            if agreement > agreed:
+                yield Placement.of(self.to_picture @ guess.matrix)
+                if number == 0:
+                    yield from self._through_lenses(guess, key=key)
+
+    def _through_lenses(self, guess: Guess, *, key: bytes) -> Iterator[Placement]:
+        """Yield the placements under lenses; the pilots tell them apart only roughly."""
+        rows, columns = self.flat.shape
+        scale, (left, top) = float(self.to_picture[0, 0]), self.to_picture[:2, 2]
+        seen: list[tuple[float, Placement]] = []
+        for bend in BENDS:
+            lens = Lens(4 * bend / (rows**2 + columns**2), columns / 2, rows / 2)
+            own = lens.scaled(scale)
+            own = Lens(own.bend, own.x + float(left), own.y + float(top))
+            for agreement, one in self._sharpened([guess], self.blocks.without(lens), key=key):
+                seen.append((agreement, Placement.of(self.to_picture @ one.matrix, own)))
+        seen.sort(key=lambda one: -one[0])
+        yield from (placement for _, placement in seen)
+
+    def _sharpened(
+        self, found: list[Guess], blocks: Blocks, *, key: bytes
+    ) -> list[tuple[float, Guess]]:
+        """Return guesses sharpened, and how well the pilots agree: the best first."""
+        sharp: list[tuple[float, Guess]] = []
+        for guess in found:
+            try:
+                matrix, agreement = align(blocks, guess, constellations(key)[guess.slot])
+            except np.linalg.LinAlgError:  # folded flat: no place to look
+                continue
+            sharp.append((agreement, replace(guess, matrix=matrix)))
+        return sorted(sharp, key=lambda one: -one[0])
+
     def straight(self, found: list[Guess], *, key: bytes, agreed: float) -> Iterator[Placement]:
         """Yield the placements of a picture that was cut and scaled alone, the strongest first."""
         for guess in found:
@@ -185,3 +247,10 @@ class _View:
 def _part(corner: tuple[int, int]) -> tuple[slice, slice]:
     top, left = corner
     return slice(top, top + PART), slice(left, left + PART)
+
+
+def _evenly(side: int) -> list[int]:
+    """Return the first points of parts along an axis, at most ``CLOSER`` apart."""
+    more = max(side - PART, 0)
+    steps = -(-more // CLOSER)
+    return [more * step // steps for step in range(steps + 1)] if steps else [0]

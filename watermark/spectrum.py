@@ -1,7 +1,7 @@
 """The spectrum of a picture, levelled so that a weak wave shows wherever it lies."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Self
 
@@ -114,6 +114,12 @@ class Spectrum:
     def bins(self) -> int:
         """Points of the transform along either side."""
         return len(self.waves)
+
+    def smeared(self) -> Self:
+        """Return the same with the mean power of 3 x 3 bins: a coarser look meets its peaks."""
+        power = self.power + np.roll(self.power, 1, axis=0) + np.roll(self.power, -1, axis=0)
+        wide = np.concatenate([power[:, 1:2], power, power[:, -2:-1]], axis=1)
+        return replace(self, power=(wide[:, :-2] + power + wide[:, 2:]) / np.float32(9))
 
     @cached_property
     def _plane(self) -> Floats:

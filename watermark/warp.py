@@ -41,6 +41,7 @@ def warp(
     """
     source, scale = _reduced(image, placement)
     matrix = np.diag([1 / scale, 1 / scale, 1.0]) @ placement.array
+    lens = placement.lens.scaled(1 / scale) if placement.lens else None
     rows, columns = source.shape
     flat = source.ravel()
     grid = np.empty(canvas, np.float32)
@@ -53,6 +54,8 @@ def warp(
         depth = np.where(ahead, top[2], 1)
         x = np.clip(top[0] / depth, -_FAR, _FAR)
         y = np.clip(top[1] / depth, -_FAR, _FAR)
+        if lens is not None:
+            x, y = lens.through(x, y)
         seen = ahead & (x >= 0) & (y >= 0) & (x <= columns) & (y <= rows)
         x = np.clip(x - 0.5, 0, columns - 1)
         y = np.clip(y - 0.5, 0, rows - 1)

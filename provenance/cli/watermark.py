@@ -1,6 +1,6 @@
 """`radseal watermark`: the mark alone."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -200,6 +200,7 @@ def _answer(path: Path, looked: Looked) -> dict[str, object]:
         "inverted": found.inverted if found else None,
         "attempts": found.attempts if found else None,
         "placement": list(found.placement.matrix) if found else None,
+        "lens": asdict(found.placement.lens) if found and found.placement.lens else None,
         "view": {
             "scale": view.scale,
             "degrees_clockwise": view.degrees,

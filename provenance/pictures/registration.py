@@ -40,6 +40,8 @@ def register(plane: Samples, placement: Placement, *, rows: int, columns: int) -
     factor = _shrinking(matrix, centre=(x.mean(), y.mean()), cell=min(width, height))
     factor = min(factor, *plane.shape)
     across, down, ahead = _project(matrix, x, y)
+    if placement.lens is not None:
+        across, down = placement.lens.through(across, down)
     inside = ahead & (across >= 0) & (across <= plane.shape[1])
     inside &= (down >= 0) & (down <= plane.shape[0])
     small = _shrunk(plane, factor)

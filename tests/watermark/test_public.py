@@ -6,7 +6,7 @@ import watermark
 
 def test_the_public_names() -> None:
     assert sorted(watermark.__all__) == [
-        "ArgumentError", "CapacityError", "Change", "Detection", "MalformedError", "Marked",
+        "ArgumentError", "CapacityError", "Change", "Detection", "Lens", "MalformedError", "Marked",
         "MarkedVolume", "Observation", "PROFILES", "Placement", "Presence", "Profile", "Quality",
         "Reading", "Rehearsal", "RestoreError", "VolumeEmbedder", "VolumeReading",
         "WatermarkError", "detect", "detect_frame", "detect_volume", "embed", "embed_volume",

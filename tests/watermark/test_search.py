@@ -1,3 +1,5 @@
+import sys
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 import watermark
 from watermark import ArgumentError, search
-from watermark.search import TRIED, TRIED_BY_PART, TRIED_STRAIGHT
+from watermark.search import BENDS, TRIED, TRIED_BY_PART, TRIED_STRAIGHT, TRIED_TOGETHER, placements
 from watermark.threshold import READINGS, THRESHOLD
 
 Maker = Callable[..., np.ndarray]
@@ -39,7 +41,8 @@ def test_it_is_read_when(
     assert reading.score >= reading.threshold == THRESHOLD
     assert reading.false_alarm_log10 <= -12
     assert reading.inverted == (name == "inverted")
-    most = 16 + 32 + 4 * (2 * (TRIED + TRIED_STRAIGHT) + 10 * TRIED_BY_PART)
+    places = 2 * (TRIED + TRIED_STRAIGHT) + TRIED_TOGETHER + len(BENDS) + 10 * TRIED_BY_PART
+    most = 16 + 24 + 4 * places
     assert 4 < reading.attempts <= most <= READINGS
     assert _is_placed(name, reading.placement, about)
 
@@ -77,6 +80,26 @@ def test_an_unmarked_picture_reads_nothing(radiograph: Maker, key: bytes) -> Non
 
 def test_another_key_reads_nothing(sealed: np.ndarray, moved: Maker, about: Maker) -> None:
     assert search(moved(sealed, about(turn=7)), key=bytes(32), seconds=1) is None
+
+
+def test_no_part_is_looked_at_after_the_time(
+    radiograph: Maker, key: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = radiograph(1200, 1000, bits=12)
+    looks: list[str] = []
+    module = sys.modules["watermark.search"]  # the package's name is the function's
+    for name in ("foreshortened", "strained"):
+
+        def look(*_: object, name: str = name, **__: object) -> list[object]:
+            looks.append(name)
+            return []
+
+        monkeypatch.setattr(module, name, look)
+    by_whole = list(placements(image, key=key, end=time.thread_time() + 60))
+    assert looks == ["foreshortened"] + 7 * ["strained"]
+    looks.clear()
+    assert list(placements(image, key=key, end=time.thread_time())) == by_whole
+    assert looks == []
 
 
 def test_no_time_is_one_look(sealed: np.ndarray, key: bytes) -> None:

@@ -156,6 +156,7 @@ def test_watermark_read_says_how_it_lies(chest: "Original", encode: Encode, tmp_
     assert found["inverted"] is True
     assert found["attempts"] >= 1
     assert len(found["placement"]) == 9
+    assert found["lens"] is None
     assert found["view"] == {
         "scale": pytest.approx(1.0),
         "degrees_clockwise": 0.0,

@@ -10,7 +10,7 @@ from provenance.image_tree import Witness
 from provenance.pictures.places import groups, regions_of
 from provenance.pictures.registration import register
 from provenance.pictures.viewpoint import Viewpoint
-from watermark import Placement
+from watermark import Lens, Placement
 
 ROWS, COLUMNS = 480, 400
 SCALE = 480 / 1024
@@ -73,6 +73,22 @@ def test_on_its_side_and_mirrored() -> None:
     assert resemble(describe(image), turned).correlation > 0.98
     mirror = register(image[:, ::-1], placed(mirrored=True, x=400), rows=ROWS, columns=COLUMNS)
     assert resemble(describe(image), mirror).correlation > 0.98
+
+
+def test_a_picture_through_a_lens_is_registered() -> None:
+    """Grey levels are where they were taken from: the columns of a ramp."""
+    ramp = np.tile(np.arange(COLUMNS, dtype=np.uint16), (ROWS, 1))
+    lens = Lens(-0.08 / (COLUMNS / 2) ** 2, COLUMNS / 2, ROWS / 2)
+    bent = Placement(placed().matrix, lens)
+    plain = register(ramp, placed(), rows=ROWS, columns=COLUMNS)
+    found = register(ramp, bent, rows=ROWS, columns=COLUMNS)
+    middle, known = SIDE // 2, found.known & plain.known
+    assert known[middle, 4:-4].all()
+    columns = plain.grey[middle, 4:-4] + 0.5
+    rows = np.full(columns.shape, (middle + 0.5) * ROWS / SIDE)
+    wanted, _ = lens.through(columns, rows)
+    assert np.abs(found.grey[middle, 4:-4] + 0.5 - wanted).max() < 1
+    assert np.abs(wanted - columns).max() > 8
 
 
 @pytest.mark.parametrize("row", [(0, 0, 1e-3), (0.01, 0.01, -1.0), (-0.002, 0, 1.0)])
