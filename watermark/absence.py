@@ -33,6 +33,8 @@ LACKING: Final = 2.2
 """Deviations of cells that are no measure of what a copy left of the mark."""
 SLOW: Final = 8.0
 """Width in cells of the Gaussian under which what is left of the mark is followed."""
+AROUND: Final = 0.25
+"""Share of its expectation that a cell in an area without a mark shows of the mark around."""
 _ENOUGH: Final = 5.0  # information from which a cell's deviation tells how cells differ
 _BEST: Final = 0.9
 _EMPTY: Final = 0.1
@@ -77,13 +79,16 @@ def likelihood(correlation: Reals, information: Reals, cells: Flags) -> Reals:
     """Return how likely the mark is present, if it is as likely as not beforehand.
 
     The log likelihood ratio of two normal laws with the deviation that cells of this picture
-    have, pooled with the neighbours and put through the logistic function. Arguments as for
-    ``judge``; float64, same shape: with fewer digits many cells would be equally certain.
+    have, put through the logistic function. What a copy left of the mark is followed first
+    (``levelled``). Cells are pooled with their neighbours, so one without a mark still shows
+    ``AROUND`` of its expectation. Arguments as for ``judge``; float64, same shape: with fewer
+    digits many cells would be equally certain.
     """
-    expected = pooled(information, BROAD)
-    found = pooled(correlation, BROAD)
-    unit = _differ(correlation, information, cells, BROAD)
-    return 0.5 + 0.5 * np.tanh((found - expected / 2) / (2 * unit * unit))
+    shown, foretold = levelled(correlation, information, cells)
+    expected = pooled(foretold, BROAD)
+    unit = _differ(shown, foretold, cells, BROAD)
+    above = pooled(shown, BROAD) - expected * (1 + AROUND) / 2
+    return 0.5 + 0.5 * np.tanh((1 - AROUND) * above / (2 * unit * unit))
 
 
 def judge(correlation: Reals, information: Reals, cells: Flags) -> tuple[Flags, Flags, Flags]:

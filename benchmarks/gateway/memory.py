@@ -199,10 +199,14 @@ def service(folder: Path, site: Site, archive: Orthanc) -> Iterator[Service]:
     token = "memory-of-the-service-over-objects"
     (folder / "token").write_text(token)
     port = free_port()
-    words = [sys.executable, "-m", "provenance.cli", "serve", "--site", str(site.folder)]
-    words += ["--policy", str(folder / "policy.toml"), "--spool", str(folder / "spool")]
-    words += ["--token", str(folder / "token"), "--listen", f"127.0.0.1:{port}"]
-    words += ["--archive", f"orthanc=ORTHANC@127.0.0.1:{archive.dicom}", "--keep-free", "0"]
+    (folder / "service.toml").write_text(
+        f'version = 1\nsite = "{site.folder}"\npolicy = "policy.toml"\nspool = "spool"\n'
+        f'[listen]\nae_title = "RADSEAL"\naddress = "127.0.0.1"\nport = {port}\n'
+        '[limits]\nfree_disk_bytes = 0\n[[archives]]\nname = "orthanc"\nae_title = "ORTHANC"\n'
+        f'host = "127.0.0.1"\nport = {archive.dicom}\n'
+    )
+    words = [sys.executable, "-m", "provenance.cli", "serve", "--token", str(folder / "token")]
+    words += ["--config", str(folder / "service.toml")]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, text=True)
     assert process.stdout is not None
