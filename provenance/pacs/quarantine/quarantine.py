@@ -1,7 +1,7 @@
 """What becomes of objects in quarantine: one person proposes, another one confirms.
 
 Each signs with a key of the log, so that the event `released` proves who they were. Everything of
-a step is written in one transaction, its custody event too; the ledger follows (custody_writer.py).
+a step is written in one transaction, its custody event too; the ledger follows (custody/writer.py).
 """
 
 import secrets

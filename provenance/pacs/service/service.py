@@ -61,7 +61,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Service:
-    """What answers: one method for each endpoint (service_endpoints.py).
+    """What answers: one method for each endpoint (endpoints.py).
 
     Without a ``token`` nothing of the spool is shown or changed. ``archives`` get what is let in by
     STOW-RS, and what is released; ``wake`` tells those who bring it there. ``stow_ae`` is the
