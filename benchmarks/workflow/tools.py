@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,13 +26,21 @@ class ToolFailedError(Exception):
 
 
 def program(name: str) -> str:
-    """Return the path of a tool; pynetdicom puts others of the names of DCMTK beside Python."""
-    ours = Path(sysconfig.get_path("scripts"))
-    places = [place for place in os.get_exec_path() if Path(place) != ours]
-    found = shutil.which(name, path=os.pathsep.join(places))
-    if found is None:
-        raise ToolMissingError(f"{name} is not installed")
-    return found
+    """Return the path of a tool; pynetdicom puts others of the names of DCMTK beside Python.
+
+    Any Python's: that of another virtual environment may stand in the path as well.
+    """
+    for place in os.get_exec_path():
+        found = shutil.which(name, path=place)
+        if found is not None and not _of_python(found):
+            return found
+    raise ToolMissingError(f"{name} is not installed")
+
+
+def _of_python(path: str) -> bool:
+    with Path(path).open("rb") as file:
+        head = file.read(512)
+    return head.startswith(b"#!") and b"python" in head
 
 
 def run(words: Sequence[str | Path], *, codes: tuple[int, ...] = (0,)) -> str:

@@ -2,12 +2,10 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -19,6 +17,7 @@ import pydicom
 import pytest
 
 from benchmarks.ports import free_port
+from benchmarks.workflow.tools import ToolMissingError, program
 from ledger import Algorithm
 from provenance import Site, seal
 from provenance.pacs.arrivals import Instance, State
@@ -57,13 +56,11 @@ calling_ae = ["OLD"]
 
 
 def tool(name: str) -> str:
-    """Return the path of a program of DCMTK, or skip. pynetdicom's bear the same names."""
-    ours = Path(sysconfig.get_path("scripts"))
-    places = [place for place in os.get_exec_path() if Path(place) != ours]
-    found = shutil.which(name, path=os.pathsep.join(places))
-    if found is None:
-        pytest.skip(f"{name} of DCMTK is not installed")
-    return found
+    """Return the path of a program of DCMTK, or skip."""
+    try:
+        return program(name)
+    except ToolMissingError as error:
+        pytest.skip(str(error))
 
 
 def eventually(what: str, holds: Callable[[], bool], *, seconds: float = SECONDS) -> None:
