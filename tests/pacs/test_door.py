@@ -164,8 +164,9 @@ def test_what_is_let_in_is_written_down_after_its_answer(
 def test_what_was_asked_is_counted(place: Workplace, make: Callable[[str], bytes]) -> None:
     with open_door(place) as (path, tally):
         asking = ServiceDoor(path, TOKEN.decode(), 60.0)
-        number_of(asking, asking.ingest(make("sealed"), calling_ae="CT7")["name"])
+        name = asking.ingest(make("sealed"), calling_ae="CT7")["name"]
         asking.ingest(make("altered"), calling_ae="CT7")
+        number_of(asking, name)  # on the same connection: what came before it is counted
         asking.forget()
     assert tally.judged == sum(tally.objects.values()) == 2
 

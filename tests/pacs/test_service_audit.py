@@ -99,6 +99,7 @@ def test_a_collector_hears_who_has_decided(
     assert collector.lines() == []  # nothing is decided yet
     decide(config, "confirm", first.number, code=2)
     decide(config, "confirm", first.number, "--as", "archivist")
+    wait_for(collector.lines, "it hears of the release")
     (released,) = collector.lines()
     assert 'csd-code="released"' in released
     assert released.count("<ActiveParticipant") == 2
