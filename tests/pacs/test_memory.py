@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from gateway_world import eventually
 
 from ledger import Role
 from provenance.cli.root import cli
@@ -383,9 +384,7 @@ def test_what_the_service_says(
     running = run_service()
     number = running.ingest(unsealed).json()["number"]
     running.ingest(edit(unsealed, lambda d: setattr(d, "SOPInstanceUID", "1.2.99")))
-    for _ in range(600):
-        if running.metric("radseal_custody_waiting") == 0:
-            break
+    eventually("the log has all", lambda: running.metric("radseal_custody_waiting") == 0)
     before = running.metric('radseal_spool_objects{state="delivered"}')
     with Spool.open(running.spool) as spool:
         assert forget_all(spool, datetime.now(UTC) + timedelta(days=1)) == 1
@@ -395,10 +394,7 @@ def test_what_the_service_says(
         assert answer.json()["type"] == "urn:radseal:problem:forgotten"
     assert running.ask("GET", "/objects/77").status_code == 404
     assert running.ask("GET", "/verdicts/1.2.3.4.6").status_code == 404
-    for _ in range(600):
-        if running.metric("radseal_spool_forgotten_total") == 1:
-            break
-    assert running.metric("radseal_spool_forgotten_total") == 1
+    eventually("it counts", lambda: running.metric("radseal_spool_forgotten_total") == 1)
     assert running.metric('radseal_spool_objects{state="delivered"}') == before == 2
 
 
