@@ -1,6 +1,6 @@
 """Read a mark, or say that there is none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -10,13 +10,23 @@ from watermark import payload as framing
 from watermark import polar
 from watermark.canvas import to_canvas
 from watermark.errors import ArgumentError, CapacityError
-from watermark.evidence import WEIGHTS, Gathered, gather, terms
+from watermark.evidence import WEIGHTS, Evidence, Gathered, gather, terms
 from watermark.grid import Geometry
 from watermark.placement import Placement
 from watermark.threshold import READINGS, TAGS, THRESHOLD, false_alarm_log10
 
-TAGS_A_READING: Final = 16
-"""Likeliest words of one reading whose tags are looked at: no reading spends them all."""
+HOPELESS: Final = 40.0
+"""Excess below which nothing is decoded: one word in 8,000 of those at the threshold has less."""
+PROMISING: Final = 90.0
+"""Excess above which many paths are followed; chance has it once in forty readings."""
+TAGS_OF_FEW: Final = 8
+"""Likeliest words among few paths whose tags are looked at: no reading spends them all."""
+TAGS_OF_MANY: Final = 64
+"""The same among many: near the threshold the right word is one of hundreds."""
+
+
+_FEW: Final = polar.FEW, TAGS_OF_FEW
+_MANY: Final = polar.MANY, TAGS_OF_MANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +62,14 @@ class Reading:
 
 @dataclass(slots=True)
 class Allowance:
-    """What one call may still try (spec, 5): both numbers enter its bounds."""
+    """What one call may still try (spec, 5): both numbers enter its bounds.
+
+    Words whose tag was wrong are not looked at again.
+    """
 
     readings: int = READINGS
     tags: int = TAGS
+    wrong: set[bytes] = field(default_factory=set)
 
 
 def detect(image: npt.NDArray[Any], *, key: bytes) -> Reading | None:
@@ -82,31 +96,54 @@ def read(
 ) -> Reading | None:
     """Decode evidence under each weighing of the levels, as far as the allowance goes.
 
-    Words below the threshold are not looked at; of the others, the first one with a right tag
-    is returned.
+    Evidence that holds no more than chance is passed by. If a few paths find no word, but the
+    best of the evidence promises one, it is decoded with many. Words below the threshold are not
+    looked at; of the others, the first one with a right tag is returned.
     """
+    tried: list[Evidence] = []
     for weights in WEIGHTS:
         if allowance.readings <= 0:
-            return None
+            break
         allowance.readings -= 1
-        evidence = gathered.weighed(weights)
-        if evidence.power <= 0:
+        tried.append(gathered.weighed(weights))
+        if tried[-1].excess > HOPELESS:
+            reading = _decode(tried[-1], allowance, *_FEW, key=key, placement=placement)
+            if reading is not None:
+                return reading
+    best = max(tried, key=lambda evidence: evidence.excess, default=None)
+    if best is None or best.excess < PROMISING:
+        return None
+    return _decode(best, allowance, *_MANY, key=key, placement=placement)
+
+
+def _decode(
+    evidence: Evidence,
+    allowance: Allowance,
+    paths: int,
+    tags: int,
+    *,
+    key: bytes,
+    placement: Placement,
+) -> Reading | None:
+    """Return the reading of the likeliest word above the threshold whose tag is right."""
+    scale = np.abs(evidence.sums).mean()
+    words, messages = polar.decode((evidence.sums / scale).astype(np.float32), paths=paths)
+    scores = evidence.scores(words)
+    for number in np.argsort(-scores, kind="stable"):
+        if scores[number] < THRESHOLD or tags <= 0 or allowance.tags <= 0:
             return None
-        scale = np.abs(evidence.sums).mean()
-        words, messages = polar.decode((evidence.sums / scale).astype(np.float32))
-        scores = evidence.scores(words)
-        for number in np.flatnonzero(scores >= THRESHOLD)[:TAGS_A_READING]:
-            if allowance.tags <= 0:
-                return None
-            allowance.tags -= 1
-            if framing.is_whole(messages[number], key=key):
-                return Reading(
-                    payload=messages[number][: framing.ID_BYTES],
-                    score=float(scores[number]),
-                    threshold=THRESHOLD,
-                    false_alarm_log10=false_alarm_log10(float(scores[number])),
-                    inverted=polar.is_inverted(words[number]),
-                    placement=placement,
-                    attempts=READINGS - allowance.readings,
-                )
+        if messages[number] in allowance.wrong:
+            continue
+        allowance.tags, tags = allowance.tags - 1, tags - 1
+        if framing.is_whole(messages[number], key=key):
+            return Reading(
+                payload=messages[number][: framing.ID_BYTES],
+                score=float(scores[number]),
+                threshold=THRESHOLD,
+                false_alarm_log10=false_alarm_log10(float(scores[number])),
+                inverted=polar.is_inverted(words[number]),
+                placement=placement,
+                attempts=READINGS - allowance.readings,
+            )
+        allowance.wrong.add(messages[number])
     return None

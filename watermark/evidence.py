@@ -43,6 +43,17 @@ class Evidence:
     sums: Doubles
     power: float
 
+    @property
+    def excess(self) -> float:
+        """What the sums hold beyond chance, in units of a score.
+
+        The score of the word that is there, in the mean; zero without one. The deviation is 45,
+        that of chi-squared with 1024 degrees of freedom.
+        """
+        if self.power <= 0:
+            return 0.0
+        return polar.LENGTH * (float(np.square(self.sums).sum()) / self.power - 1)
+
     def scores(self, words: polar.Bits) -> Doubles:
         """Return the squared correlation with code words, in units of its variance by chance.
 
@@ -68,6 +79,11 @@ class Gathered:
 
     sums: Doubles
     power: Doubles
+
+    @property
+    def excess(self) -> float:
+        """The greatest under any weighing of the levels."""
+        return max(self.weighed(weights).excess for weights in WEIGHTS)
 
     def weighed(self, weights: Sequence[float]) -> Evidence:
         """Return the evidence with each level counting so much."""

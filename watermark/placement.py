@@ -56,6 +56,11 @@ class Placement:
         """The matrix, float64, 3 x 3."""
         return np.array(self.matrix, np.float64).reshape(3, 3)
 
+    def scaled(self, scale: float) -> Self:
+        """Return the same in a picture whose lengths are so many times as great."""
+        matrix = np.diag([scale, scale, 1.0]) @ self.array
+        return self.of(matrix, self.lens.scaled(scale) if self.lens else None)
+
     def to_picture(self, points: Points) -> Points:
         """Map grid points (n, 2), x and y, to the picture."""
         found = _map(self.array, points)

@@ -19,6 +19,7 @@ from watermark.frame_groups import GROUPS, signs_key
 from watermark.grid import SIDE
 from watermark.guess import STRAINS, WIDE, Guess, guesses, straight, strained
 from watermark.lens import Lens
+from watermark.nearby import nearby
 from watermark.perspective import foreshortened
 from watermark.pilots import constellations
 from watermark.placement import Placement
@@ -49,8 +50,12 @@ STRONG: Final = 8.0
 """Strength of a guess that is read even so: in a mammogram most blocks show no pilots."""
 TRIED_STRAIGHT: Final = 3
 """Guesses at a picture that was cut and scaled alone that are sharpened and read at most."""
-STRAIGHT: Final = 6.5
+STRAIGHT: Final = 6.2
 """Strength of such a guess below which it is not read."""
+AROUND: Final = 3
+"""Placements around which is looked as well."""
+ALMOST: Final = 100.0
+"""Excess of evidence that does not read, but may half a point away."""
 LIKELIEST: Final = 2
 """Guesses that are also read as frames of a volume."""
 PART: Final = 512
@@ -88,6 +93,7 @@ def search(image: Image, *, key: bytes, seconds: float = SECONDS) -> Reading | N
     reading = _read(found, allowance, Placement.upright(geometry), key=key, groups=GROUPS)
     if reading is not None:
         return reading
+    around = 0
     for number, placement in enumerate(placements(image, key=key, end=end)):
         if time.thread_time() >= end:
             return None
@@ -95,6 +101,9 @@ def search(image: Image, *, key: bytes, seconds: float = SECONDS) -> Reading | N
         found = terms(grid, inside)
         groups = GROUPS if number < LIKELIEST else 1
         reading = _read(found, allowance, placement, key=key, groups=groups)
+        if reading is None and around < AROUND and gather(found, key=key).excess > ALMOST:
+            around += 1
+            reading = _read_around(image, placement, allowance, key=key)
         if reading is not None:
             return reading
     return None
@@ -112,6 +121,17 @@ def _read(
     return None
 
 
+def _read_around(
+    image: Image, placement: Placement, allowance: Allowance, *, key: bytes
+) -> Reading | None:
+    """Read at the best places around a placement."""
+    for place, gathered in nearby(image, placement, allowance, key=key):
+        reading = read(gathered, allowance, key=key, placement=place)
+        if reading is not None:
+            return reading
+    return None
+
+
 def placements(
     image: Image, *, key: bytes, end: float, agreed: float = AGREED
 ) -> Iterator[Placement]:
@@ -123,7 +143,8 @@ def placements(
     alone and ``TRIED`` others; then, of the first of the two, ``TRIED_TOGETHER`` by all its parts
     together, as a perspective has moved them; ``TRIED_BY_PART`` by each of its nine or fewer parts
     alone, which shear and stretch have moved in their own way as well; the first part once more,
-    for great strains. No part is looked at when the thread's clock has come to ``end``.
+    for great strains. No part is looked at when the thread's clock has come to ``end``, nor one
+    that would not be done by then, going by those before it.
     """
     views = [_View(image, (0, 0))]
     box = busy_region(image)
@@ -139,11 +160,14 @@ def placements(
     if time.thread_time() >= end:
         return
     yield from views[0].together(key=key, agreed=agreed)
+    pace = 0.0
     for part, strains in [*((part, STRAINS) for part in parts), (parts[0], WIDE)]:
-        if time.thread_time() >= end:
+        begun = time.thread_time()
+        if begun + pace * len(strains) >= end:
             return
         found = strained(views[0].spectrum(part), strains, key=key, most=GUESSED_BY_PART)
         yield from views[0].placements(found, key=key, most=TRIED_BY_PART, agreed=agreed)
+        pace = max(pace, (time.thread_time() - begun) / len(strains))
 
 
 class _View:

@@ -39,9 +39,8 @@ def warp(
     inside : bool, same shape
         Where there is a picture.
     """
-    source, scale = _reduced(image, placement)
-    matrix = np.diag([1 / scale, 1 / scale, 1.0]) @ placement.array
-    lens = placement.lens.scaled(1 / scale) if placement.lens else None
+    source, scale = reduced(image, placement)
+    matrix, lens = (own := placement.scaled(1 / scale)).array, own.lens
     rows, columns = source.shape
     flat = source.ravel()
     grid = np.empty(canvas, np.float32)
@@ -83,8 +82,11 @@ def shown_canvas(image: npt.NDArray[Any], placement: Placement) -> tuple[int, in
     return height, width
 
 
-def _reduced(image: npt.NDArray[Any], placement: Placement) -> tuple[Floats, int]:
-    """Return means over blocks of pixels about as large as a grid point, and their side."""
+def reduced(image: npt.NDArray[Any], placement: Placement) -> tuple[Floats, int]:
+    """Return means over blocks of pixels about as large as a grid point, and their side.
+
+    float32; the means themselves are reduced no further.
+    """
     if image.ndim != 2 or min(image.shape) < 2:
         raise ArgumentError(f"a picture is 2-D and at least 2 x 2, not {image.shape}")
     linear = placement.array[:2, :2]

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -7,8 +8,8 @@ import watermark
 from watermark import payload as framing
 from watermark import polar
 from watermark.canvas import to_canvas
-from watermark.detect import Allowance, Reading, read
-from watermark.evidence import WEIGHTS, Gathered, gather, terms
+from watermark.detect import HOPELESS, PROMISING, Allowance, Reading, read
+from watermark.evidence import WEIGHTS, Evidence, Gathered, gather, terms
 from watermark.grid import Geometry
 from watermark.placement import Placement
 from watermark.threshold import (
@@ -39,6 +40,16 @@ def _read(gathered: Gathered, key: bytes, allowance: Allowance | None = None) ->
 def _only_coarsest(sums: np.ndarray, power: float) -> Gathered:
     """Return evidence of level 4 alone: all weighings see the same word with the same score."""
     return Gathered(np.array([0 * sums, 0 * sums, sums]), np.array([0.0, 0.0, power]))
+
+
+def _among_noise(
+    word: np.ndarray, score: float, *, noise: float = 880.0, seed: int = 1
+) -> np.ndarray:
+    """Return sums in which a word of signs has just that score over a power of 1024."""
+    drawn = np.random.default_rng(seed).normal(size=len(word))
+    drawn -= word * (word @ drawn) / len(word)
+    drawn *= np.sqrt(noise) / np.linalg.norm(drawn)
+    return np.sqrt(score / len(word)) * word + drawn
 
 
 def _to8(image: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -118,10 +129,53 @@ def test_a_strong_word_without_the_tag_reads_nothing(key: bytes, payload: bytes)
 
 
 def test_a_right_tag_below_the_threshold_reads_nothing(key: bytes, payload: bytes) -> None:
-    sums = 1 - 2.0 * polar.encode(framing.frame(payload, key=key))
-    just = 1024**2 / THRESHOLD
-    assert _read(_only_coarsest(sums, just * 0.999), key) is not None
-    assert _read(_only_coarsest(sums, just * 1.001), key) is None
+    sums = _among_noise(1 - 2.0 * polar.encode(framing.frame(payload, key=key)), THRESHOLD)
+    assert _read(_only_coarsest(sums, 1024 * 0.999), key) is not None
+    assert _read(_only_coarsest(sums, 1024 * 1.001), key) is None
+
+
+def test_evidence_without_excess_is_not_decoded(
+    key: bytes, payload: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+
+    def decode(evidence: np.ndarray, *, paths: int) -> tuple[np.ndarray, list[bytes]]:
+        decoded.append(paths)
+        return np.zeros((0, 1024), np.uint8), []
+
+    monkeypatch.setattr(polar, "decode", decode)
+    word = 1 - 2.0 * polar.encode(framing.frame(payload, key=key))
+    for score in (HOPELESS - 1, HOPELESS + 1, PROMISING + 1):
+        evidence = Evidence(_among_noise(word, score, noise=1024), 1024.0)
+        assert evidence.excess == pytest.approx(score)
+        allowance = Allowance()
+        assert _read(_only_coarsest(evidence.sums, 1024.0), key, allowance) is None
+        assert allowance.readings == READINGS - len(WEIGHTS)
+    few = [polar.FEW] * len(WEIGHTS)
+    assert decoded == [*few, *few, polar.MANY]
+
+
+def test_more_paths_and_tags_read_what_few_do_not(
+    key: bytes, payload: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = 1 - 2.0 * polar.encode(framing.frame(payload, key=key))
+    weak = [_among_noise(word, 1.1 * THRESHOLD, noise=1023, seed=seed) for seed in range(20)]
+
+    def read_of_weak() -> int:
+        found = [_read(_only_coarsest(sums, 1024.0), key) for sums in weak]
+        assert all(one is None or one.payload == payload for one in found)
+        return sum(one is not None for one in found)
+
+    with_many = read_of_weak()
+    monkeypatch.setattr(sys.modules["watermark.detect"], "PROMISING", np.inf)
+    assert read_of_weak() + 3 <= with_many
+
+
+def test_a_wrong_tag_is_looked_at_once(key: bytes) -> None:
+    other = _only_coarsest(1 - 2.0 * polar.encode(bytes(18)), 1.0)  # its tag is wrong
+    allowance = Allowance()
+    assert _read(other, key, allowance) is None
+    assert len(allowance.wrong) == TAGS - allowance.tags > 1
 
 
 def test_each_weighing_of_the_levels_is_a_reading(key: bytes, payload: bytes) -> None:
@@ -131,11 +185,12 @@ def test_each_weighing_of_the_levels_is_a_reading(key: bytes, payload: bytes) ->
     scores = [gathered.weighed(w).scores((sums < 0)[np.newaxis])[0] for w in WEIGHTS]
     assert max(scores[:2]) < THRESHOLD
     assert scores[2] == max(scores)
-    reading = _read(_only_coarsest(sums, 2000.0), key)
+    reading = _read(_only_coarsest(sums, 500.0), key)
     assert reading is not None
     assert reading.attempts == 1
     allowance = Allowance()
-    assert _read(_only_coarsest(sums, 1e9), key, allowance) is None
+    weak = _among_noise(sums, 60.0, noise=1024)
+    assert _read(_only_coarsest(weak, 1024.0), key, allowance) is None
     assert allowance.readings == READINGS - len(WEIGHTS)
     assert allowance.tags == TAGS  # below the threshold no tag is looked at
 

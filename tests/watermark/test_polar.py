@@ -72,4 +72,4 @@ def test_no_two_words_are_near_each_other() -> None:
 @pytest.mark.parametrize("evidence", [np.zeros(1024), np.full(1024, 1e30)])
 def test_useless_evidence_gives_a_full_list_and_no_warning(evidence: np.ndarray) -> None:
     words, found = polar.decode(evidence.astype(np.float32))
-    assert len(words) == len(found) == polar.LIST_SIZE
+    assert len(words) == len(found) == polar.FEW

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 import watermark
 from watermark import ArgumentError, search
-from watermark.search import BENDS, TRIED, TRIED_BY_PART, TRIED_STRAIGHT, TRIED_TOGETHER, placements
+from watermark.nearby import KEPT, LOOKS
+from watermark.search import (
+    AROUND,
+    BENDS,
+    TRIED,
+    TRIED_BY_PART,
+    TRIED_STRAIGHT,
+    TRIED_TOGETHER,
+    placements,
+)
 from watermark.threshold import READINGS, THRESHOLD
 
 Maker = Callable[..., np.ndarray]
@@ -42,7 +51,7 @@ def test_it_is_read_when(
     assert reading.false_alarm_log10 <= -12
     assert reading.inverted == (name == "inverted")
     places = 2 * (TRIED + TRIED_STRAIGHT) + TRIED_TOGETHER + len(BENDS) + 10 * TRIED_BY_PART
-    most = 16 + 24 + 4 * places
+    most = 16 + 24 + 4 * (places + AROUND * (LOOKS + KEPT))
     assert 4 < reading.attempts <= most <= READINGS
     assert _is_placed(name, reading.placement, about)
 
