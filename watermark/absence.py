@@ -5,16 +5,18 @@ the information as its mean where it is present; in both cases the information b
 (``watermark.testimony``). A deviation is the square root of that, or what the cells of the
 picture differ by in fact, if that is more: what a copy lost of the mark varies from place to place.
 What the model is amiss by grows with what it foretells, unlike chance: the two are told apart.
+It is a factor, never below zero, so its law is lognormal.
 """
 
 from typing import Final
 
 import numpy as np
 
-from watermark.patches import Flags, Reals, blur, grow, grow_into, patches, rid
+from watermark.patches import Flags, Reals, blur, grow, grow_into, patches, smooth
 
 FINE: Final = 1.2
-"""Width in cells of the finer Gaussian that cells are pooled with; edges are drawn with it."""
+"""Width in cells of the finer Gaussian that cells are pooled with; edges are drawn and smoothed
+with it."""
 BROAD: Final = 2.4
 """Width of the broader one, for pictures where the mark is weak."""
 SURE: Final = 2.6
@@ -23,11 +25,11 @@ SUSPECT: Final = 0.4
 """Share of its expectation that a suspected cell has at most."""
 BESIDE: Final = (0.5, 1.0)
 """Share and deviations for cells beside suspected ones."""
-STEPS: Final = 4
+STEPS: Final = 2
 """Cells that a patch can grow by."""
 PATCH: Final = 5.5
 """Deviations of chance below its expectation that a patch has as a whole: 2e-8."""
-CERTAIN: Final = 8.5
+CERTAIN: Final = 9.0
 """Deviations, of cells as they differ in fact, of a patch that is held against a copy."""
 LACKING: Final = 2.2
 """Deviations of cells that are no measure of what a copy left of the mark."""
@@ -66,28 +68,17 @@ def likely(correlation: Reals, information: Reals) -> Flags:
     return ~low if empty and many else np.ones(ample.shape, np.bool_)
 
 
-def lacking(correlation: Reals, information: Reals) -> Flags:
-    """Return cells that show less than half of what they should, by ``LACKING`` deviations.
-
-    They are no measure of what a copy left of the mark. Arguments as for ``judge``; bool, same
-    shape.
-    """
-    return _short_of(correlation, information, share=0.5)
-
-
 def likelihood(correlation: Reals, information: Reals, cells: Flags) -> Reals:
     """Return how likely the mark is present, if it is as likely as not beforehand.
 
     The log likelihood ratio of two normal laws with the deviation that cells of this picture
-    have, put through the logistic function. What a copy left of the mark is followed first
-    (``levelled``). Cells are pooled with their neighbours, so one without a mark still shows
-    ``AROUND`` of its expectation. Arguments as for ``judge``; float64, same shape: with fewer
-    digits many cells would be equally certain.
+    have, put through the logistic function. Cells are pooled with their neighbours, so one
+    without a mark still shows ``AROUND`` of its expectation. Arguments as for ``judge``; float64,
+    same shape: with fewer digits many cells would be equally certain.
     """
-    shown, foretold = levelled(correlation, information, cells)
-    expected = pooled(foretold, BROAD)
-    unit = _differ(shown, foretold, cells, BROAD)
-    above = pooled(shown, BROAD) - expected * (1 + AROUND) / 2
+    expected = pooled(information, BROAD)
+    unit = _differ(correlation, information, cells, BROAD)
+    above = pooled(correlation, BROAD) - expected * (1 + AROUND) / 2
     return 0.5 + 0.5 * np.tanh((1 - AROUND) * above / (2 * unit * unit))
 
 
@@ -96,11 +87,11 @@ def judge(correlation: Reals, information: Reals, cells: Flags) -> tuple[Flags, 
 
     What is left of the mark is followed first, where it changes slowly over the picture
     (``levelled``). The deviation of a cell is then that of chance and that of the model, which is
-    a share of what it foretells, found from the picture's own cells. A cell is known if its
+    a factor to what it foretells, found from the picture's own cells. A cell is known if its
     expectation is ``SURE`` deviations or more above zero, pooled with its neighbours under either
     of two Gaussians. It is suspected if it is as much below its expectation, and shows at most
-    ``SUSPECT`` of it. Patches of suspected cells grow over such as show at most half, and lose
-    specks and threads. What is left is altered if as a whole it is ``PATCH`` deviations of chance
+    ``SUSPECT`` of it. Patches of suspected cells grow over such as show at most half, and their
+    edges are smoothed. What is left is altered if as a whole it is ``PATCH`` deviations of chance
     and ``SURE`` of the model below its expectation, or if it is certain.
 
     Parameters
@@ -124,14 +115,15 @@ def judge(correlation: Reals, information: Reals, cells: Flags) -> tuple[Flags, 
     for width in (BROAD, FINE):
         expected = np.maximum(pooled(foretold, width), _TINY)
         short = expected - pooled(shown, width)
-        deviation = np.sqrt(expected + np.square(amiss * expected))
-        known = known | (expected > SURE * deviation)
-        suspected = suspected | ((short > (1 - SUSPECT) * expected) & (short > SURE * deviation))
-        beside = (short > (1 - BESIDE[0]) * expected) & (short > BESIDE[1] * deviation)
+        sure, some = (_beyond(expected, amiss, count) for count in (SURE, BESIDE[1]))
+        known = known | (expected > sure)
+        suspected = suspected | ((short > (1 - SUSPECT) * expected) & (short > sure))
+        beside = (short > (1 - BESIDE[0]) * expected) & (short > some)
+    edged = smooth(grow_into(suspected, beside, steps=STEPS) & beside, FINE)
     altered, certain = np.zeros_like(known), np.zeros_like(known)
-    for patch in patches(rid(grow_into(suspected, beside, steps=STEPS) & beside) & known):
+    for patch in patches(edged & known):
         whole = float(foretold[patch].sum())
-        chance, model = PATCH * np.sqrt(whole), SURE * amiss * whole
+        chance, model = PATCH * np.sqrt(whole), _less(amiss, SURE) * whole
         plain = float(information[patch].sum())
         certain[patch] = plain - float(correlation[patch].sum()) > CERTAIN * differ * np.sqrt(plain)
         altered[patch] = whole - float(shown[patch].sum()) > np.hypot(chance, model)
@@ -144,7 +136,9 @@ def levelled(correlation: Reals, information: Reals, cells: Flags) -> tuple[Real
     Cells that show almost nothing, and those beside them, do not count: an altered area must not
     pass for a place where a copy lost the mark. Arguments as for ``judge``.
     """
-    gone = _short_of(correlation, information, share=_GONE)
+    shown, foretold = pooled(correlation, BROAD), pooled(information, BROAD)
+    short = foretold - shown > LACKING * np.sqrt(foretold)
+    gone = short & (shown < _GONE * foretold)
     count = cells & ~grow(gone)
     shown, foretold = blur(correlation * count, SLOW), blur(information * count, SLOW)
     stiff = _STIFF * float(information.mean()) + _TINY
@@ -158,11 +152,16 @@ def pooled(cells: Reals, width: float) -> Reals:
     return total
 
 
-def _short_of(correlation: Reals, information: Reals, *, share: float) -> Flags:
-    """Return cells that show less than a share of what they should, by ``LACKING`` deviations."""
-    shown, expected = pooled(correlation, BROAD), pooled(information, BROAD)
-    low: Flags = (shown < share * expected) & (expected - shown > LACKING * np.sqrt(expected))
-    return low
+def _beyond(expected: Reals, amiss: float, deviations: float) -> Reals:
+    """Return how far so many deviations of chance and of the model are below an expectation."""
+    chance, model = deviations * np.sqrt(expected), _less(amiss, deviations) * expected
+    beyond: Reals = np.hypot(chance, model)
+    return beyond
+
+
+def _less(amiss: float, deviations: float) -> float:
+    """Return the share that a lognormal factor takes away when it is so many deviations low."""
+    return -float(np.expm1(-deviations * amiss))
 
 
 def _amiss(correlation: Reals, information: Reals, cells: Flags) -> float:

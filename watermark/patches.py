@@ -44,10 +44,11 @@ def grow_into(cells: Flags, ground: Flags, *, steps: int) -> Flags:
     return cells
 
 
-def rid(cells: Flags) -> Flags:
-    """Close holes and slits of a cell or two, then take away specks and threads."""
-    closed = shrink(grow(cells)) | cells
-    return grow(shrink(closed)) & closed
+def smooth(cells: Flags, width: float) -> Flags:
+    """Return cells around which most are set, under a Gaussian: corners and notches go."""
+    share = blur(cells.astype(np.float64), width)
+    most: Flags = 2 * share > blur(np.ones(cells.shape), width)
+    return most
 
 
 def patches(cells: Flags) -> Iterator[Places]:

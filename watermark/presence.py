@@ -6,14 +6,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from watermark.absence import judge, lacking, likelihood, likely
+from watermark.absence import judge, levelled, likelihood, likely
 from watermark.canvas import to_canvas
 from watermark.detect import Reading
 from watermark.errors import ArgumentError
 from watermark.grid import CELL, Geometry
 from watermark.patches import Flags, Places, Reals, patches, shrink
 from watermark.placement import Placement
-from watermark.testimony import testify
+from watermark.testimony import Testimony, testify
 from watermark.warp import shown_canvas, warp
 
 Floats = npt.NDArray[np.float32]
@@ -124,12 +124,25 @@ def presence(
     canvas, clear = _laid(image, reading.placement, shape)
     sign = -1 if reading.inverted else 1
     testimony = testify(canvas, clear, payload=reading.payload, key=key, sign=sign)
-    present = likely(*testimony.weigh(clear, score=reading.score))
-    low = lacking(*testimony.weigh(present, score=reading.score))
-    correlation, information = testimony.weigh(present & ~low, score=reading.score)
+    correlation, information, present = _weighed(testimony, clear, score=reading.score)
     altered, certain, known = judge(correlation, information, present)
-    score = likelihood(correlation, information, present)
+    score = likelihood(*levelled(correlation, information, present), present)
     return Presence(altered, certain, known, score, reading.placement)
+
+
+def _weighed(testimony: Testimony, clear: Flags, *, score: float) -> tuple[Reals, Reals, Flags]:
+    """Return both parts of the likelihood ratio, and the cells to learn from.
+
+    They are weighed again by how likely each cell has the mark: only so may the mark's worth
+    change with the grain, which an altered area brings along.
+    """
+
+    def weigh(trust: npt.NDArray[Any], *by: Reals) -> tuple[Reals, Reals]:
+        return testimony.weigh(trust.astype(np.float64), score=score, by=by)
+
+    present = likely(*weigh(clear, testimony.grey))
+    trust = present * likelihood(*weigh(present, testimony.grey), present)
+    return *weigh(trust, testimony.grey, testimony.grain), present
 
 
 def _laid(

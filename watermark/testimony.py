@@ -32,16 +32,16 @@ COARSE: Final = 0.1
 """Share of the power of the diagonal level-2 band in a cell's noise: codecs kill finer detail."""
 QUIET: Final = 0.6
 """Least mean square of a cell's coefficients: what is flat for lack of detail must not weigh."""
-FAINT: Final = 0.2
-"""Noise of a cell, over the median, near which rounding takes the mark away with the noise."""
+FAINT: Final = 0.14
+"""A cell's own noise, over the median, near which rounding takes the mark away with the noise."""
 ENDS: Final = 0.005
 """Share of the grey range at either end that may be saturated, where no mark can show."""
-AROUND: Final = 2
-"""Cells on either side that a cell's noise is the mean of."""
+AROUND: Final = 4
+"""Cells on either side that a cell's noise is the mean of: an altered area brings its own noise."""
 _DEAD: Final = 1000.0  # cells with less than this part of the greatest noise have none
 _SPENT: Final = 4  # power of a cell's live share
 _QUARTER: Final = 0.25  # of the reading's score; a payload that has less is not the picture's
-_OUTER: Final = 2.0  # deviations of brightness beyond which it counts no further
+_OUTER: Final = 2.0  # deviations of brightness or grain beyond which they count no further
 _STIFF: Final = 10.0  # information that speaks for a level line
 _FACTORS: Final = (0.4, 2.0)
 _TINY: Final = float(np.finfo(np.float64).tiny)
@@ -63,6 +63,8 @@ class Testimony:
         Coefficients of a cell in each band.
     grey : float64, shape (cell rows, cell columns)
         Mean grey level.
+    grain : float64, same shape
+        Logarithm of the noise of the cells around.
     """
 
     found: Reals
@@ -70,17 +72,21 @@ class Testimony:
     shape: Reals
     counts: Reals
     grey: Reals
+    grain: Reals
 
-    def weigh(self, cells: Flags, *, score: float) -> tuple[Reals, Reals]:
-        """Return the log likelihood ratio's two parts by cell, with gains from some cells.
+    def weigh(self, trust: Reals, *, score: float, by: Sequence[Reals]) -> tuple[Reals, Reals]:
+        """Return the log likelihood ratio's two parts by cell, with gains from the cells trusted.
 
         Parameters
         ----------
-        cells : bool, shape (cell rows, cell columns)
-            Cells that tell how much of the mark is left in each band.
+        trust : float64, shape (cell rows, cell columns)
+            From 0 to 1: how far a cell tells how much of the mark is left in each band.
         score : float
             Score of the reading. If these signs are worth far less, they are another mark's,
             and what to expect is derived from the score alone.
+        by : sequence of float64, same shape
+            What the mark's worth may change with: ``grey``, ``grain``. The more, the more an
+            altered area can pass for what a copy lost, if its cells are trusted.
 
         Returns
         -------
@@ -90,32 +96,14 @@ class Testimony:
         """
         spread = np.maximum(self.power, QUIET * self.counts)
         foreign = self.score() < _QUARTER * score
-        gains = self._gains_of(score) if foreign else self._gains(cells, spread)
+        gains = self._gains_of(score) if foreign else self._gains(trust, spread)
         weight = gains * self.shape / spread
         correlation = (weight * self.found).sum(axis=0)
         information = (weight * gains * self.shape).sum(axis=0)
         if foreign:
             return correlation, information
-        factor = self._by_grey(cells, correlation, information)
+        factor = _line(trust, correlation, information, by)
         return factor * correlation, np.square(factor) * information
-
-    def _by_grey(self, cells: Flags, correlation: Reals, information: Reals) -> Reals:
-        """Return what the mark is worth at each cell's brightness, over what it is in the mean.
-
-        A straight line, by least squares, drawn towards a level one: coding, rounding and grey
-        curves treat bright and dark places differently.
-        """
-        total = float(information.sum())
-        if total <= 0:
-            return np.ones_like(information)
-        middle = float((information * self.grey).sum()) / total
-        spread = math.sqrt(float((information * np.square(self.grey - middle)).sum()) / total)
-        grey = np.clip((self.grey - middle) / max(spread, _TINY), -_OUTER, _OUTER)
-        terms = np.array([np.ones(int(cells.sum())), grey[cells]])
-        normal = (terms * information[cells]) @ terms.T + _STIFF * np.eye(2)
-        level, slope = np.linalg.solve(normal, terms @ correlation[cells] + [_STIFF, 0])
-        factor: Reals = np.clip(level + slope * grey, *_FACTORS)
-        return factor
 
     def score(self) -> float:
         """Return the score of the mark over all cells, as a reader defines it (spec, 5)."""
@@ -126,9 +114,9 @@ class Testimony:
         spread = np.sqrt(np.maximum(np.square(weights) @ by_level[1], _TINY))
         return max(0.0, float((weights @ by_level[0] / spread).max())) ** 2
 
-    def _gains(self, cells: Flags, spread: Reals) -> Reals:
+    def _gains(self, trust: Reals, spread: Reals) -> Reals:
         """Return the factor by band, least squares; float64, shape (9, 1, 1)."""
-        weight = np.where(cells, self.shape / spread, 0)
+        weight = trust * self.shape / spread
         power = (weight * self.shape).sum(axis=(1, 2), keepdims=True)
         shown = np.maximum((weight * self.found).sum(axis=(1, 2), keepdims=True), 0)
         gains: Reals = shown / np.maximum(power, _TINY)
@@ -138,6 +126,33 @@ class Testimony:
         """Return the factor that a mark of this score has, if it is the same in all bands."""
         whole = max(float(self.shape.sum()), _TINY)
         return np.full_like(self.counts, math.sqrt(score * float(self.power.sum())) / whole)
+
+
+def _line(trust: Reals, correlation: Reals, information: Reals, by: Sequence[Reals]) -> Reals:
+    """Return what the mark is worth in each cell, over what it is in the mean.
+
+    A straight line in each of ``by``, least squares, drawn towards a level one: coding, rounding
+    and grey curves treat bright and dark places differently, and the embedder's limits fine and
+    coarse grain.
+    """
+    if not information.any():
+        return np.ones_like(information)
+    terms = np.array([np.ones_like(information), *(_standing(x, information) for x in by)])
+    flat = terms.reshape(len(terms), -1)
+    normal = (flat * (trust * information).ravel()) @ flat.T + _STIFF * np.eye(len(flat))
+    level = np.zeros(len(flat))
+    level[0] = _STIFF
+    slopes = np.linalg.solve(normal, flat @ (trust * correlation).ravel() + level)
+    factor: Reals = np.clip(np.tensordot(slopes, terms, 1), *_FACTORS)
+    return factor
+
+
+def _standing(values: Reals, information: Reals) -> Reals:
+    """Return by how many deviations values are above their mean, by information; cut."""
+    middle = float(np.average(values, weights=information))
+    spread = math.sqrt(float(np.average(np.square(values - middle), weights=information)))
+    standing: Reals = np.clip((values - middle) / max(spread, _TINY), -_OUTER, _OUTER)
+    return standing
 
 
 def testify(canvas: Floats, clear: Flags, *, payload: bytes, key: bytes, sign: int) -> Testimony:
@@ -169,13 +184,16 @@ def testify(canvas: Floats, clear: Flags, *, payload: bytes, key: bytes, sign: i
     counts = _counts(bands, clear)
     levels = np.array(level) / counts
     noise = np.sqrt(_finest(canvas, clear.shape) + COARSE * np.square(levels[ORIENTATIONS - 1]))
-    noise = _without_faint(smoothed(noise))
+    around = smoothed(noise)
+    noise = around * _firm(noise)
     heights = np.array([HEIGHTS[LEVELS[n // ORIENTATIONS]] / RMS for n in range(len(bands))])
     ratio = heights[:, np.newaxis, np.newaxis] * noise / levels
     shape = counts * ratio / np.sqrt(1 + SQUEEZE * np.square(ratio))
     shape *= np.where(clear, _alive(canvas, clear.shape) ** _SPENT, 0)
     grey = _sums(canvas, clear.shape) / CELL**2
-    return Testimony(np.where(clear, found, 0), np.where(clear, power, 0), shape, counts, grey)
+    grain = np.log(np.maximum(around, max(around.max() / _DEAD, _TINY)))
+    told, spent = (np.where(clear, sums, 0) for sums in (found, power))
+    return Testimony(told, spent, shape, counts, grey, grain)
 
 
 def _sums(samples: Floats, cells: tuple[int, ...]) -> Reals:
@@ -237,13 +255,13 @@ def _around(cells: Reals) -> Reals:
     return total
 
 
-def _without_faint(noise: Reals) -> Reals:
-    """Return noise by cell, cut down where it is far below that of most cells with any."""
+def _firm(noise: Reals) -> Reals:
+    """Return the share of the mark that rounding leaves in a cell of this noise of its own."""
     some = noise[noise > noise.max() / _DEAD]
     bound = FAINT * float(np.median(some)) if some.size else 1.0
     power = np.square(noise)
-    cut: Reals = noise * power / (power + bound * bound)
-    return cut
+    firm: Reals = power / (power + bound * bound)
+    return firm
 
 
 def _alive(canvas: Floats, cells: tuple[int, ...]) -> Reals:
