@@ -48,7 +48,7 @@ class Crowd:
         return [f"{self.name} {number}" for number in range(self.writers)]
 
 
-WRITERS = Crowd("writer", 32, 4, 1, 400)
+WRITERS = Crowd("writer", 32, 4, 1, 900)
 GATEWAYS = Crowd("gateway", 8, 2, 64, 60)
 
 

@@ -86,6 +86,8 @@ class PostgresqlDatabase:
         self._glancer = _engine(url, "AUTOCOMMIT")
         for engine in (self._reader, self._writer, self._glancer):
             event.listen(engine, "connect", _send_arrays_as_they_are)
+        for engine in (self._writer, self._glancer):
+            event.listen(engine, "connect", _plan_by_index)
         event.listen(self._reader, "connect", _read_only)
         event.listen(self._writer, "connect", _prepare)
         event.listen(self._glancer, "connect", _promise_nothing)
@@ -344,6 +346,21 @@ def _send_arrays_as_they_are(connection: DBAPIConnection, _record: object) -> No
 
 def _read_only(connection: DBAPIConnection, _record: object) -> None:
     connection.read_only = True
+
+
+def _plan_by_index(connection: DBAPIConnection, _record: object) -> None:
+    """Let questions be planned once, for tables that have grown.
+
+    The driver prepares what is asked often; a plan that was made while a table was empty reads
+    all of it, and is kept. Each of our questions has an index.
+    """
+    cursor = connection.cursor()
+    cursor.execute(
+        "select set_config('enable_seqscan', 'off', false),"
+        " set_config('plan_cache_mode', 'force_generic_plan', false)"
+    )
+    connection.commit()
+    cursor.close()
 
 
 def _promise_nothing(connection: DBAPIConnection, _record: object) -> None:
