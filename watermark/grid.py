@@ -4,6 +4,7 @@ Both directions are banded matrices along one axis. Their weights are whole 64th
 integer division, so that what is built from whole numbers stays exact in float32 (spec, 3).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Self
@@ -147,6 +148,16 @@ def area_taps(outputs: int, inputs: int, *, scale: tuple[int, int]) -> Taps:
     last = np.clip(inputs - 1 - first, 0, reach - 1)
     weights[np.arange(outputs), last] += UNIT - weights.sum(axis=1)
     return Taps(first, weights, inputs)
+
+
+def strips(geometry: Geometry, samples: int) -> Iterator[slice]:
+    """Yield row ranges of about so many samples, from the top.
+
+    Each is a multiple of four rows, but for the last.
+    """
+    step = max(4, samples // geometry.columns // 4 * 4)
+    for start in range(0, geometry.rows, step):
+        yield slice(start, min(start + step, geometry.rows))
 
 
 def block_sums(values: Floats, side: int) -> Floats:

@@ -14,22 +14,32 @@ from watermark.errors import RestoreError
 
 Ends = tuple[int, int]
 """Least and greatest grey level of an image."""
-Wide = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+Levels = npt.NDArray[np.integer[Any]]
 Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
 
-_NARROW = 1 << 24
+
+def container(dtype: np.dtype[Any], ends: Ends, *, most: int) -> np.dtype[Any]:
+    """Return the type in which an image is moved by at most ``most`` levels, and back.
+
+    It may wrap round: what is compared reaches two changes beyond either end, and its type, of
+    the image's kind and at least of its size, has more values than that.
+    """
+    size = dtype.itemsize
+    while ends[1] - ends[0] + 4 * most >= 1 << 8 * size:
+        size *= 2
+    return np.dtype(f"{dtype.kind}{size}")
 
 
-def wide(numbers: npt.NDArray[Any], ends: Ends) -> Wide:
-    """Return numbers in a type in which sums of grey levels and changes do not overflow."""
-    if ends[0] > -_NARROW and ends[1] < _NARROW:
-        return numbers.astype(np.int32, order="C")
-    return numbers.astype(np.int64, order="C")
-
-
-def move(before: Wide, step: Wide, ends: Ends) -> tuple[Wide, Flags]:
+def move(before: Levels, step: Levels, ends: Ends) -> tuple[Levels, Flags]:
     """Move grey levels by ``step``, all but those that must stay.
+
+    Parameters
+    ----------
+    before, step : integer, same shape and ``container``
+        Grey levels and changes.
+    ends : tuple of int
+        Least and greatest grey level of the image.
 
     Returns
     -------
@@ -38,28 +48,25 @@ def move(before: Wide, step: Wide, ends: Ends) -> tuple[Wide, Flags]:
     stayed : bool, shape (n,)
         For every open pixel (``_open``), row by row: it kept its value.
     """
-    after = before + step
     inside = _between(before, ends)
-    stays = ~(inside & _between(after, ends))
-    np.copyto(after, before, where=stays)  # now ``after`` lies between the ends where it did before
-    return after, stays.ravel()[_open(after, step, ends, inside)]
+    moves = inside & _between(before + step, ends)
+    after = before + step * moves  # it lies between the ends where ``before`` did
+    return after, ~moves.ravel()[_open(after, step, ends, inside)]
 
 
-def undo(after: Wide, step: Wide, ends: Ends, stayed: Flags) -> tuple[Wide, int]:
+def undo(after: Levels, step: Levels, ends: Ends, stayed: Flags) -> tuple[Levels, int]:
     """Undo ``move``; return the grey levels before, and how many flags were used."""
-    before = after - step
     inside = _between(after, ends)
-    stays = ~(inside & _between(before, ends))
+    moved = inside & _between(after - step, ends)
     open_ = _open(after, step, ends, inside)
     used = open_.size
     if used > stayed.size:
         raise RestoreError("the restore data belong to another image or key")
-    stays.reshape(-1)[open_] = stayed[:used]
-    np.copyto(before, after, where=stays)
-    return before, used
+    moved.reshape(-1)[open_] = ~stayed[:used]
+    return after - step * moved, used
 
 
-def _open(after: Wide, step: Wide, ends: Ends, inside: Flags) -> Places:
+def _open(after: Levels, step: Levels, ends: Ends, inside: Flags) -> Places:
     """Return where a marked grey level alone does not tell whether it moved, row by row."""
     few = np.flatnonzero(inside & ~_between(after + step, ends))  # may have stayed
     here, change = after.ravel()[few], step.ravel()[few]
@@ -67,9 +74,10 @@ def _open(after: Wide, step: Wide, ends: Ends, inside: Flags) -> Places:
     return places
 
 
-def _between(levels: Wide, ends: Ends) -> Flags:
+def _between(levels: Levels, ends: Ends) -> Flags:
     """Say which grey levels lie between the ends, neither of them included."""
-    unsigned = np.uint32 if levels.dtype.itemsize == 4 else np.uint64
-    above = np.subtract(levels, ends[0] + 1).view(unsigned)  # less than nothing is very much
+    unsigned = np.dtype(f"u{levels.itemsize}").type
+    lowest = unsigned(ends[0] + 1 & np.iinfo(unsigned).max)
+    above = np.subtract(levels.view(unsigned), lowest)  # less than nothing is very much
     inside: Flags = np.less(above, unsigned(max(ends[1] - ends[0] - 1, 0)))
     return inside

@@ -6,8 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from watermark.grid import CELL, SIDE, UNIT, Columns, Geometry, Taps, area_taps, linear_taps
-from watermark.imprint import strips
+from watermark.grid import CELL, SIDE, UNIT, Columns, Geometry, Taps, area_taps, linear_taps, strips
 
 Floats = npt.NDArray[np.float32]
 Image = npt.NDArray[np.integer[Any]]
@@ -16,6 +15,7 @@ BLOCKS: Final = 2
 """Blocks along a side of a cell. The quieter half speaks for it: an edge is not noise."""
 SPARSE: Final = 0.2
 """Live share of a cell below which its noise is not known."""
+STRIP_SAMPLES: Final = 1 << 18
 _TO_DEVIATION: Final = 1.2533  # sqrt(pi / 2): mean magnitude to standard deviation, if normal
 _STEP: Final = 16
 _EXACT: Final = 1 << 23
@@ -64,7 +64,7 @@ def estimate_noise(image: Image, geometry: Geometry, *, ends: tuple[int, int]) -
     """
     alive, fine, coarse, grey = (Blocks(geometry, step) for step in (2, 2, 4, 4))
     span = ends[1] - ends[0]
-    for strip in strips(geometry):
+    for strip in strips(geometry, STRIP_SAMPLES):
         part = _above(image[strip], ends)
         corner = part[: len(part) // 2 * 2 : 2, : part.shape[1] // 2 * 2 : 2]
         alive.add(((corner > 0) & (corner < span)).astype(np.float32))
