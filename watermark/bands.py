@@ -6,7 +6,7 @@ number arithmetic with shifts, the same on every machine. Ends are mirrored. A c
 size a makes a wave of height near a, whatever its level.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
 import numpy as np
@@ -21,6 +21,8 @@ LEVELS: Final = (2, 3, 4)
 
 ORIENTATIONS: Final = 3
 """Detail bands a level: along the columns, along the rows, along both."""
+_ROWS: Final = 64
+_REACH: Final = 4
 
 
 def analyse(image: Floats) -> list[Floats]:
@@ -39,13 +41,13 @@ def analyse(image: Floats) -> list[Floats]:
     bands: list[Floats] = []
     low = image
     for level in range(1, LEVELS[-1] + 1):
+        if level not in LEVELS:
+            low = _coarser(low)
+            continue
         low, high = _split(low, 0)
-        if level in LEVELS:
-            low, across = _split(low, 1)
-            high, both = _split(high, 1)
-            bands += [across, high, both]
-        else:
-            low = _split(low, 1)[0]
+        low, across = _split(low, 1)
+        high, both = _split(high, 1)
+        bands += [across, high, both]
     return bands
 
 
@@ -64,13 +66,42 @@ def synthesise(bands: Sequence[Ints]) -> Ints:
     """
     low = np.zeros_like(bands[-1])
     for level in range(LEVELS[-1], 0, -1):
-        if level in LEVELS:
-            place = ORIENTATIONS * LEVELS.index(level)
-            across, high, both = bands[place : place + ORIENTATIONS]
-            low = _join(_join(low, across, 1), _join(high, both, 1), 0)
-        else:
-            low = _join(_join(low, None, 1), None, 0)
+        if level not in LEVELS:
+            low = _finer(low)
+            continue
+        place = ORIENTATIONS * LEVELS.index(level)
+        across, high, both = bands[place : place + ORIENTATIONS]
+        low = _join(_join(low, across, 1), _join(high, both, 1), 0)
     return low
+
+
+def _coarser(image: Floats) -> Floats:
+    """Return the low half along both axes, made in strips that stay in the cache."""
+    rows, columns = (side // 2 for side in image.shape)
+    low = np.empty((rows, columns), np.float32)
+    for inner, outer in _strips(rows):
+        part = image[2 * outer.start : 2 * outer.stop]
+        wide = _split(_split(part, 0)[0], 1)[0]
+        low[inner] = wide[inner.start - outer.start : inner.stop - outer.start]
+    return low
+
+
+def _finer(low: Ints) -> Ints:
+    """Return the image of a low half along both axes, made in strips that stay in the cache."""
+    rows, columns = low.shape
+    image = np.empty((2 * rows, 2 * columns), np.int32)
+    for inner, outer in _strips(rows):
+        wide = _join(_join(low[outer], None, 1), None, 0)
+        first, last = (2 * (row - outer.start) for row in (inner.start, inner.stop))
+        image[2 * inner.start : 2 * inner.stop] = wide[first:last]
+    return image
+
+
+def _strips(rows: int) -> Iterator[tuple[slice, slice]]:
+    """Yield some rows at a time, and these with the neighbours that they hang on."""
+    for start in range(0, rows, _ROWS):
+        stop = min(start + _ROWS, rows)
+        yield slice(start, stop), slice(max(start - _REACH, 0), min(stop + _REACH, rows))
 
 
 def _split(image: Floats, axis: int) -> tuple[Floats, Floats]:

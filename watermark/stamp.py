@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from watermark.errors import ArgumentError, CapacityError, RestoreError
 from watermark.grid import Geometry
-from watermark.imprint import Floats, Mask, imprint
-from watermark.keep import Ends, Levels, container, move, undo
+from watermark.imprint import Mask, imprint
+from watermark.keep import Ends, Range, move, undo
 from watermark.original import OriginalCheck
 from watermark.pattern import Pattern, pattern_digest
 from watermark.restore_data import MAX_OPEN, RestoreData
@@ -75,11 +75,11 @@ def stamp(
     marked = np.empty_like(image, order="C")
     check = OriginalCheck(key, ends)
     kept: list[npt.NDArray[np.bool_]] = []
-    levels = container(image.dtype, ends, most=mask.most)
+    within = Range.of(image, ends, most=mask.most)
     for rows, change in imprint(wave, mask, geometry):
-        before = image[rows].astype(levels, order="C", copy=False)
+        before = within.levels(image[rows])
         check.add(before)
-        marked[rows], open_ = move(before, _whole(change, levels), ends)
+        marked[rows], open_ = move(before, within.steps(change), within)
         kept.append(open_)
     bits = np.concatenate(kept)
     if bits.size > MAX_OPEN:
@@ -101,10 +101,9 @@ def unstamp(image: Image, wave: Pattern, data: RestoreData, *, key: bytes) -> Im
     original = np.empty_like(image, order="C")
     check = OriginalCheck(key, ends)
     stayed = np.unpackbits(np.frombuffer(data.kept, np.uint8)).astype(np.bool_)
-    levels = container(image.dtype, ends, most=data.mask.most)
+    within = Range.of(image, ends, most=data.mask.most)
     for rows, change in imprint(wave, data.mask, data.geometry):
-        after = image[rows].astype(levels, order="C", copy=False)
-        before, used = undo(after, _whole(change, levels), ends, stayed)
+        before, used = undo(within.levels(image[rows]), within.steps(change), within, stayed)
         stayed = stayed[used:]
         check.add(before)
         original[rows] = before
@@ -112,9 +111,3 @@ def unstamp(image: Image, wave: Pattern, data: RestoreData, *, key: bytes) -> Im
     if not complete or not hmac.compare_digest(check.digest(), data.original_check):
         raise RestoreError("the image is not, pixel by pixel, the marked one")
     return original
-
-
-def _whole(change: Floats, levels: np.dtype[Any]) -> Levels:
-    """Return changes in the container of the levels that they are added to."""
-    signed: Levels = change.astype(f"i{levels.itemsize}")
-    return signed.view(levels)

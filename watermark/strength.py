@@ -275,9 +275,8 @@ class _Rehearsal:
             level = LEVELS[number // ORIENTATIONS]
             weight = HEIGHTS[level] / RMS
             side = CELL >> level
-            rows, columns = height.shape
-            wave = height[:, np.newaxis, :, np.newaxis] * np.float32(weight)
-            band = (signs.reshape(rows, side, columns, side) * wave).reshape(host.shape)
+            wave = np.repeat(height * np.float32(weight), side, axis=1)[:, np.newaxis]
+            band = (signs.reshape(len(height), side, -1) * wave).reshape(host.shape)
             band += host
             quiet.add(band, signs, weight)
             band += hum
