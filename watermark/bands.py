@@ -6,7 +6,7 @@ number arithmetic with shifts, the same on every machine. Ends are mirrored. A c
 size a makes a wave of height near a, whatever its level.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 import numpy as np
@@ -21,8 +21,8 @@ LEVELS: Final = (2, 3, 4)
 
 ORIENTATIONS: Final = 3
 """Detail bands a level: along the columns, along the rows, along both."""
-_ROWS: Final = 64
-_REACH: Final = 4
+_ROWS: Final = 128
+_REACH: Final = 8
 
 
 def analyse(image: Floats) -> list[Floats]:
@@ -67,7 +67,7 @@ def synthesise(bands: Sequence[Ints]) -> Ints:
     low = np.zeros_like(bands[-1])
     for level in range(LEVELS[-1], 0, -1):
         if level not in LEVELS:
-            low = _finer(low)
+            low = _join(_join(low, None, 1), None, 0)
             continue
         place = ORIENTATIONS * LEVELS.index(level)
         across, high, both = bands[place : place + ORIENTATIONS]
@@ -77,31 +77,12 @@ def synthesise(bands: Sequence[Ints]) -> Ints:
 
 def _coarser(image: Floats) -> Floats:
     """Return the low half along both axes, made in strips that stay in the cache."""
-    rows, columns = (side // 2 for side in image.shape)
-    low = np.empty((rows, columns), np.float32)
-    for inner, outer in _strips(rows):
-        part = image[2 * outer.start : 2 * outer.stop]
-        wide = _split(_split(part, 0)[0], 1)[0]
-        low[inner] = wide[inner.start - outer.start : inner.stop - outer.start]
-    return low
-
-
-def _finer(low: Ints) -> Ints:
-    """Return the image of a low half along both axes, made in strips that stay in the cache."""
-    rows, columns = low.shape
-    image = np.empty((2 * rows, 2 * columns), np.int32)
-    for inner, outer in _strips(rows):
-        wide = _join(_join(low[outer], None, 1), None, 0)
-        first, last = (2 * (row - outer.start) for row in (inner.start, inner.stop))
-        image[2 * inner.start : 2 * inner.stop] = wide[first:last]
-    return image
-
-
-def _strips(rows: int) -> Iterator[tuple[slice, slice]]:
-    """Yield some rows at a time, and these with the neighbours that they hang on."""
-    for start in range(0, rows, _ROWS):
-        stop = min(start + _ROWS, rows)
-        yield slice(start, stop), slice(max(start - _REACH, 0), min(stop + _REACH, rows))
+    strips = []
+    for start in range(0, len(image), _ROWS):
+        first = max(start - _REACH, 0)
+        low = _split(_split(image[first : start + _ROWS + _REACH], 0)[0], 1)[0]
+        strips.append(low[(start - first) // 2 :][: _ROWS // 2])
+    return np.concatenate(strips)
 
 
 def _split(image: Floats, axis: int) -> tuple[Floats, Floats]:
