@@ -18,7 +18,7 @@ from watermark.grid import (
     SIDE,
     UNIT,
     Block,
-    Columns,
+    ExactColumns,
     Geometry,
     Taps,
     from_grid,
@@ -106,7 +106,9 @@ class _Plane:
         height, width = source.shape
         self.source = source.astype(np.float32) * np.float32(1 / UNIT)
         self.down = taps(geometry.rows, height, longer=geometry.longer)
-        self.across = Columns(taps(geometry.columns, width, longer=geometry.longer), step=_STEP)
+        self.across = ExactColumns(
+            taps(geometry.columns, width, longer=geometry.longer), step=_STEP
+        )
         self._first = 0
         self._wide: Floats = np.empty((0, geometry.columns), np.float32)
 
