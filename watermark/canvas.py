@@ -52,7 +52,8 @@ def to_canvas(image: npt.NDArray[Any], geometry: Geometry, *, span: int = _UNKNO
     tall = np.empty((min(_ROWS, rows), geometry.columns), np.float32)
     for block in down.blocks(_DOWN):
         part: npt.NDArray[np.floating[Any]] = image[block.inputs].astype(exact)
-        np.subtract(part, pedestal, out=part)
+        if pedestal:
+            np.subtract(part, pedestal, out=part)
         if unit != 1:
             np.multiply(part, unit, out=part)
         first = block.outputs.start // _ROWS * _ROWS

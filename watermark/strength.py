@@ -156,7 +156,7 @@ class _Plan:
     def heights(self) -> Floats:
         """Return the heights that the codes stand for, in grey levels."""
         mask = self.mask()
-        return (MASK[mask.codes] * (RMS / 2.0**mask.shift)).astype(np.float32)
+        return (MASK * (RMS / 2.0**mask.shift)).astype(np.float32)[mask.codes]
 
     def scaled(self, factor: float) -> "_Plan":
         """Return the plan with all heights this much greater."""
