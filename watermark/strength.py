@@ -205,6 +205,8 @@ def _greatest(measure: Callable[[float], float]) -> float:
         number = before * (_AIM / max(last, _SMALLEST)) ** (1 / power)
         if not good < number < bad:
             number = math.sqrt(good * bad) if good > _SMALLEST else bad / 2
+        if number == before:
+            break
         value = measure(number)
         good, bad = (number, bad) if value <= 1 else (good, number)
         if _NEAR <= value <= 1:
