@@ -21,6 +21,8 @@ LEVELS: Final = (2, 3, 4)
 
 ORIENTATIONS: Final = 3
 """Detail bands a level: along the columns, along the rows, along both."""
+_ROWS: Final = 128
+_REACH: Final = 8
 
 
 def analyse(image: Floats) -> list[Floats]:
@@ -39,13 +41,13 @@ def analyse(image: Floats) -> list[Floats]:
     bands: list[Floats] = []
     low = image
     for level in range(1, LEVELS[-1] + 1):
+        if level not in LEVELS:
+            low = _coarser(low)
+            continue
         low, high = _split(low, 0)
-        if level in LEVELS:
-            low, across = _split(low, 1)
-            high, both = _split(high, 1)
-            bands += [across, high, both]
-        else:
-            low = _split(low, 1)[0]
+        low, across = _split(low, 1)
+        high, both = _split(high, 1)
+        bands += [across, high, both]
     return bands
 
 
@@ -64,13 +66,23 @@ def synthesise(bands: Sequence[Ints]) -> Ints:
     """
     low = np.zeros_like(bands[-1])
     for level in range(LEVELS[-1], 0, -1):
-        if level in LEVELS:
-            place = ORIENTATIONS * LEVELS.index(level)
-            across, high, both = bands[place : place + ORIENTATIONS]
-            low = _join(_join(low, across, 1), _join(high, both, 1), 0)
-        else:
+        if level not in LEVELS:
             low = _join(_join(low, None, 1), None, 0)
+            continue
+        place = ORIENTATIONS * LEVELS.index(level)
+        across, high, both = bands[place : place + ORIENTATIONS]
+        low = _join(_join(low, across, 1), _join(high, both, 1), 0)
     return low
+
+
+def _coarser(image: Floats) -> Floats:
+    """Return the low half along both axes, made in strips that stay in the cache."""
+    strips = []
+    for start in range(0, len(image), _ROWS):
+        first = max(start - _REACH, 0)
+        low = _split(_split(image[first : start + _ROWS + _REACH], 0)[0], 1)[0]
+        strips.append(low[(start - first) // 2 :][: _ROWS // 2])
+    return np.concatenate(strips)
 
 
 def _split(image: Floats, axis: int) -> tuple[Floats, Floats]:

@@ -99,7 +99,8 @@ def embed(image: Image, payload: bytes, *, key: bytes, bits_stored: int, profile
     mask = _mask(image, geometry, ends, bits_stored, limits)
     wave = pattern(payload, key=key, canvas=geometry.canvas)
     marked, data = stamp(image, wave, mask, geometry, ends=ends, payload=payload, key=key)
-    evidence = gather(terms(to_canvas(marked, geometry)), key=key).weighed(WEIGHTS[0])
+    canvas = to_canvas(marked, geometry, span=ends[1] - ends[0])
+    evidence = gather(terms(canvas), key=key).weighed(WEIGHTS[0])
     margin = float(evidence.scores(polar.encode(framed)[np.newaxis])[0]) / THRESHOLD
     if margin < MARGIN:
         raise CapacityError(
@@ -112,7 +113,7 @@ def embed(image: Image, payload: bytes, *, key: bytes, bits_stored: int, profile
 def _mask(image: Image, geometry: Geometry, ends: Ends, bits_stored: int, profile: Profile) -> Mask:
     noise = estimate_noise(image, geometry, ends=ends)
     mask, _ = choose_mask(
-        to_canvas(image, geometry),
+        to_canvas(image, geometry, span=ends[1] - ends[0]),
         noise,
         geometry,
         bits_stored=bits_stored,

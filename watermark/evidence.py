@@ -22,7 +22,7 @@ FLOOR: Final = 0.05
 """Local level, over the band's own, below which coefficients count less and less."""
 CLIP: Final = 1.8
 """Local levels at which a coefficient is cut: an edge must not drown a neighbourhood."""
-
+_TINY: Final = float(np.finfo(np.float32).tiny)
 
 WEIGHTS: Final = ((1.0, 1.0, 1.0), (0.4, 1.0, 1.0), (0.1, 0.7, 1.3), (1.0, 0.7, 0.4))
 """How much the levels count, by reading: coding and shrinking take the fine ones away."""
@@ -137,20 +137,20 @@ def mean_square(band: Floats) -> Floats:
     rows, columns = band.shape
     wide = np.empty((rows + 2, columns + 2), np.float32)
     np.square(band, out=wide[1:-1, 1:-1])
-    wide[0, 1:-1], wide[-1, 1:-1] = wide[1, 1:-1], wide[-2, 1:-1]
-    middle = wide[:, 1:-1]
-    tall = np.empty((rows, columns + 2), np.float32)
-    np.add(middle[:-2], middle[1:-1], out=tall[:, 1:-1])
-    tall[:, 1:-1] += middle[2:]
-    tall[:, 0], tall[:, -1] = tall[:, 1], tall[:, -2]
-    mean: Floats = tall[:, :-2] + tall[:, 1:-1]
-    mean += tall[:, 2:]
-    mean *= np.float32((2 * REACH + 1) ** -2)
+    wide[:, 0], wide[:, -1] = wide[:, 1], wide[:, -2]
+    wide[0], wide[-1] = wide[1], wide[-2]
+    tall = wide[:-2] + wide[1:-1]
+    tall += wide[2:]
+    line = tall.ravel()  # what is summed across the ends of two rows is cut off
+    sums = np.empty_like(line)
+    np.add(line[:-2], line[1:-1], out=sums[:-2])
+    sums[:-2] += line[2:]
+    mean: Floats = sums.reshape(tall.shape)[:, :-2] * np.float32((2 * REACH + 1) ** -2)
     return mean
 
 
 def local_level(square: Floats) -> Floats:
     """Return the level that a coefficient is measured by, from the local mean square."""
-    floor = FLOOR**2 * float(np.mean(square, dtype=np.float64))
-    level: Floats = square + np.float32(floor + float(np.finfo(np.float32).tiny))
+    floor = FLOOR**2 * float(square.sum(dtype=np.float64) / square.size)
+    level: Floats = square + np.float32(floor + _TINY)
     return np.sqrt(level, out=level)

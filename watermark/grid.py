@@ -4,7 +4,8 @@ Both directions are banded matrices along one axis. Their weights are whole 64th
 integer division, so that what is built from whole numbers stays exact in float32 (spec, 3).
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Self
 
@@ -100,6 +101,14 @@ def _blocks(taps: Taps, step: int) -> tuple[Block, ...]:
     return tuple(taps.block(start, start + step) for start in range(0, len(taps.first), step))
 
 
+@lru_cache(maxsize=_CACHED)
+def _turned(taps: Taps, step: int) -> tuple[Block, ...]:
+    """Return the blocks with matrices whose columns lie next to each other."""
+    return tuple(
+        replace(block, matrix=np.asfortranarray(block.matrix)) for block in _blocks(taps, step)
+    )
+
+
 class Columns:
     """A resampling along the columns, made ready for many strips of rows."""
 
@@ -113,6 +122,17 @@ class Columns:
         for block in self._blocks:
             np.matmul(rows[:, block.inputs], block.matrix.T, out=result[:, block.outputs])
         return result
+
+
+class ExactColumns(Columns):
+    """The same for whole numbers whose sums float32 holds in any order.
+
+    Their matrices lie in memory as BLAS is quickest with; it then sums in another order.
+    """
+
+    def __init__(self, taps: Taps, *, step: int) -> None:
+        super().__init__(taps, step=step)
+        self._blocks = _turned(taps, step)
 
 
 @lru_cache(maxsize=_CACHED)
@@ -149,11 +169,22 @@ def area_taps(outputs: int, inputs: int, *, scale: tuple[int, int]) -> Taps:
     return Taps(first, weights, inputs)
 
 
+def strips(geometry: Geometry, samples: int) -> Iterator[slice]:
+    """Yield row ranges of about so many samples, from the top.
+
+    Each is a multiple of four rows, but for the last.
+    """
+    step = max(4, samples // geometry.columns // 4 * 4)
+    for start in range(0, geometry.rows, step):
+        yield slice(start, min(start + step, geometry.rows))
+
+
 def block_sums(values: Floats, side: int) -> Floats:
     """Return sums over blocks of side x side values."""
-    rows, columns = (length // side for length in values.shape)
-    tall = values.reshape(rows, side, -1).sum(axis=1)
-    sums: Floats = tall.reshape(rows, columns, side).sum(axis=2)
+    tall = values.reshape(len(values) // side, side, -1).sum(axis=1)
+    sums: Floats = tall[:, ::side]
+    for place in range(1, side):
+        sums = sums + tall[:, place::side]
     return sums
 
 

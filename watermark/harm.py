@@ -25,6 +25,7 @@ WINDOW: Final = 7
 _K1, _K2 = 0.01, 0.03  # Wang et al. 2004
 _BLOCK: Final = 4
 """Points along a block of the grid whose variance stands for that of a window."""
+_ROWS: Final = 128
 _EVEN: Final = 0.985
 _UNEVEN: Final = 0.165
 """Mean, and deviation from cell to cell, of a pattern's root mean square (measured)."""
@@ -101,16 +102,24 @@ def _unlikeness(canvas: Floats, noise: Noise, geometry: Geometry, *, peak: int) 
     rows, columns = geometry.cells
     share = CELL // _BLOCK
     smaller = min(1.0, (WINDOW * SIDE / (_BLOCK * geometry.longer)) ** 2)  # a slope's variance
-    centred = canvas - canvas.mean()
-    mean = block_sums(centred, _BLOCK) / _BLOCK**2
-    square = block_sums(np.square(centred), _BLOCK) / _BLOCK**2
-    varying = np.maximum(square - np.square(mean), 0)
-    structure = varying.reshape(rows, share, columns, share) * np.float32(smaller)
+    structure = _variance(canvas).reshape(rows, share, columns, share) * np.float32(smaller)
     variance = structure + np.square(noise.deviation)[:, np.newaxis, :, np.newaxis]
     varied = np.mean(seen / (2 * variance + c2), axis=(1, 3))
     moved = (1 - seen) / (2 * np.square(noise.mean) + c1)
     unlike: Floats = np.asarray(varied + moved, np.float32)
     return unlike
+
+
+def _variance(canvas: Floats) -> Floats:
+    """Return the variance within blocks of the grid, in strips that stay in the cache."""
+    middle = canvas.mean()
+    strips = []
+    for start in range(0, len(canvas), _ROWS):
+        centred = canvas[start : start + _ROWS] - middle
+        mean = block_sums(centred, _BLOCK) / _BLOCK**2
+        square = block_sums(np.square(centred, out=centred), _BLOCK) / _BLOCK**2
+        strips.append(np.maximum(square - np.square(mean), 0))
+    return np.concatenate(strips)
 
 
 def _seen_by_ssim(geometry: Geometry) -> float:

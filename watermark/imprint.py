@@ -13,8 +13,19 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from watermark.grid import CELL, SIDE, UNIT, Block, Columns, Geometry, Taps, from_grid, linear_taps
-from watermark.pattern import Pattern
+from watermark.grid import (
+    CELL,
+    SIDE,
+    UNIT,
+    Block,
+    ExactColumns,
+    Geometry,
+    Taps,
+    from_grid,
+    linear_taps,
+    strips,
+)
+from watermark.pattern import PEAK, Pattern
 
 Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.uint8]
@@ -24,8 +35,8 @@ STEPS: Final = 2
 MASK: Final = np.array([0, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362], np.int16)
 """Mask by code: zero, then steps of half an octave."""
 TOP_SHIFT: Final = 30
-STRIP_SAMPLES: Final = 1 << 18
-_STEP: Final = 96
+STRIP_SAMPLES: Final = 1 << 19
+_STEP: Final = 64
 _ROWS: Final = 24
 _SAMPLES: Final = 1 << 15
 
@@ -44,6 +55,11 @@ class Mask:
 
     codes: Codes
     shift: int
+
+    @property
+    def most(self) -> int:
+        """No change exceeds this, in grey levels."""
+        return -(-PEAK * int(MASK[self.codes].max()) >> self.shift)
 
 
 def imprint(pattern: Pattern, mask: Mask, geometry: Geometry) -> Iterator[tuple[slice, Floats]]:
@@ -69,7 +85,7 @@ def imprint(pattern: Pattern, mask: Mask, geometry: Geometry) -> Iterator[tuple[
     heights = _Plane(MASK[mask.codes], geometry, _from_cells)
     factor = 0.5 ** (mask.shift + UNIT.bit_length() - 1)
     step = min(max(_SAMPLES // geometry.columns, 1), _ROWS)
-    for strip in strips(geometry):
+    for strip in strips(geometry, STRIP_SAMPLES):
         waves.reach(strip)
         heights.reach(strip)
         for start in range(strip.start, strip.stop, step):
@@ -81,13 +97,6 @@ def imprint(pattern: Pattern, mask: Mask, geometry: Geometry) -> Iterator[tuple[
             yield part, np.rint(change, out=change)
 
 
-def strips(geometry: Geometry) -> Iterator[slice]:
-    """Yield row ranges from the top, a multiple of four rows each but for the last."""
-    step = max(4, STRIP_SAMPLES // geometry.columns // 4 * 4)
-    for start in range(0, geometry.rows, step):
-        yield slice(start, min(start + step, geometry.rows))
-
-
 class _Plane:
     """A small array of whole numbers and how to stretch it over the image."""
 
@@ -95,22 +104,20 @@ class _Plane:
         self, source: npt.NDArray[np.int16], geometry: Geometry, taps: Callable[..., Taps]
     ) -> None:
         height, width = source.shape
-        self.source = source.astype(np.float32)
+        self.source = source.astype(np.float32) * np.float32(1 / UNIT)
         self.down = taps(geometry.rows, height, longer=geometry.longer)
-        self.across = Columns(taps(geometry.columns, width, longer=geometry.longer), step=_STEP)
-        self._first = self._last = 0
+        self.across = ExactColumns(
+            taps(geometry.columns, width, longer=geometry.longer), step=_STEP
+        )
+        self._first = 0
         self._wide: Floats = np.empty((0, geometry.columns), np.float32)
 
     def reach(self, strip: slice) -> None:
         """Stretch the rows of the source that a strip of the image needs, from column to column."""
         first, last = int(self.down.first[strip.start]), int(self.down.first[strip.stop - 1])
         last = min(last + self.down.weights.shape[1], len(self.source))
-        fresh = self.across.of(self.source[max(first, self._last) : last])
-        fresh *= np.float32(1 / UNIT)
-        np.rint(fresh, out=fresh)
-        kept = self._wide[first - self._first :]
-        self._wide = np.concatenate([kept, fresh]).astype(np.float32, copy=False)
-        self._first, self._last = first, last
+        wide = self.across.of(self.source[first:last])
+        self._first, self._wide = first, np.rint(wide, out=wide)
 
     def rows(self, part: slice, factor: float) -> Floats:
         """Return ``64 * factor`` times rows of the strip; ``factor`` is a power of two."""

@@ -5,7 +5,8 @@ or past them. So black ground stays black, a saturated area stays saturated, not
 range, and a level at either end is known not to have moved.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,62 +15,109 @@ from watermark.errors import RestoreError
 
 Ends = tuple[int, int]
 """Least and greatest grey level of an image."""
-Wide = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+Levels = npt.NDArray[np.integer[Any]]
 Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
 
-_NARROW = 1 << 24
+_UNSIGNED: Final = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
-def wide(numbers: npt.NDArray[Any], ends: Ends) -> Wide:
-    """Return numbers in a type in which sums of grey levels and changes do not overflow."""
-    if ends[0] > -_NARROW and ends[1] < _NARROW:
-        return numbers.astype(np.int32, order="C")
-    return numbers.astype(np.int64, order="C")
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Between which levels an image is moved, and in what type.
+
+    Attributes
+    ----------
+    ends : tuple of int
+        Least and greatest grey level of the image.
+    most : int
+        No pixel moves by more.
+    dtype : dtype
+        The container of levels and changes. It may wrap round: what is compared reaches two
+        changes beyond either end, and it has more values than that.
+    """
+
+    ends: Ends
+    most: int
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, image: Levels, ends: Ends, *, most: int) -> Self:
+        """Return the range of an image; the container is of its kind, and at least its size."""
+        size = image.dtype.itemsize
+        while ends[1] - ends[0] + 4 * most >= 1 << 8 * size:
+            size *= 2
+        return cls(ends, most, np.dtype(f"{image.dtype.kind}{size}"))
+
+    def levels(self, rows: Levels) -> Levels:
+        """Return rows of an image in the container."""
+        return rows.astype(self.dtype, order="C", copy=False)
+
+    def steps(self, change: npt.NDArray[np.float32]) -> Levels:
+        """Return whole changes in the container."""
+        return change.astype(f"i{self.dtype.itemsize}").view(self.dtype)
+
+    def between(self, levels: Levels, *, inside: int = 0) -> Flags:
+        """Say which levels lie between the ends, and farther than so much inside them."""
+        size = self.dtype.itemsize
+        first = self.ends[0] + inside + 1
+        count = max(self.ends[1] - inside - first, 0)
+        above = levels.view(_UNSIGNED[size]) - first % (1 << 8 * size)
+        flags: Flags = above < count  # what is less than the first wraps round
+        return flags
+
+    def sift(self, levels: Levels) -> tuple[Flags, Places]:
+        """Return which levels are too far inside to be held by an end, and where others are.
+
+        Those at the ends are neither: they never move.
+        """
+        free = self.between(levels, inside=2 * self.most)
+        return free, np.flatnonzero(self.between(levels) > free)
 
 
-def move(before: Wide, step: Wide, ends: Ends) -> tuple[Wide, Flags]:
+def move(before: Levels, step: Levels, within: Range) -> tuple[Levels, Flags]:
     """Move grey levels by ``step``, all but those that must stay.
+
+    Parameters
+    ----------
+    before, step : integer, same shape, in the container
+        Grey levels and changes.
+    within : Range
+        The image's.
 
     Returns
     -------
     after : as ``before``
         Marked grey levels.
     stayed : bool, shape (n,)
-        For every open pixel (``_open``), row by row: it kept its value.
+        For every pixel whose marked level alone does not tell whether it moved, row by row: it
+        kept its value.
     """
-    after = before + step
-    inside = _between(before, ends)
-    stays = ~(inside & _between(after, ends))
-    np.copyto(after, before, where=stays)  # now ``after`` lies between the ends where it did before
-    return after, stays.ravel()[_open(after, step, ends, inside)]
+    moves, near = within.sift(before)
+    here, change = before.ravel()[near], step.ravel()[near]
+    moved = within.between(here + change)
+    moves.reshape(-1)[near] = moved
+    open_ = _open(here + change * moved, change, within)
+    return before + step * moves, ~moved[open_]
 
 
-def undo(after: Wide, step: Wide, ends: Ends, stayed: Flags) -> tuple[Wide, int]:
+def undo(after: Levels, step: Levels, within: Range, stayed: Flags) -> tuple[Levels, int]:
     """Undo ``move``; return the grey levels before, and how many flags were used."""
-    before = after - step
-    inside = _between(after, ends)
-    stays = ~(inside & _between(before, ends))
-    open_ = _open(after, step, ends, inside)
-    used = open_.size
+    moves, near = within.sift(after)
+    here, change = after.ravel()[near], step.ravel()[near]
+    moved = within.between(here - change)
+    open_ = _open(here, change, within)
+    used = int(np.count_nonzero(open_))
     if used > stayed.size:
         raise RestoreError("the restore data belong to another image or key")
-    stays.reshape(-1)[open_] = stayed[:used]
-    np.copyto(before, after, where=stays)
-    return before, used
+    moved[open_] = ~stayed[:used]
+    moves.reshape(-1)[near] = moved
+    return after - step * moves, used
 
 
-def _open(after: Wide, step: Wide, ends: Ends, inside: Flags) -> Places:
-    """Return where a marked grey level alone does not tell whether it moved, row by row."""
-    few = np.flatnonzero(inside & ~_between(after + step, ends))  # may have stayed
-    here, change = after.ravel()[few], step.ravel()[few]
-    places: Places = few[_between(here - change, ends) & (change != 0)]  # may have moved
-    return places
-
-
-def _between(levels: Wide, ends: Ends) -> Flags:
-    """Say which grey levels lie between the ends, neither of them included."""
-    unsigned = np.uint32 if levels.dtype.itemsize == 4 else np.uint64
-    above = np.subtract(levels, ends[0] + 1).view(unsigned)  # less than nothing is very much
-    inside: Flags = np.less(above, unsigned(max(ends[1] - ends[0] - 1, 0)))
-    return inside
+def _open(after: Levels, change: Levels, within: Range) -> Flags:
+    """Say which marked grey levels alone do not tell whether they moved."""
+    may_have_stayed = ~within.between(after + change)
+    may_have_moved = within.between(after - change) & (change != 0)
+    flags: Flags = may_have_stayed & may_have_moved
+    return flags

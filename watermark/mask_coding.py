@@ -4,6 +4,7 @@ The coder is an asymmetric numeral system (Duda 2009, arXiv:0902.0271) on one in
 it needs to be: exact, and with a single right way to write any mask (docs/spec/mark.md, 7).
 """
 
+import math
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ NEIGHBOURS: Final = 3
 GAIN: Final = 48
 """What a code's number grows by when the code occurs."""
 _START: Final = 32
+_TOGETHER: Final = 24
 _LONGEST: Final = 1 << 14  # bytes; 4096 cells cannot take more than 9216
 
 
@@ -47,11 +49,24 @@ def pack(codes: Codes) -> bytes:
     place = np.arange(symbol.size)
     own, total = number[place, symbol], upto[:, -1]
     below = upto[place, symbol] - own
+    reverse = [x[::-1].tolist() for x in (own, below, total)]
     state = 1
-    for n, c, t in zip(*(x[::-1].tolist() for x in (own, below, total)), strict=True):
-        whole, part = divmod(state, n)
-        state = whole * t + c + part
+    for start in range(0, symbol.size, _TOGETHER):
+        state = _taken(state, *(x[start : start + _TOGETHER] for x in reverse))
     return state.to_bytes((state.bit_length() + 7) // 8, "big")
+
+
+def _taken(state: int, own: list[int], below: list[int], total: list[int]) -> int:
+    """Return the state after some codes, the long integer divided once for all of them.
+
+    A multiple of all own numbers becomes the same multiple of all totals; so only the rest goes
+    from code to code, and that is short.
+    """
+    whole, rest = divmod(state, math.prod(own))
+    for n, c, t in zip(own, below, total, strict=True):
+        multiple, part = divmod(rest, n)
+        rest = multiple * t + c + part
+    return whole * math.prod(total) + rest
 
 
 def unpack(packed: bytes, shape: tuple[int, int]) -> Codes:

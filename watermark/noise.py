@@ -6,19 +6,21 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from watermark.grid import CELL, SIDE, UNIT, Columns, Geometry, Taps, area_taps, linear_taps
-from watermark.imprint import strips
+from watermark.grid import CELL, SIDE, UNIT, Columns, Geometry, Taps, area_taps, linear_taps, strips
 
 Floats = npt.NDArray[np.float32]
+Words = npt.NDArray[np.uint16]
 Image = npt.NDArray[np.integer[Any]]
 
 BLOCKS: Final = 2
 """Blocks along a side of a cell. The quieter half speaks for it: an edge is not noise."""
 SPARSE: Final = 0.2
 """Live share of a cell below which its noise is not known."""
+STRIP_SAMPLES: Final = 1 << 18
 _TO_DEVIATION: Final = 1.2533  # sqrt(pi / 2): mean magnitude to standard deviation, if normal
 _STEP: Final = 16
 _EXACT: Final = 1 << 23
+_WORDS: Final = 1 << 16
 _EMPTY: Final = 0.05  # a block with a smaller live share says nothing about noise
 
 
@@ -64,9 +66,9 @@ def estimate_noise(image: Image, geometry: Geometry, *, ends: tuple[int, int]) -
     """
     alive, fine, coarse, grey = (Blocks(geometry, step) for step in (2, 2, 4, 4))
     span = ends[1] - ends[0]
-    for strip in strips(geometry):
+    for strip in strips(geometry, STRIP_SAMPLES):
         part = _above(image[strip], ends)
-        corner = part[: len(part) // 2 * 2 : 2, : part.shape[1] // 2 * 2 : 2]
+        corner = part[: len(part) // 2 * 2 : 2, : part.shape[1] // 2 * 2 : 2].copy()
         alive.add(((corner > 0) & (corner < span)).astype(np.float32))
         mean, diagonal = _haar(part)
         fine.add(diagonal)
@@ -80,8 +82,11 @@ def estimate_noise(image: Image, geometry: Geometry, *, ends: tuple[int, int]) -
     return Noise(np.sqrt(_smooth(quiet)), _by_cell(live).mean(axis=-1), grey_level)
 
 
-def _above(part: Image, ends: tuple[int, int]) -> Floats:
-    """Return grey levels above the least one, rounded once."""
+def _above(part: Image, ends: tuple[int, int]) -> Floats | Words:
+    """Return grey levels above the least one: as uint16 if it holds their sums, or rounded once."""
+    if ends[1] - ends[0] < _WORDS // 2:
+        words = part.astype(np.uint16, copy=False)
+        return words - np.uint16(ends[0] % _WORDS) if ends[0] else words
     if ends[0] <= -_EXACT or ends[1] >= _EXACT:
         return (part - np.int64(ends[0])).astype(np.float32)
     above = part.astype(np.float32)
@@ -97,11 +102,13 @@ def _smooth(power: Floats) -> Floats:
     return np.where(power > 0, total / np.maximum(count, 1), 0).astype(np.float32)
 
 
-def _haar(part: Floats) -> tuple[Floats, Floats]:
+def _haar(part: Floats | Words) -> tuple[Floats, Floats]:
     """Return the orthonormal Haar mean of 2 x 2 pixels and the size of its diagonal detail."""
     height, width = len(part) // 2 * 2, part.shape[1] // 2 * 2
     top, bottom = part[0:height:2, :width], part[1:height:2, :width]
     both, across = top + bottom, top - bottom
+    if part.dtype == np.uint16:
+        both, across = both.astype(np.float32), across.view(np.int16).astype(np.float32)
     mean: Floats = both[:, 0::2] + both[:, 1::2]
     mean *= np.float32(0.5)
     diagonal: Floats = across[:, 0::2] - across[:, 1::2]

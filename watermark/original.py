@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from watermark.keep import Ends, Wide
+from watermark.keep import Ends, Levels
 from watermark.keys import Purpose, derive
 
 CHECK_BYTES: Final = 16
@@ -20,7 +20,7 @@ class OriginalCheck:
         self._low = ends[0]
         self._mac = hmac.new(derive(key, Purpose.ORIGINAL), digestmod="sha256")
 
-    def add(self, samples: Wide) -> None:
+    def add(self, samples: Levels) -> None:
         """Take the next rows."""
         above = samples - self._low if self._low else samples
         self._mac.update(np.ascontiguousarray(above, self._container).data)

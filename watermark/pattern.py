@@ -51,12 +51,13 @@ def pattern(
     for number, spread in enumerate(spreads(signs or key)):
         level = LEVELS[number // ORIENTATIONS]
         part = spread.cut(canvas[0] >> level, canvas[1] >> level)
-        bands.append(part.chips * (spelt * HEIGHTS[level])[part.slots])
-    wave = synthesise(bands) + pilot_wave(constellations(key)[slot_of(payload, key=key)], canvas)
-    cut: Pattern = np.clip(wave, -PEAK, PEAK).astype(np.int16)
-    return cut
+        bands.append(np.take(spelt * HEIGHTS[level], part.slots) * part.chips)
+    wave = synthesise(bands)
+    wave += pilot_wave(constellations(key)[slot_of(payload, key=key)], canvas)
+    np.clip(wave, -PEAK, PEAK, out=wave)
+    return wave.astype(np.int16)
 
 
 def pattern_digest(wave: Pattern) -> bytes:
     """Return 16 bytes of the SHA-256 of a pattern: int16, little endian, row by row."""
-    return hashlib.sha256(wave.astype("<i2").tobytes()).digest()[:DIGEST_BYTES]
+    return hashlib.sha256(np.ascontiguousarray(wave, "<i2").data).digest()[:DIGEST_BYTES]

@@ -18,6 +18,7 @@ from watermark.grid import SIDE
 from watermark.keys import Purpose, derive, keystream
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
 
 SLOTS: Final = 16
 PILOTS: Final = 32
@@ -29,6 +30,7 @@ _AXIS: Final = 8
 _TABLE: Final = 64
 """Height of the table of cosines."""
 _DRAW: Final = 16
+_ROWS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +73,24 @@ def slot_of(payload: bytes, *, key: bytes) -> int:
     return hmac.digest(derive(key, Purpose.GEOMETRY), payload, "sha256")[0] % SLOTS
 
 
-def pilot_wave(constellation: Constellation, canvas: tuple[int, int]) -> npt.NDArray[np.int32]:
+def pilot_wave(constellation: Constellation, canvas: tuple[int, int]) -> npt.NDArray[np.int16]:
     """Return the sum of a constellation's pilots on a canvas, rounded by floor.
 
-    Every product and sum is a whole number below 2^24, so float32 is exact in any order.
+    Every product and sum is a whole number below 2^24, over 2^12, so float32 is exact in any
+    order.
     """
     rows, columns = (np.arange(side, dtype=np.int64)[:, np.newaxis] for side in canvas)
     along = rows * constellation.frequencies[:, 1] + constellation.phases
     across = columns * constellation.frequencies[:, 0]
-    heights = constellation.heights
+    heights = constellation.heights.astype(np.float32)
     left = np.concatenate([_cosine(along) * heights, -_sine(along) * heights], axis=1)
-    right = np.concatenate([_cosine(across), _sine(across)], axis=1)
-    total = left.astype(np.float32) @ right.astype(np.float32).T
-    return total.astype(np.int32) >> 12
+    left *= np.float32(2**-12)
+    right = np.concatenate([_cosine(across), _sine(across)], axis=1).T
+    wave = np.empty(canvas, np.int16)
+    for start in range(0, canvas[0], _ROWS):
+        part = slice(start, start + _ROWS)
+        wave[part] = np.floor(left[part] @ right)
+    return wave
 
 
 @lru_cache(maxsize=1)
@@ -108,15 +115,17 @@ def _heights() -> Ints:
     return np.array([round(36 * (11 / 12) ** (0.4 * k)) for k in range(PILOTS)], np.int64)
 
 
-def _cosine(steps: Ints) -> Ints:
-    return _wave()[steps % SIDE]
+def _cosine(steps: Ints) -> Floats:
+    cosines: Floats = _wave()[steps & SIDE - 1]
+    return cosines
 
 
-def _sine(steps: Ints) -> Ints:
-    return _wave()[(steps - SIDE // 4) % SIDE]
+def _sine(steps: Ints) -> Floats:
+    return _cosine(steps - SIDE // 4)
 
 
 @lru_cache(maxsize=1)
-def _wave() -> Ints:
-    wave: Ints = np.rint(_TABLE * np.cos(2 * np.pi * np.arange(SIDE) / SIDE)).astype(np.int64)
+def _wave() -> Floats:
+    turns = 2 * np.pi * np.arange(SIDE) / SIDE
+    wave: Floats = np.rint(_TABLE * np.cos(turns)).astype(np.float32)
     return wave

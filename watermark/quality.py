@@ -8,9 +8,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from watermark.grid import Geometry
-from watermark.imprint import strips
-from watermark.noise import SPARSE, Blocks, estimate_noise
+from watermark.grid import Geometry, strips
+from watermark.noise import SPARSE, STRIP_SAMPLES, Blocks, estimate_noise
 
 Image = npt.NDArray[np.integer[Any]]
 Doubles = npt.NDArray[np.float64]
@@ -137,7 +136,7 @@ def _mark_to_noise(original: Image, marked: Image) -> Doubles:
     ends = int(original.min()), int(original.max())
     noise = estimate_noise(original, geometry, ends=ends)
     squares = Blocks(geometry, 1, blocks=1)
-    for rows in strips(geometry):
+    for rows in strips(geometry, STRIP_SAMPLES):
         step = marked[rows].astype(np.float32) - original[rows].astype(np.float32)
         squares.add(step * step)
     power = squares.blocks()

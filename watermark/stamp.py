@@ -9,7 +9,7 @@ import numpy.typing as npt
 from watermark.errors import ArgumentError, CapacityError, RestoreError
 from watermark.grid import Geometry
 from watermark.imprint import Mask, imprint
-from watermark.keep import Ends, move, undo, wide
+from watermark.keep import Ends, Range, move, undo
 from watermark.original import OriginalCheck
 from watermark.pattern import Pattern, pattern_digest
 from watermark.restore_data import MAX_OPEN, RestoreData
@@ -75,10 +75,11 @@ def stamp(
     marked = np.empty_like(image, order="C")
     check = OriginalCheck(key, ends)
     kept: list[npt.NDArray[np.bool_]] = []
+    within = Range.of(image, ends, most=mask.most)
     for rows, change in imprint(wave, mask, geometry):
-        before, step = wide(image[rows], ends), wide(change, ends)
+        before = within.levels(image[rows])
         check.add(before)
-        marked[rows], open_ = move(before, step, ends)
+        marked[rows], open_ = move(before, within.steps(change), within)
         kept.append(open_)
     bits = np.concatenate(kept)
     if bits.size > MAX_OPEN:
@@ -100,9 +101,9 @@ def unstamp(image: Image, wave: Pattern, data: RestoreData, *, key: bytes) -> Im
     original = np.empty_like(image, order="C")
     check = OriginalCheck(key, ends)
     stayed = np.unpackbits(np.frombuffer(data.kept, np.uint8)).astype(np.bool_)
+    within = Range.of(image, ends, most=data.mask.most)
     for rows, change in imprint(wave, data.mask, data.geometry):
-        after, step = wide(image[rows], ends), wide(change, ends)
-        before, used = undo(after, step, ends, stayed)
+        before, used = undo(within.levels(image[rows]), within.steps(change), within, stayed)
         stayed = stayed[used:]
         check.add(before)
         original[rows] = before

@@ -156,7 +156,7 @@ class _Plan:
     def heights(self) -> Floats:
         """Return the heights that the codes stand for, in grey levels."""
         mask = self.mask()
-        return (MASK[mask.codes] * (RMS / 2.0**mask.shift)).astype(np.float32)
+        return (MASK * (RMS / 2.0**mask.shift)).astype(np.float32)[mask.codes]
 
     def scaled(self, factor: float) -> "_Plan":
         """Return the plan with all heights this much greater."""
@@ -205,6 +205,8 @@ def _greatest(measure: Callable[[float], float]) -> float:
         number = before * (_AIM / max(last, _SMALLEST)) ** (1 / power)
         if not good < number < bad:
             number = math.sqrt(good * bad) if good > _SMALLEST else bad / 2
+        if number == before:
+            break
         value = measure(number)
         good, bad = (number, bad) if value <= 1 else (good, number)
         if _NEAR <= value <= 1:
@@ -275,9 +277,8 @@ class _Rehearsal:
             level = LEVELS[number // ORIENTATIONS]
             weight = HEIGHTS[level] / RMS
             side = CELL >> level
-            rows, columns = height.shape
-            wave = height[:, np.newaxis, :, np.newaxis] * np.float32(weight)
-            band = (signs.reshape(rows, side, columns, side) * wave).reshape(host.shape)
+            wave = np.repeat(height * np.float32(weight), side, axis=1)[:, np.newaxis]
+            band = (signs.reshape(len(height), side, -1) * wave).reshape(host.shape)
             band += host
             quiet.add(band, signs, weight)
             band += hum

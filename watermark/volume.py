@@ -92,7 +92,8 @@ class VolumeEmbedder:
         if self._limits is None:
             return self._kept(frame)
         geometry = Geometry.of(frame.shape)
-        canvas = to_canvas(frame, geometry)
+        span = ends[1] - ends[0]
+        canvas = to_canvas(frame, geometry, span=span)
         noise = estimate_noise(frame, geometry, ends=ends)
         mask, _ = choose_mask(canvas, noise, geometry, bits_stored=self._bits, profile=self._limits)
         group = group_of(len(self._data))
@@ -105,7 +106,7 @@ class VolumeEmbedder:
             )
         except CapacityError:
             return self._kept(frame, terms(canvas))
-        found = terms(to_canvas(marked, geometry))
+        found = terms(to_canvas(marked, geometry, span=span))
         alone = gather(found, key=signs_key(self._key, group))
         self._take(data.encode(), self._margin(alone), found)
         return marked

@@ -29,6 +29,19 @@ def test_a_wave_is_found_where_it_was_put(number: int, place: tuple[int, int]) -
     assert max(float(np.abs(band).max()) for band in found) < 5
 
 
+@pytest.mark.parametrize("shape", [(1024, 96), (272, 1024), (144, 32), (16, 1024)])
+def test_strips_of_any_height_have_the_same_details(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.random.default_rng(3).normal(0, 1000, shape).astype(np.float32)
+    found = []
+    for rows in (16, 128, 1024):
+        monkeypatch.setattr("watermark.bands._ROWS", rows)
+        found.append(analyse(image))
+    for other in found[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
 def test_a_pedestal_and_a_slope_have_no_details() -> None:
     y, x = np.mgrid[0:512, 0:512].astype(np.float32)
     bands = analyse(500 + 2 * x - y)

@@ -5,8 +5,8 @@ import pytest
 
 import watermark
 from watermark import ArgumentError, CapacityError
-from watermark.grid import Geometry
-from watermark.imprint import MASK, TOP_SHIFT, Mask, imprint, strips
+from watermark.grid import Geometry, strips
+from watermark.imprint import MASK, TOP_SHIFT, Mask, imprint
 from watermark.pattern import PEAK, pattern
 
 Maker = Callable[..., np.ndarray]
@@ -96,7 +96,7 @@ def test_what_is_added_is_exact_in_any_strips(
     assert np.array_equal(whole, np.rint(whole))
     assert np.abs(whole).max() <= np.rint(PEAK * int(MASK[-1]) / 2**9)
     monkeypatch.setattr("watermark.imprint.STRIP_SAMPLES", 4096)
-    assert sum(1 for _ in strips(geometry)) > 1
+    assert sum(1 for _ in strips(geometry, 4096)) > 1
     assert np.array_equal(added(), whole)
 
 

@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 
 from watermark import CapacityError
 from watermark.canvas import to_canvas
-from watermark.grid import Columns, Geometry, Taps, area_taps, from_grid, linear_taps, to_grid
+from watermark.grid import (
+    Columns,
+    ExactColumns,
+    Geometry,
+    Taps,
+    area_taps,
+    from_grid,
+    linear_taps,
+    to_grid,
+)
 
 sides = st.integers(16, 3000)
 
@@ -46,6 +55,15 @@ def test_blocks_of_any_size_agree() -> None:
     taps = area_taps(256, 901, scale=(901, 256))
     image = np.random.default_rng(2).integers(0, 99, (5, 901)).astype(np.float32)
     assert np.array_equal(Columns(taps, step=7).of(image), Columns(taps, step=256).of(image))
+    assert np.array_equal(Columns(taps, step=7).of(image), ExactColumns(taps, step=32).of(image))
+
+
+@pytest.mark.parametrize("shape", [(1500, 1300), (90, 300)])
+def test_a_small_span_changes_nothing_but_the_time(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(4).integers(500, 500 + 4096, shape).astype(np.uint16)
+    image[0, :2] = 500, 500 + 4095
+    geometry = Geometry.of(shape)
+    assert np.array_equal(to_canvas(image, geometry), to_canvas(image, geometry, span=4095))
 
 
 def test_the_grid_sees_the_same_picture_at_any_size() -> None:

@@ -20,6 +20,18 @@ def test_white_noise_is_measured(shape: tuple[int, int], deviation: float) -> No
     assert float(alive.min()) > 0.85
 
 
+@pytest.mark.parametrize("low", [0, 900, -12000])
+def test_levels_are_summed_as_integers_or_floats_alike(
+    low: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.random.default_rng(5).integers(low, low + (1 << 15), (701, 403))
+    image[0, :2] = low, low + (1 << 15) - 1
+    found = [_estimate(image)]
+    monkeypatch.setattr("watermark.noise._WORDS", 0)
+    found.append(_estimate(image))
+    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
+
+
 def test_a_slope_is_not_noise() -> None:
     y, x = np.mgrid[0:1200, 0:1000]
     found, _ = _estimate((3 * x + 2 * y).astype(np.uint16))

@@ -15,7 +15,7 @@ from watermark.profile import PROFILES, Profile, named
 from watermark.quality import measure
 from watermark.rounding import height_after, power_after
 from watermark.stamp import stamp
-from watermark.strength import choose_mask
+from watermark.strength import _greatest, choose_mask
 from watermark.threshold import THRESHOLD
 
 Maker = Callable[..., np.ndarray]
@@ -158,3 +158,15 @@ def test_every_profile_has_a_name() -> None:
             assert profile.median < profile.top
             assert profile.resort > 1
             assert profile.least < profile.rescued < profile.plenty
+
+
+def test_a_measure_in_steps_at_the_smallest_numbers_comes_to_an_end() -> None:
+    """As an image of all 16 bits measured it, which nearly nothing may be added to."""
+    steps = (1.2e-4, 8.8e-5, 8.3e-5, 7.8e-5, 6e-5), (1.4235, 1.0671, 0.9679, 0.9353, 0.8341, 0.7245)
+
+    def measure(number: float) -> float:
+        if number == 1:
+            return 8006.84
+        return next((v for s, v in zip(*steps, strict=False) if number >= s), steps[1][-1])
+
+    assert 0 < _greatest(measure) < 8.8e-5
