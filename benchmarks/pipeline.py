@@ -34,7 +34,8 @@ from provenance.dicom.pixels import frames, pixel_geometry
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes, set_pixels
 from provenance.image_tree import PixelGeometry
-from provenance.sealing.seal import Chance, seal_at_time
+from provenance.sealing.chance import Chance
+from provenance.sealing.seal import seal_at_time
 
 WAVELET, MODE, LEVEL = "sym5", "periodization", 4
 REAL = ("RG1_UNCR.dcm", "RG3_UNCR.dcm", "RG1_J2KR.dcm")

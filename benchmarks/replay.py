@@ -29,7 +29,8 @@ from provenance.dicom.carrier import Carrier, read_carrier, remove_carrier, writ
 from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
 from provenance.ps315.examine import State
-from provenance.sealing.seal import Chance, seal_at_time
+from provenance.sealing.chance import Chance
+from provenance.sealing.seal import seal_at_time
 
 PARTS = ("statement", "annex", "receipt", "restore", "signature", "pixels")
 CARRIED = PARTS[:4]

@@ -37,7 +37,8 @@ from provenance.ps315.profiles import Profile
 from provenance.ps315.sign import DicomSigner
 from provenance.sealing.attest import attest
 from provenance.sealing.attestation import Purpose
-from provenance.sealing.seal import Chance, seal_at_time
+from provenance.sealing.chance import Chance
+from provenance.sealing.seal import seal_at_time
 from provenance.servers.witness_folder import WitnessFolder
 from provenance.verifying.verifier import Verifier
 

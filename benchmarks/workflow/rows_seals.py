@@ -18,7 +18,8 @@ from provenance import Site, seal
 from provenance.cli.root import cli
 from provenance.findings import Code
 from provenance.judging.verdict import Word
-from provenance.sealing.seal import Chance, seal_at_time
+from provenance.sealing.chance import Chance
+from provenance.sealing.seal import seal_at_time
 
 if TYPE_CHECKING:
     from benchmarks.workflow.bench import Bench

@@ -77,7 +77,7 @@ def derive(
     from ledger import Role
     from provenance.derivation.derive import derive_at_time
     from provenance.errors import NotProvenError, UsageError
-    from provenance.sealing.seal import Chance
+    from provenance.sealing.chance import Chance
     from provenance.verifying.verifier import Verifier
 
     *parents, copy = paths

@@ -170,7 +170,8 @@ def _write_key_object(
     force: bool,
 ) -> None:
     from provenance.dicom.read import read_instance
-    from provenance.sealing.seal import Chance, seal_at_time
+    from provenance.sealing.chance import Chance
+    from provenance.sealing.seal import seal_at_time
     from provenance.study.key_object import key_object
     from provenance.study.selection import KeyObjectNames
 

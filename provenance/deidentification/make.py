@@ -36,7 +36,9 @@ from provenance.judging.verdict import Word
 from provenance.marks.marking import NONE, weakness
 from provenance.marks.restore import restore
 from provenance.records import ReadableLog, Records, pseudonyms
-from provenance.sealing.seal import Chance, Marking, body_of, mark_instance, receipt_of
+from provenance.sealing.chance import Chance
+from provenance.sealing.marked_instance import Marking, mark_instance
+from provenance.sealing.seal import body_of, receipt_of
 from provenance.site.device import Device
 from provenance.trust.store import TrustStore
 from provenance.verifying.gather import gather

@@ -37,7 +37,8 @@ from provenance.errors import SealError, UsageError
 from provenance.header_tree import hash_header
 from provenance.image_tree import ImageTree, hash_image
 from provenance.records import ReadableLog, Records, pseudonyms
-from provenance.sealing.seal import Chance, body_of
+from provenance.sealing.chance import Chance
+from provenance.sealing.seal import body_of
 from provenance.site.device import Device
 from provenance.trust.store import TrustStore
 from provenance.verifying.verifier import Verifier

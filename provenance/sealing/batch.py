@@ -18,7 +18,8 @@ from provenance.errors import (
 )
 from provenance.ps315.sign import DicomSigner
 from provenance.records import Lookup, uid_of
-from provenance.sealing.seal import Chance, Sealed, seal_at_time
+from provenance.sealing.chance import Chance
+from provenance.sealing.seal import Sealed, seal_at_time
 from provenance.site.device import Device
 from provenance.walk import Found
 from watermark import WatermarkError

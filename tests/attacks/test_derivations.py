@@ -41,7 +41,8 @@ from provenance.findings import Code
 from provenance.header_tree import hash_header
 from provenance.image_tree import hash_image
 from provenance.records import pseudonyms
-from provenance.sealing.seal import Chance, body_of, seal_at_time
+from provenance.sealing.chance import Chance
+from provenance.sealing.seal import body_of, seal_at_time
 from provenance.site.device import Device
 from provenance.site.erasure import erase_objects, plan_erasure
 from provenance.verifying.verifier import Verifier

@@ -26,7 +26,7 @@ from provenance.dicom.write import instance_bytes
 from provenance.errors import NotProvenError
 from provenance.findings import Code
 from provenance.records import Lookup, pseudonym
-from provenance.sealing.seal import Chance as SealChance
+from provenance.sealing.chance import Chance as SealChance
 from provenance.sealing.seal import seal_at_time
 from provenance.site.erasure import erase_objects, plan_erasure
 from provenance.site.founding import ROLES

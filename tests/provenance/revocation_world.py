@@ -37,7 +37,8 @@ from provenance.dicom.read import read_instance
 from provenance.dicom.write import instance_bytes
 from provenance.keys.signers import generate_key
 from provenance.records import Records
-from provenance.sealing.seal import Chance, seal_at_time
+from provenance.sealing.chance import Chance
+from provenance.sealing.seal import seal_at_time
 from provenance.trust.certificates import (
     NO_EXPIRY,
     ROLE_OIDS,

@@ -12,7 +12,8 @@ from threading import Lock
 
 from ledger import LedgerError
 from provenance.pacs.arrivals import Sender
-from provenance.sealing.seal import Chance, seal_at_time
+from provenance.sealing.chance import Chance
+from provenance.sealing.seal import seal_at_time
 from provenance.site.device import Device
 from provenance.whole_file import write_whole
 

@@ -33,7 +33,8 @@ from provenance.ps315.profiles import Profile, required_tags, tags_to_sign
 from provenance.ps315.sign import DicomSigner, sign_object
 from provenance.ps315.signature_items import MacParameters, places
 from provenance.ps315.timestamps import TimestampState
-from provenance.sealing.seal import Chance, seal_at_time
+from provenance.sealing.chance import Chance
+from provenance.sealing.seal import seal_at_time
 from provenance.verifying.verify import verify
 
 NOW = datetime.now(UTC) + timedelta(hours=6)  # after whatever a test makes
