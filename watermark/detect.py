@@ -19,12 +19,14 @@ HOPELESS: Final = 40.0
 """Excess below which nothing is decoded: one word in 8,000 of those at the threshold has less."""
 PROMISING: Final = 90.0
 """Excess above which many paths are followed; chance has it once in forty readings."""
-TAGS_OF_FEW: Final = 8
-"""Likeliest words among few paths whose tags are looked at: no reading spends them all."""
-TAGS_OF_MANY: Final = 64
-"""The same among many: near the threshold the right word is one of hundreds."""
-
-
+STRONG: Final = 1.3
+"""Score, in thresholds, from which a word is seldom another than the likeliest one."""
+RESERVED: Final = 64
+"""Tags that are kept for strong words: a place that nearly reads must not spend them all."""
+TAGS_OF_FEW: Final = 2
+"""Likeliest words of one decoding with few paths whose tags are looked at, be they not strong."""
+TAGS_OF_MANY: Final = 32
+"""The same with many paths: near the threshold the right word is one of hundreds."""
 _FEW: Final = polar.FEW, TAGS_OF_FEW
 _MANY: Final = polar.MANY, TAGS_OF_MANY
 
@@ -62,13 +64,15 @@ class Reading:
 
 @dataclass(slots=True)
 class Allowance:
-    """What one call may still try (spec, 5): both numbers enter its bounds.
+    """What one call may still try (spec, 5): readings and tags enter its bounds.
 
-    Words whose tag was wrong are not looked at again.
+    Words that are not strong leave ``reserved`` tags to others; words whose tag was wrong are not
+    looked at again.
     """
 
     readings: int = READINGS
     tags: int = TAGS
+    reserved: int = RESERVED
     wrong: set[bytes] = field(default_factory=set)
 
 
@@ -130,11 +134,13 @@ def _decode(
     words, messages = polar.decode((evidence.sums / scale).astype(np.float32), paths=paths)
     scores = evidence.scores(words)
     for number in np.argsort(-scores, kind="stable"):
-        if scores[number] < THRESHOLD or tags <= 0 or allowance.tags <= 0:
+        strong = scores[number] >= STRONG * THRESHOLD
+        left = allowance.tags if strong else min(tags, allowance.tags - allowance.reserved)
+        if scores[number] < THRESHOLD or left <= 0:
             return None
         if messages[number] in allowance.wrong:
             continue
-        allowance.tags, tags = allowance.tags - 1, tags - 1
+        allowance.tags, tags = allowance.tags - 1, tags - (not strong)
         if framing.is_whole(messages[number], key=key):
             return Reading(
                 payload=messages[number][: framing.ID_BYTES],

@@ -20,7 +20,7 @@ SHIFT: Final = 0.5
 """Points of the grid by which the picture is moved, along x and y."""
 LOOKS: Final = 8
 """Places that are looked at."""
-KEPT: Final = 4
+KEPT: Final = 2
 """Places whose evidence is worth decoding."""
 
 

@@ -89,7 +89,7 @@ class _Attempts:
     def read(self, gathered: Gathered, placement: Placement) -> Reading | None:
         """Read what the allowance of the whole call still permits."""
         tags = min(self._left.tags, TAGS_AN_ATTEMPT)
-        share = Allowance(self._left.readings, tags)
+        share = Allowance(self._left.readings, tags, reserved=0)
         found = read(gathered, share, key=self._key, placement=placement)
         self._left = Allowance(share.readings, self._left.tags - tags + share.tags)
         return found

@@ -8,7 +8,7 @@ import watermark
 from watermark import payload as framing
 from watermark import polar
 from watermark.canvas import to_canvas
-from watermark.detect import HOPELESS, PROMISING, Allowance, Reading, read
+from watermark.detect import HOPELESS, PROMISING, RESERVED, Allowance, Reading, read
 from watermark.evidence import WEIGHTS, Evidence, Gathered, gather, terms
 from watermark.grid import Geometry
 from watermark.placement import Placement
@@ -169,6 +169,19 @@ def test_more_paths_and_tags_read_what_few_do_not(
     with_many = read_of_weak()
     monkeypatch.setattr(sys.modules["watermark.detect"], "PROMISING", np.inf)
     assert read_of_weak() + 3 <= with_many
+
+
+def test_strong_words_have_tags_that_weak_ones_cannot_spend(key: bytes, payload: bytes) -> None:
+    word = 1 - 2.0 * polar.encode(framing.frame(payload, key=key))
+    other = 1 - 2.0 * polar.encode(bytes(18))  # its tag is wrong
+    allowance = Allowance()
+    for seed in range(40):
+        sums = _among_noise(other, 1.05 * THRESHOLD, noise=1023, seed=seed)
+        assert _read(_only_coarsest(sums, 1024.0), key, allowance) is None
+        allowance.readings = READINGS
+    assert allowance.tags == RESERVED
+    strong = _among_noise(word, 1.5 * THRESHOLD, noise=1023)
+    assert _read(_only_coarsest(strong, 1024.0), key, allowance) is not None
 
 
 def test_a_wrong_tag_is_looked_at_once(key: bytes) -> None:

@@ -29,7 +29,7 @@ def _weak(sealed: np.ndarray) -> np.ndarray:
     return sealed + noise
 
 
-WEAK = 305.0
+WEAK = 299.0
 """Noise under which the mark is read where it lies, and not half a point away."""
 
 
