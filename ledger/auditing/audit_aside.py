@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Integer,
     String,
     Table,
+    and_,
+    bindparam,
+    exists,
     func,
     literal,
     or_,
@@ -18,12 +24,14 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from ledger.annexes import open_annex
 from ledger.auditing.findings import FindingCode, Findings
 from ledger.errors import StoreError
 from ledger.storage import schema, store
 from ledger.storage.database import Database
+from ledger.storage.prepared import PreparedQuestion
 
 _STATEMENT, _ANNEX, _KEY = schema.statement.c, schema.annex.c, schema.annex_key.c
 _STORAGE = {schema.Bytes: "blob", schema.Number: "integer", String: "text"}
@@ -37,46 +45,75 @@ def check_database(database: Database, connection: Connection, findings: Finding
         findings.add(None, FindingCode.DATABASE, words)
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One question after values of a wrong type in a table: one for each column would be ten."""
+
+    table: Table
+    rows: ColumnElement[bool]
+    question: PreparedQuestion
+
+    @classmethod
+    def at(cls, table: Table, rows: ColumnElement[bool]) -> _Look:
+        wrong = or_(*map(_is_wrong, table.c))
+        return cls(table, rows, PreparedQuestion(select(literal(1)).where(wrong, rows).limit(1)))
+
+
+@cache
+def _at_all() -> Sequence[_Look]:
+    return [_Look.at(table, true()) for table in schema.metadata.sorted_tables]
+
+
+@cache
+def _from_start() -> Sequence[_Look]:
+    return [
+        _Look.at(schema.log, true()),
+        _Look.at(schema.head, true()),
+        _Look.at(schema.key, true()),
+        _Look.at(schema.checkpoint, schema.checkpoint.c.size > bindparam("start")),
+        _Look.at(schema.statement, _STATEMENT.idx >= bindparam("start")),
+    ]
+
+
 def check_types(connection: Connection, findings: Findings) -> None:
     """Find values of another type than their column's: SQLite lets any value into any column."""
-    for table in schema.metadata.sorted_tables:
-        _check_types_of(connection, findings, table, true())
+    _check_types(connection, findings, _at_all(), {})
 
 
 def check_types_from(connection: Connection, findings: Findings, start: int) -> None:
     """Do the same where an audit reads that goes on from entry ``start``."""
-    for table, where in (
-        (schema.log, true()),
-        (schema.head, true()),
-        (schema.key, true()),
-        (schema.checkpoint, schema.checkpoint.c.size > start),
-        (schema.statement, _STATEMENT.idx >= start),
-    ):
-        _check_types_of(connection, findings, table, where)
+    _check_types(connection, findings, _from_start(), {"start": start})
 
 
-def _check_types_of(
-    connection: Connection, findings: Findings, table: Table, rows: ColumnElement[bool]
+def _check_types(
+    connection: Connection, findings: Findings, looks: Sequence[_Look], values: Mapping[str, int]
 ) -> None:
     if connection.dialect.name != "sqlite":
         return  # elsewhere a column holds values of its type
-    by_entry = "idx" in table.c
-    wrongs = {column: _is_wrong(column) for column in table.c}
-    if not connection.execute(select(literal(1)).where(or_(*wrongs.values()), rows).limit(1)).all():
-        return  # one look at the table, where a look for each column would be ten
-    for column, wrong in wrongs.items():
+    for look in looks:
+        if look.question.first(connection, values) is not None:
+            _name_wrong_types(connection, findings, look, values)
+
+
+def _name_wrong_types(
+    connection: Connection, findings: Findings, look: _Look, values: Mapping[str, int]
+) -> None:
+    table = look.table
+    place = table.c.idx if "idx" in table.c else literal(None)
+    for column in table.c:
         kind = _STORAGE[column.type.__class__]
-        place = table.c.idx if by_entry else literal(None)
-        for index, found in connection.execute(
-            select(type_coerce(place, Integer), func.typeof(column)).where(wrong, rows).limit(_MOST)
-        ):
+        asked = select(type_coerce(place, Integer), func.typeof(column))
+        wrong = asked.where(_is_wrong(column), look.rows).limit(_MOST)
+        for index, found in connection.execute(wrong, dict(values)):
             words = f"{table.name}.{column.name} holds {found} where {kind} must be"
             number = index if isinstance(index, int) else None
             findings.add(number, FindingCode.DATABASE, words)
 
 
 def _is_wrong(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    return func.typeof(column).not_in(("null", _STORAGE[column.type.__class__]))
+    # in this spelling SQLite looks once at most values, and makes no list of types
+    kind = _STORAGE[column.type.__class__]
+    return and_(func.typeof(column) != kind, column.is_not(None))
 
 
 def check_aside(
@@ -130,31 +167,41 @@ def _check_erasures(
 
 
 def _check_annexes(connection: Connection, findings: Findings) -> None:
-    """Every statement that brought the newest annex of its object has it, unless erased."""
-    brought = (
-        select(_STATEMENT.object_id, func.max(_STATEMENT.idx).label("idx"))
-        .where(_STATEMENT.annexed != 0)
-        .group_by(_STATEMENT.object_id)
-        .subquery()
+    """Every statement that brought the newest annex of its object has it, unless erased.
+
+    Asked of each statement in the order of the log: by object, each would be read at random.
+    """
+    later = schema.statement.alias("later").c
+    replaced = exists().where(
+        later.object_id == _STATEMENT.object_id,
+        later.object_seq > _STATEMENT.object_seq,
+        later.idx > _STATEMENT.idx,
+        later.annexed != 0,
     )
     lost = (
-        select(brought.c.idx)
-        .join_from(brought, schema.annex, brought.c.object_id == _ANNEX.object_id, isouter=True)
-        .join(schema.annex_key, brought.c.object_id == _KEY.object_id, isouter=True)
-        .join(schema.erased, brought.c.object_id == _ERASED.object_id, isouter=True)
-        .where(_ERASED.idx.is_(None))
-        .where(or_(_ANNEX.idx.is_distinct_from(brought.c.idx), _KEY.object_id.is_(None)))
+        select(_STATEMENT.idx)
+        .join_from(schema.statement, schema.annex, _of_object(_ANNEX), isouter=True)
+        .join(schema.annex_key, _of_object(_KEY), isouter=True)
+        .join(schema.erased, _of_object(_ERASED), isouter=True)
+        .where(_STATEMENT.annexed != 0, _ERASED.idx.is_(None))
+        .where(or_(_ANNEX.idx.is_distinct_from(_STATEMENT.idx), _KEY.object_id.is_(None)))
+        .where(~replaced)
+        .order_by(_STATEMENT.idx)
     )
     for (index,) in connection.execute(lost):
         findings.add(index, FindingCode.ANNEX, "the annex that came with this entry is gone")
     for table in (schema.annex, schema.annex_key):
-        strays = select(func.count()).where(
-            table.c.object_id.not_in(select(brought.c.object_id).scalar_subquery())
-        )
+        brought = exists().where(_of_object(table.c), _STATEMENT.annexed != 0)
+        strays = select(func.count()).select_from(table).where(~brought)
         count = connection.execute(strays).scalar_one()
         if count:
             words = f"{table.name} has {count} rows that no statement brought"
             findings.add(None, FindingCode.ANNEX, words)
+
+
+def _of_object(columns: ReadOnlyColumnCollection[str, Column[Any]]) -> ColumnElement[bool]:
+    """Whether a row and a statement are about the same object."""
+    return columns.object_id == _STATEMENT.object_id
 
 
 def _open_annexes(connection: Connection, findings: Findings, site_key: bytes) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from ledger.auditing.findings import FindingCode, Findings
 from ledger.checkpoints.key_sets import KeySuccession, key_lines
+from ledger.cose.keys import VerificationKey
 from ledger.errors import LedgerError, MalformedError, RefusedError, StoreError
 from ledger.links import FIRST
 from ledger.roles import ABOUT_THE_LOG, Event
@@ -19,6 +20,7 @@ from ledger.statements.keyring import Keyring
 from ledger.statements.statement import UnverifiedStatement, parse_statement
 from ledger.statements.verifiers import Verifiers, check_here
 from ledger.storage import schema, store
+from ledger.storage.prepared import PreparedQuestion
 
 
 class StatementRow(NamedTuple):
@@ -56,8 +58,11 @@ _Place = tuple[int, bytes | None]  # in a chain: number, and leaf hash of the st
 _FIRST: _Place = FIRST.seq, FIRST.previous
 
 _S = schema.statement.c
-_BY_LEAF = select(_S.leaf_hash, _S.idx, _S.object_id, _S.object_seq).where(
-    _S.leaf_hash.in_(bindparam("leaves", expanding=True))
+_LEAVES = [f"leaf{number}" for number in range(128)]  # that are asked for at once
+_BY_LEAF = PreparedQuestion(
+    select(_S.leaf_hash, _S.idx, _S.object_id, _S.object_seq).where(
+        _S.leaf_hash.in_([bindparam(name) for name in _LEAVES])
+    )
 )
 _BY_PLACE = select(_S.idx).where(
     _S.object_id == bindparam("object_id"), _S.object_seq == bindparam("place")
@@ -105,12 +110,9 @@ class ChainAudit:
         """
         parsed = self._parse(rows, minimum)
         there = [statement for statement in parsed if statement is not None]
-        known = {kid: self._keyring.key(kid) for kid in {each.kid for each in there}}
-        keys = [known[each.kid] for each in there]
-        if verifiers is None:
-            good = check_here(there, keys)
-            return Page(rows, parsed, lambda: good)
-        return Page(rows, parsed, verifiers.start(there, keys).good)
+        if verifiers is None:  # later, when the keys of the page before are known as well
+            return Page(rows, parsed, lambda: check_here(there, self._keys_of(there)))
+        return Page(rows, parsed, verifiers.start(there, self._keys_of(there)).good)
 
     def check(self, page: Page, *, below: int, minimum: int) -> None:
         """Check a page of statements, in their order, as far as their numbers are of the log.
@@ -180,24 +182,30 @@ class ChainAudit:
             parsed.append(statement)
         return parsed
 
+    def _keys_of(
+        self, statements: Sequence[UnverifiedStatement]
+    ) -> Sequence[VerificationKey | None]:
+        known = {kid: self._keyring.key(kid) for kid in {each.kid for each in statements}}
+        return [known[each.kid] for each in statements]
+
     def _predecessors(
         self, statements: Sequence[UnverifiedStatement]
     ) -> dict[bytes, tuple[int, bytes | None, int | None]]:
         links = [each.object_link for each in statements]
         leaves = list({link.previous for link in links if link is not None and link.previous})
         found: dict[bytes, tuple[int, bytes | None, int | None]] = {}
-        for at in range(0, len(leaves), store.IN_LIMIT):
-            chunk = leaves[at : at + store.IN_LIMIT]
-            for leaf, index, object_id, seq in self._connection.execute(
-                _BY_LEAF, {"leaves": chunk}
-            ):
-                found[leaf] = index, object_id, seq
+        for at in range(0, len(leaves), len(_LEAVES)):
+            asked = dict.fromkeys(_LEAVES, leaves[at])  # the last places may all be the same
+            asked.update(zip(_LEAVES, leaves[at : at + len(_LEAVES)], strict=False))
+            for leaf, index, object_id, seq in _BY_LEAF.all(self._connection, asked):
+                about = None if object_id is None else schema.require_bytes(object_id)
+                found[leaf] = index, about, seq
         return found
 
     def _check_rules(self, index: int, statement: UnverifiedStatement, *, good: bool) -> None:
         event, link = statement.event, statement.object_link
         kind = statement.kid, event, link is None, link is None or not link.seq
-        if good and kind in self._admitted:
+        if kind in self._admitted and (good or self._is_signed(statement)):
             return
         if index == 0:
             self._check_genesis(statement)
@@ -205,6 +213,11 @@ class ChainAudit:
             self._admitted.add(kind)
         if event in ABOUT_THE_LOG:
             self._admitted.clear()
+
+    def _is_signed(self, statement: UnverifiedStatement) -> bool:
+        """Whether the signature holds, of a kind that was admitted: its key is in force."""
+        (good,) = check_here([statement], self._keys_of([statement]))
+        return good
 
     def _is_admitted(self, index: int, statement: UnverifiedStatement, *, good: bool) -> bool:
         """Whether no rule is broken; a finding for each that is."""

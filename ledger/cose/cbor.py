@@ -64,11 +64,8 @@ def decode_cbor(data: bytes, *, max_size: int, max_depth: int = MAX_DEPTH) -> ob
     """
     if len(data) > max_size:
         raise MalformedError(f"{len(data)} bytes of CBOR where {max_size} are allowed")
-    if max_depth and _FLAT.fullmatch(data):
-        flat: dict[int, object] = cbor2.loads(data)
-        keys = list(flat)
-        if len(keys) == data[0] - 0xA0 and keys == sorted(keys):
-            return flat
+    if max_depth and (flat := decode_flat_map(data)) is not None:
+        return flat
     _check_shape(data, max_depth)
     try:
         value: object = cbor2.loads(data, max_depth=max_depth + 1, allow_duplicate_keys=False)
@@ -78,6 +75,18 @@ def decode_cbor(data: bytes, *, max_size: int, max_depth: int = MAX_DEPTH) -> ob
     if again != data:
         raise MalformedError("CBOR that is not in its deterministic encoding")
     return value
+
+
+def decode_flat_map(data: bytes) -> dict[int, object] | None:
+    """Return a map without depth, of the kind that most events are; None for any other bytes.
+
+    Its keys are unsigned integers. The caller has bounded its size.
+    """
+    if not _FLAT.fullmatch(data):
+        return None
+    flat: dict[int, object] = cbor2.loads(data)
+    keys = list(flat)
+    return flat if len(keys) == data[0] - 0xA0 and keys == sorted(keys) else None
 
 
 def decode_cose_cbor(data: bytes, *, max_size: int, max_depth: int = MAX_DEPTH) -> object:

@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ledger.cose.cbor import MAX_DEPTH, decode_cbor, encode_cbor
+from ledger.cose.cbor import MAX_DEPTH, decode_cbor, decode_flat_map, encode_cbor
 from ledger.cose.keys import Algorithm, Signer, VerificationKey
 from ledger.cose.sign1 import MAX_SIZE, encode_sign1, parse_sign1, to_be_signed
 from ledger.cose.signatures import SIGNATURE_SIZE
@@ -93,6 +93,7 @@ def _from_parts(encoded: bytes, parts: Parts) -> UnverifiedStatement:
     (
         algorithm, kid, event, object_id, link, actor_link, claimed, head, body, signature, signed,
     ) = parts  # fmt: skip
+    flat = decode_flat_map(body)
     try:
         return UnverifiedStatement(
             encoded,
@@ -101,11 +102,11 @@ def _from_parts(encoded: bytes, parts: Parts) -> UnverifiedStatement:
             kid,
             event,
             object_id,
-            None if link is None else _link(*link),
-            _link(*actor_link),
+            None if link is None else _link(link),
+            _link(actor_link),
             require_milliseconds(claimed),
             None if head is None else Head(*head),
-            _read_body(decode_cbor(body, max_size=MAX_SIZE, max_depth=MAX_DEPTH - 1)),
+            _read_deep_body(body) if flat is None else MappingProxyType(flat),
             signature,
             signed,
         )
@@ -217,11 +218,16 @@ def _read_body(value: object) -> Mapping[int, object]:
     return MappingProxyType(value)
 
 
-def _link(seq: int, previous: bytes | None) -> Link:
+def _read_deep_body(encoded: bytes) -> Mapping[int, object]:
+    return _read_body(decode_cbor(encoded, max_size=MAX_SIZE, max_depth=MAX_DEPTH - 1))
+
+
+def _link(place: tuple[int, bytes | None]) -> Link:
     """Return the link of a number and a hash whose sizes the pattern has seen to."""
+    seq, previous = place
     if seq and previous is not None:
-        return Link._make((seq, previous))
-    return FIRST if seq == 0 and previous is None else Link(seq, previous)
+        return tuple.__new__(Link, place)
+    return FIRST if place == FIRST else Link(seq, previous)
 
 
 def _read_event(name: str) -> Event:

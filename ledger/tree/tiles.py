@@ -42,32 +42,40 @@ class TreeBuilder:
         return TreeBuilder(self.size, list(self.peaks), [bytearray(edge) for edge in self.edges])
 
     def extend(self, leaf_hashes: Iterable[bytes]) -> Mapping[tuple[int, int], bytes]:
-        """Add leaves; return every tile that changed, by level and number, full or not."""
-        before = self.size
+        """Add leaves, level by level; return every tile that changed, by level and number.
+
+        A tile that was filled is among them, and the one after it that was begun.
+        """
+        nodes, before, height = list(leaf_hashes), self.size, 0
         changed: dict[tuple[int, int], bytes] = {}
-        for leaf_hash in leaf_hashes:
-            node, height, carry = leaf_hash, 0, self.size
-            self._push(0, node, changed)
-            while carry & 1:
-                node, carry, height = hash_node(self.peaks.pop(), node), carry >> 1, height + 1
-                if height % TILE_HEIGHT == 0:
-                    self._push(height // TILE_HEIGHT, node, changed)
-            self.peaks.append(node)
-            self.size += 1
-        for level, edge in enumerate(self.edges):
-            shift = TILE_HEIGHT * level
-            if edge and self.size >> shift != before >> shift:
-                changed[level, self.size >> shift + TILE_HEIGHT] = bytes(edge)
+        peaks: list[bytes] = []  # from the smallest up
+        self.size += len(nodes)
+        while nodes:
+            if height % TILE_HEIGHT == 0:
+                self._push(height // TILE_HEIGHT, nodes, before >> height, changed)
+            if before >> height & 1:
+                nodes.insert(0, self.peaks.pop())
+            if len(nodes) & 1:
+                peaks.append(nodes.pop())
+            nodes = list(map(hash_node, nodes[::2], nodes[1::2]))
+            height += 1
+        self.peaks.extend(reversed(peaks))
         return changed
 
-    def _push(self, level: int, node: bytes, changed: dict[tuple[int, int], bytes]) -> None:
+    def _push(
+        self, level: int, nodes: list[bytes], first: int, changed: dict[tuple[int, int], bytes]
+    ) -> None:
+        """Put nodes, of which ``first`` is the number of the first, into the tiles of a level."""
         if level == len(self.edges):
             self.edges.append(bytearray())
-        edge = self.edges[level]
-        edge += node
-        if len(edge) == TILE_BYTES:
-            changed[level, self.size >> TILE_HEIGHT * (level + 1)] = bytes(edge)
-            edge.clear()
+        edge, number = self.edges[level], first >> TILE_HEIGHT
+        edge += b"".join(nodes)
+        while len(edge) >= TILE_BYTES:
+            changed[level, number] = bytes(edge[:TILE_BYTES])
+            del edge[:TILE_BYTES]
+            number += 1
+        if edge:
+            changed[level, number] = bytes(edge)
 
 
 def builder_at(size: int, read: TileReader) -> TreeBuilder:

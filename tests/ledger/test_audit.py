@@ -87,6 +87,26 @@ def test_an_edited_statement(busy_site: Any) -> None:
         open_receipt(busy_site.log.entry(100).statement, receipt, logs=logs)
 
 
+def test_an_edited_statement_on_each_page(site: Any) -> None:
+    places = [5, 511, 512, 700, 1023, 1024, 1100]
+    for _ in range(4):
+        site.append(*site.seals(280))
+
+    def edit(raw: Raw) -> None:
+        for place in places:
+            _edit(raw, place)
+
+    _change(site, edit)
+    found = [(place, FindingCode.SIGNATURE) for place in places]
+    report = site.log.audit()
+    assert [(f.index, f.code) for f in report.findings if f.code is FindingCode.SIGNATURE] == found
+    assert found == [
+        (f.index, f.code)
+        for f in site.log.audit(jobs=2).findings
+        if f.code is FindingCode.SIGNATURE
+    ]
+
+
 def test_a_deleted_statement(busy_site: Any) -> None:
     _change(busy_site, lambda raw: raw.execute("delete from radseal_statement where idx=100"))
     codes = _codes(busy_site)
@@ -184,6 +204,25 @@ def test_a_changed_row(busy_site: Any, sql: str, found: tuple[int | None, Findin
         busy_site.log = open_log(busy_site.path, keys=busy_site.keys, annex_key=busy_site.annex_key)
         found = (0, FindingCode.GENESIS)
     assert found in _codes(busy_site)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "update radseal_annex set idx={old}",
+        "delete from radseal_annex",
+        "delete from radseal_annex_key",
+        "update radseal_statement set annexed=0 where idx={new}",
+    ],
+)
+def test_an_annex_that_replaced_another_is_gone(site: Any, sql: str) -> None:
+    object_id, sealed = site.seal(annex=b"annex")
+    (sent,) = site.append(site.statement(Event.SENT, site.device, object_id), annex=b"other")
+    site.append(site.statement(Event.SENT, site.device, object_id))
+    assert site.log.audit().ok
+    _change(site, lambda raw: raw.execute(sql.format(old=sealed.index, new=sent.index)))
+    owing = sealed if "annexed" in sql else sent
+    assert _codes(site) == {(owing.index, FindingCode.ANNEX)}
 
 
 def test_an_erasure_that_was_taken_back(site: Any) -> None:
