@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ledger import Cosigner, LogKeys, MalformedError, NoteKey, parse_policy
 from ledger.checkpoints.note_keys import KeyType
 
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "policy"
+VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "policy"
 CASES = [
     case
     for path in sorted(VECTORS.glob("*.json"))

@@ -27,7 +27,7 @@ from ledger.checkpoints.checkpoint import parse_checkpoint
 from ledger.checkpoints.note_keys import KeyType
 from ledger.tree.merkle import hash_leaf
 
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "receipt"
+VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "receipt"
 CASES = [
     case
     for path in sorted(VECTORS.glob("*.json"))

@@ -27,7 +27,7 @@ from ledger import (
 from ledger.receipts.cose_consistency import sign_cose_consistency
 from ledger.receipts.cose_proof import MAX_COSE_RECEIPT
 
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "cose-consistency"
+VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "cose-consistency"
 CASES = json.loads((VECTORS / "cases.json").read_text(encoding="utf-8"))["cases"]
 ERRORS = {"proof": ProofError, "unknown-log": UnknownLogError, "malformed": MalformedError}
 GOOD = next(case for case in CASES if case["name"] == "from-3")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ledger import LedgerError, MalformedError, SecondKey, SecondSigner, SignatureError, UsageError
 
 CASES: dict[str, dict[str, str]] = json.loads(
-    (Path(__file__).parents[1] / "vectors" / "second-signature" / "vectors.json").read_text("utf-8")
+    (Path(__file__).parents[2] / "vectors" / "second-signature" / "vectors.json").read_text("utf-8")
 )
 ERRORS = {"malformed": MalformedError, "signature": SignatureError}
 GOOD = bytes.fromhex(CASES["plain"]["second"])

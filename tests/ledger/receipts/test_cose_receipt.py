@@ -25,7 +25,7 @@ from ledger import (
 from ledger.receipts.cose_proof import MAX_COSE_RECEIPT
 from ledger.receipts.cose_receipt import verify_cose_receipt
 
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "cose-receipt"
+VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "cose-receipt"
 CASES = json.loads((VECTORS / "cases.json").read_text(encoding="utf-8"))["cases"]
 ERRORS = {"proof": ProofError, "unknown-log": UnknownLogError, "malformed": MalformedError}
 GOOD = next(case for case in CASES if case["name"] == "entry-2")

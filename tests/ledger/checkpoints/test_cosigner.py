@@ -32,7 +32,7 @@ from ledger import (
 from ledger.checkpoints.note import Note, NoteSignature
 from ledger.checkpoints.note_keys import KeyType
 
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "witness"
+VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "witness"
 NOW = 1_700_000_000
 LOG = LogKeys.from_seeds("log.example/1", ed25519_seed=bytes(32), mldsa44_seed=bytes(32))
 ROOT = hashlib.sha256(b"root").digest()

@@ -120,7 +120,7 @@ def test_tile_paths(level: int | str, number: int, width: int, path: str) -> Non
     assert tile_path(level, number, width) == path
 
 
-TREES = sorted((Path(__file__).resolve().parents[1] / "vectors" / "log").glob("tree*.json"))
+TREES = sorted((Path(__file__).resolve().parents[2] / "vectors" / "log").glob("tree*.json"))
 
 
 def test_there_are_frozen_trees() -> None:

@@ -31,7 +31,7 @@ from ledger.statements.statement import parse_step_by_step
 from ledger.statements.statement_pattern import match_statement
 
 SIGNER = PrivateKeySigner.from_private_key(ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)))
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "statement"
+VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "statement"
 CASES = [
     case
     for path in sorted(VECTORS.glob("*.json"))

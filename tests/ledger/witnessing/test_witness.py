@@ -43,7 +43,7 @@ from ledger.storage.sqlite import WITNESS_ID, SqliteDatabase
 from ledger.tree.merkle import EMPTY_ROOT
 from ledger.tree.tiles import TreeBuilder, consistency_path
 
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "witness"
+VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "witness"
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ORIGIN = "log.example/1"
 LOG = LogKeys.from_seeds(ORIGIN, ed25519_seed=bytes(32), mldsa44_seed=bytes(32))

@@ -177,7 +177,7 @@ def test_arbitrary_bytes_raise_only_our_errors(data: bytes) -> None:
 
 
 VECTORS = json.loads(
-    (Path(__file__).parents[1] / "vectors/log-server/read-requests.json").read_text("utf-8")
+    (Path(__file__).parents[2] / "vectors/log-server/read-requests.json").read_text("utf-8")
 )
 
 

@@ -38,7 +38,7 @@ from ledger.timestamps.timestamp_token import MAX_REPLY, MAX_TOKEN
 
 DER = serialization.Encoding.DER
 NOTE = b"log.example\n1\nAAAA\n\n\xe2\x80\x94 log.example AAAA\n"
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "timestamp"
+VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "timestamp"
 CASES = json.loads((VECTORS / "cases.json").read_text(encoding="utf-8"))["cases"]
 NONCE = 0x8123_4567_89AB_CDEF
 

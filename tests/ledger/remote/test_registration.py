@@ -28,7 +28,7 @@ from ledger import (
 from ledger.remote.registration import MAX_SUBMISSIONS, TooLargeError
 
 VECTORS = json.loads(
-    (Path(__file__).parents[1] / "vectors/log-server/submissions.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[2] / "vectors/log-server/submissions.json").read_text(encoding="utf-8")
 )["cases"]
 assert VECTORS
 HASHES = st.binary(min_size=32, max_size=32)
