@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from rsyslog_receiver import Certificates, Rsyslog, rsyslog_missing, wait_for
-from service_world import archive_table
-from test_gateway_audit import audit_table
-from test_service import altered
-from test_stow import image
+from service_world import altered, archive_table, audit_table
+from stow_world import image
 
 from provenance.cli.root import cli
 

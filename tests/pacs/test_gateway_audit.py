@@ -17,12 +17,11 @@ from gateway_world import (  # fixtures, too
     world,
 )
 from rsyslog_receiver import (
-    COLLECTOR,
-    GATEWAY,
     Certificates,
     Rsyslog,
     rsyslog_missing,
 )
+from service_world import audit_table
 
 from provenance.audit_trail import Fact, What
 from provenance.pacs.arrivals import Instance
@@ -41,18 +40,6 @@ def collector(tmp_path: Path) -> Iterator[Rsyslog]:
     receiver = Rsyslog(tmp_path / "rsyslog", Certificates(tmp_path / "certificates"))
     yield receiver
     receiver.stop(kill=True)
-
-
-def audit_table(receiver: Rsyslog) -> str:
-    certificates = receiver.certificates
-    return f"""[audit]
-host = "127.0.0.1"
-port = {receiver.port}
-server_name = "{COLLECTOR}"
-tls_ca = "{certificates.ca}"
-tls_certificate = "{certificates.certificate(GATEWAY)}"
-tls_key = "{certificates.key(GATEWAY)}"
-"""
 
 
 def messages(receiver: Rsyslog) -> list[str]:

@@ -17,16 +17,11 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from service_world import altered
 
 from provenance.pacs.arrivals import State
 
 CHECKOUT = Path(__file__).parents[2]
-
-
-def altered(sealed: bytes) -> bytes:
-    bad = bytearray(sealed)
-    bad[sealed.index(b"\xe0\x7f\x10\x00") + 40] ^= 1
-    return bytes(bad)
 
 
 def test_each_object_is_judged_and_counted(

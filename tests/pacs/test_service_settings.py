@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from gateway_world import Storescp, dataset_bytes, eventually
 from service_world import archive_table
-from test_gateway_tls import Authority
-from test_stow import parts, store
+from stow_world import parts, store
+from tls_authority import Authority
 
 from provenance.errors import UsageError
 from provenance.pacs.gateway.configuration_file import load_configuration

@@ -9,20 +9,30 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pydicom
 import pytest
 import requests
 from dicomweb_client.api import DICOMwebClient
+from gateway_world import dataset_bytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from service_world import archive_table
-from test_service import altered
+from service_world import altered, archive_table
+from stow_world import (
+    FAILED,
+    OTHER,
+    STORED,
+    STUDY,
+    counts,
+    image,
+    named,
+    orthanc,
+    parts,
+    store,
+    uid_of,
+)
 
 from benchmarks.workflow.orthanc import Orthanc
-from benchmarks.workflow.tools import ToolMissingError
-from provenance import seal
 from provenance.judging.verdict import Word
 from provenance.pacs.arrivals import Instance
 from provenance.pacs.service.stow_answer import (
@@ -34,68 +44,7 @@ from provenance.pacs.service.stow_answer import (
     status_of,
 )
 
-STUDY = "1.2.3.77"
-FAILED, STORED, OTHER = "00081198", "00081199", "0008119A"
-
-
-@pytest.fixture
-def orthanc(tmp_path: Path) -> Iterator[Orthanc]:
-    """An archive."""
-    (tmp_path / "orthanc").mkdir()
-    try:
-        started = Orthanc.start(tmp_path / "orthanc")
-    except ToolMissingError as error:
-        pytest.skip(str(error))
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def image(door: Any, make_dicom: Callable[..., bytes]) -> Callable[..., bytes]:
-    """Images of one study: ``image(number)``, and sealed: ``image(number, sealed=True)``."""
-
-    def make(number: int, *, sealed: bool = False) -> bytes:
-        pixels = np.random.default_rng(number).integers(0, 4096, (64, 80)).astype(np.uint16)
-        made = make_dicom(
-            pixels, SOPInstanceUID=f"1.2.3.77.{number + 1}", StudyInstanceUID=STUDY,
-            SeriesInstanceUID="1.2.3.77.1000",
-        )  # fmt: skip
-        if not sealed:
-            return made
-        with door.site.device() as device:
-            return seal(made, device=device, profile="none").to_bytes()
-
-    return make
-
-
-def parts(*contents: bytes, kind: str = "application/dicom", boundary: str = "radseal") -> bytes:
-    made = b""
-    for content in contents:
-        head = f"--{boundary}\r\nContent-Type: {kind}\r\n\r\n"
-        made += head.encode() + content + b"\r\n"
-    return made + f"--{boundary}--".encode()
-
-
-def store(running: Any, body: bytes, *, study: str | None = None, **headers: str) -> Any:
-    headers = {
-        "Content-Type": 'multipart/related; type="application/dicom"; boundary=radseal',
-        **{name.replace("_", "-"): value for name, value in headers.items()},
-    }
-    path = "/dicom-web/studies" + ("" if study is None else f"/{study}")
-    return running.ask("POST", path, body, **headers)
-
-
-def named(answer: Any, sequence: str, tag: str) -> dict[str, int | None]:
-    """Return the instances of a sequence by their UIDs, and the reason given for each."""
-    items = answer.json().get(sequence, {"Value": []})["Value"]
-    return {
-        each["00081155"]["Value"][0]: each[tag]["Value"][0] if tag in each else None
-        for each in items
-    }
-
-
-def uid_of(content: bytes) -> str:
-    return str(pydicom.dcmread(BytesIO(content)).SOPInstanceUID)
+__all__ = ["image", "orthanc"]
 
 
 def test_each_instance_has_its_own_answer(
@@ -118,16 +67,11 @@ def test_each_instance_has_its_own_answer(
     wait_until(lambda: counts(running)["delivered"] == 3, "the archive has not got them")
     names = json.loads(orthanc.ask("/instances"))
     assert len(names) == 3
-    there = {without_meta(orthanc.ask(f"/instances/{name}/file")) for name in names}
-    assert there == {without_meta(saved(each)) for each in good}
+    there = {dataset_bytes(orthanc.ask(f"/instances/{name}/file")) for name in names}
+    assert there == {dataset_bytes(saved(each)) for each in good}
     assert counts(running) == {
         "forwarding": 0, "delivered": 3, "quarantined": 0, "rejected": 0, "refused": 1,
     }  # fmt: skip
-
-
-def counts(running: Any) -> dict[str, int]:
-    with_states = running.ask("GET", "/health").json()["spool"]
-    return dict(with_states)
 
 
 def saved(content: bytes) -> bytes:
@@ -135,11 +79,6 @@ def saved(content: bytes) -> bytes:
     buffer = BytesIO()
     pydicom.dcmread(BytesIO(content)).save_as(buffer)
     return buffer.getvalue()
-
-
-def without_meta(part10: bytes) -> bytes:
-    """Return the dataset of a file: archives write a file meta of their own."""
-    return part10[144 + int.from_bytes(part10[140:144], "little") :]
 
 
 def test_curl_stores_byte_for_byte(
@@ -161,7 +100,7 @@ def test_curl_stores_byte_for_byte(
     assert list(said) == [STORED]
     wait_until(lambda: counts(running)["delivered"] == 1, "the archive has not got it")
     (name,) = json.loads(orthanc.ask("/instances"))
-    assert without_meta(orthanc.ask(f"/instances/{name}/file")) == without_meta(sealed)
+    assert dataset_bytes(orthanc.ask(f"/instances/{name}/file")) == dataset_bytes(sealed)
 
 
 def test_an_archive_that_is_away_gets_it_later(run_service: Callable[..., Any], image: Any) -> None:
@@ -306,7 +245,7 @@ def test_what_is_released_goes_to_the_archive(
     assert freed.status_code == 200
     wait_until(lambda: counts(running)["delivered"] == 1, "the archive has not got it")
     (name,) = json.loads(orthanc.ask("/instances"))
-    assert without_meta(orthanc.ask(f"/instances/{name}/file")) == without_meta(image(1))
+    assert dataset_bytes(orthanc.ask(f"/instances/{name}/file")) == dataset_bytes(image(1))
 
 
 def test_hostile_bodies_are_answered_and_nothing_is_lost(

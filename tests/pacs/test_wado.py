@@ -4,10 +4,9 @@ import json
 import re
 import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,11 @@ import pydicom
 import pytest
 import requests
 from dicomweb_client.api import DICOMwebClient
-from service_world import archive_table
-from test_gateway_tls import Authority
-from test_service import altered
-from test_stow import STUDY, counts, image, orthanc, parts, store, uid_of, without_meta
+from gateway_world import dataset_bytes
+from service_world import altered, archive_table
+from stow_world import STUDY, counts, image, orthanc, parts, store, uid_of
+from tls_authority import Authority
+from wado_world import ANY, ONE, SERIES, get, hostile, http
 
 from benchmarks.workflow.orthanc import Orthanc
 from provenance.pacs.gateway.configuration import Archive, TlsFiles
@@ -32,10 +32,6 @@ from provenance.servers.body_file import Bounds
 from provenance.servers.multipart import Multipart, PartBegins, PartData
 
 __all__ = ["image", "orthanc"]
-
-SERIES = "1.2.3.77.1000"
-ANY = 'multipart/related; type="application/dicom"; transfer-syntax=*'
-ONE = f"/dicom-web/studies/{STUDY}/series/{SERIES}/instances/"
 
 
 def client_of(running: Any) -> DICOMwebClient:
@@ -57,10 +53,6 @@ def split(answer: Any) -> list[tuple[dict[str, str], bytes]]:
                 found[-1] = (found[-1][0], found[-1][1] + data)
     reader.finish()
     return found
-
-
-def get(running: Any, path: str, accept: str = ANY, **headers: str) -> Any:
-    return running.ask("GET", path, Accept=accept, **headers)
 
 
 def has_nothing_left(running: Any) -> None:
@@ -125,7 +117,7 @@ def test_what_has_gone_on_comes_back_verified(
         assert (header.Rows, header.PatientName) == (original.Rows, original.PatientName)
         assert "PixelData" not in header
         ((part, content),) = split(get(running, ONE + uid))
-        assert without_meta(content) == without_meta(sealed)
+        assert dataset_bytes(content) == dataset_bytes(sealed)
         assert part["radseal-verdict"] == "AUTHENTIC"
     for found in (
         client.retrieve_study_metadata(STUDY),
@@ -155,7 +147,7 @@ def test_what_was_altered_in_the_archive_is_withheld(
         )
     answer = get(running, f"/dicom-web/studies/{STUDY}")
     assert answer.status_code == 206
-    assert [without_meta(content) for _, content in split(answer)] == [without_meta(good)]
+    assert [dataset_bytes(content) for _, content in split(answer)] == [dataset_bytes(good)]
     assert answer.headers["radseal-withheld-count"] == "1"
     assert 'ALTERED";action=refuse;count=1' in answer.headers["radseal-verdicts"]
     assert [
@@ -180,7 +172,7 @@ def test_a_policy_that_tags_gives_it_with_its_verdict(
     ((header, content),) = split(answer)
     assert (header["radseal-verdict"], header["radseal-action"]) == ("HEADER CHANGED", "tag")
     assert answer.headers["radseal-verdicts"] == '"HEADER CHANGED";action=tag;count=1'
-    assert without_meta(content) == without_meta(buffer.getvalue())
+    assert dataset_bytes(content) == dataset_bytes(buffer.getvalue())
 
 
 def test_what_never_came_through_has_the_title_that_it_was_given(
@@ -211,7 +203,7 @@ def test_what_is_kept_apart_is_given_by_no_way(
     for level in (f"/dicom-web/studies/{STUDY}", f"/dicom-web/studies/{STUDY}/series/{SERIES}"):
         answer = get(running, level)
         assert answer.status_code == 206
-        assert [without_meta(content) for _, content in split(answer)] == [without_meta(sealed)]
+        assert [dataset_bytes(content) for _, content in split(answer)] == [dataset_bytes(sealed)]
         assert f'"{uid_of(plain)}"' in answer.headers["radseal-withheld"]
     number = running.ask("GET", "/objects?state=quarantined").json()["objects"][0]["number"]
     (running.spool / "persons").write_text("1\n")
@@ -278,48 +270,6 @@ def test_without_a_token_nothing_is_given(run_service: Callable[..., Any], image
     sealed = image(1, sealed=True)
     assert store(running, parts(sealed)).status_code == 200
     assert get(running, ONE + uid_of(sealed)).status_code == 401
-
-
-@contextmanager
-def hostile(
-    answers: Callable[[str], bytes], context: ssl.SSLContext | None = None
-) -> Iterator[int]:
-    """Listen as an archive that answers each request with such bytes, and closes."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    stopped = threading.Event()
-
-    def serve() -> None:
-        while not stopped.is_set():
-            try:
-                line, _ = listener.accept()
-            except OSError:
-                return
-            if context is not None:
-                try:
-                    line = context.wrap_socket(line, server_side=True)
-                except OSError:
-                    continue
-            with closing(line):
-                asked = line.recv(65536).decode("latin-1")
-                line.sendall(answers(asked))
-                with suppress(OSError):
-                    line.shutdown(socket.SHUT_WR)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        stopped.set()
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
-
-
-def http(status: int, body: bytes, kind: str, length: int | None = None) -> bytes:
-    size = len(body) if length is None else length
-    head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n\r\n"
-    return head.encode() + body
 
 
 def test_an_archive_that_answers_otherwise_is_502_and_never_an_empty_success(
