@@ -20,7 +20,7 @@ from provenance.pacs.service.stow import Stow
 from provenance.pacs.service.stow_answer import REASONS, WARNING_HELD
 from provenance.pacs.service.wado import Wado
 
-PAGE = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "service.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8097"
 
 

@@ -13,7 +13,7 @@ from provenance.cli.root import cli
 from provenance.pacs.arrivals import State
 from provenance.site.key_request import read_request
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "quarantine.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "quarantine.md"
 # What is run and says no: the proposer confirms, and the second request is only shown.
 REFUSED = "--key /home/one/one.key.pem --archive PACS"
 

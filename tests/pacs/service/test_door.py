@@ -40,7 +40,7 @@ from provenance.pacs.service.door import Door, Doorway
 from provenance.pacs.service.health import Tally
 from provenance.pacs.service.taken import hear_taken, tell_taken
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "plugins" / "orthanc"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "plugins" / "orthanc"))
 from radseal_service import NotAskedError  # type: ignore[import-not-found]
 from radseal_socket import BrokenError, ServiceDoor  # type: ignore[import-not-found]
 

@@ -14,7 +14,7 @@ from stow_world import image
 
 from provenance.cli.root import cli
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "plugins" / "orthanc"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "plugins" / "orthanc"))
 from radseal_socket import ServiceDoor  # type: ignore[import-not-found]
 
 __all__ = ["image"]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from provenance.pacs.dimse.statuses import REFUSED
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "plugins" / "orthanc"
+SCRIPTS = Path(__file__).resolve().parents[3] / "plugins" / "orthanc"
 
 
 def load(name: str) -> ModuleType:

@@ -21,7 +21,7 @@ from service_world import altered
 
 from provenance.pacs.arrivals import State
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[3]
 
 
 def test_each_object_is_judged_and_counted(
