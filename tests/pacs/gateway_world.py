@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from service_world import altered
 
 from benchmarks.ports import free_port
 from benchmarks.workflow.tools import ToolMissingError, program
@@ -283,11 +284,9 @@ def files(tmp_path: Path, gateway_site: Site, make_dicom: Callable[..., bytes]) 
             device=device,
             profile="none",
         ).to_bytes()
-    altered = bytearray(sealed)
-    altered[sealed.index(b"\xe0\x7f\x10\x00") + 40] ^= 1
     unsealed = make_dicom(chance.integers(0, 4096, (64, 80)).astype(np.uint16))
     found = {}
-    for name, data in (("sealed", sealed), ("altered", altered), ("unsealed", unsealed)):
+    for name, data in (("sealed", sealed), ("altered", altered(sealed)), ("unsealed", unsealed)):
         found[name] = tmp_path / f"{name}.dcm"
         found[name].write_bytes(data)
     return found

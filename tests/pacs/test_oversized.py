@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from orthanc_senders import Told, dimse, rest, stow, stow_client
 from service_world import archive_table
-from test_stow import FAILED, OTHER, STORED, counts, image, named, orthanc, parts, store, uid_of
+from stow_world import FAILED, OTHER, STORED, counts, image, named, orthanc, parts, store, uid_of
 
 from benchmarks.orthanc.world import World, missing
 from benchmarks.workflow.orthanc import Orthanc

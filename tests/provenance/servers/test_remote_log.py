@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from provenance import Site, TrustStore, Word, seal, verify
 from provenance.cli.root import cli
@@ -31,6 +31,38 @@ def archive(tmp_path: Path) -> Site:
 def modality(archive: Site, tmp_path: Path) -> Site:
     """What a device needs of a site's folder, and no more."""
     return part_of(archive, tmp_path / "modality", NEEDED)
+
+
+@pytest.fixture
+def seal_by_command(
+    modality: Site, tmp_path: Path, make_dicom: Callable[..., bytes]
+) -> Callable[..., Result]:
+    """Seal a new image.dcm into the folder out, by the command: ``seal_by_command(url)``."""
+
+    def run(url: str, *more: str) -> Result:
+        (tmp_path / "image.dcm").write_bytes(make_dicom())
+        words = ["seal", str(tmp_path / "image.dcm"), "-o", str(tmp_path / "out"), *more]
+        return CliRunner().invoke(cli, [*words, "--site", str(modality.folder), "--log", url])
+
+    return run
+
+
+@pytest.fixture
+def start_witness(
+    archive: Site, modality: Site, tmp_path: Path, witness_server: Callable[..., Any]
+) -> Callable[[], Any]:
+    """Start a witness, or start it again, without which both sites believe no checkpoint."""
+    vkeys = (archive.folder / "trust/logs/site.vkeys").read_text().splitlines()
+    made = WitnessFolder.make(tmp_path / "w", name="w.example", logs=vkeys)
+
+    def start() -> Any:
+        server = witness_server(tmp_path / "w")
+        for site in (archive, modality):
+            text = f"witness w {made.cosigner.vkeys[1]} {server.url}\nquorum w\n"
+            (site.folder / "trust/policy").write_text(text)
+        return server
+
+    return start
 
 
 def test_it_seals_over_the_line(
@@ -58,20 +90,16 @@ def test_it_seals_over_the_line(
 
 def test_the_command(
     archive: Site,
-    modality: Site,
     tmp_path: Path,
-    make_dicom: Callable[..., bytes],
+    seal_by_command: Callable[..., Result],
     log_server: Callable[..., Any],
 ) -> None:
     server = log_server(archive.folder)
-    (tmp_path / "image.dcm").write_bytes(make_dicom())
-    words = ["seal", str(tmp_path / "image.dcm"), "-o", str(tmp_path / "out"), "--json"]
-    site = ["--site", str(modality.folder)]
-    result = CliRunner().invoke(cli, [*words, *site, "--log", server.url])
+    result = seal_by_command(server.url, "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["objects"][0]["log_index"] == 5
     shutil.rmtree(tmp_path / "out")
-    result = CliRunner().invoke(cli, [*words, *site, "--log", "nowhere"])
+    result = seal_by_command("nowhere", "--json")
     assert result.exit_code == 2
     assert "nowhere is not the address of a log" in result.output
 
@@ -93,30 +121,23 @@ def test_a_server_that_is_down_for_a_moment_is_waited_for(
 
 
 def test_without_an_answer_nothing_is_written(
-    modality: Site, tmp_path: Path, make_dicom: Callable[..., bytes], monkeypatch: Any
+    tmp_path: Path, seal_by_command: Callable[..., Result], monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("ledger.remote.log_client.ATTEMPTS", 1)
-    (tmp_path / "image.dcm").write_bytes(make_dicom())
-    words = ["seal", str(tmp_path / "image.dcm"), "-o", str(tmp_path / "out")]
-    result = CliRunner().invoke(
-        cli, [*words, "--site", str(modality.folder), "--log", "http://127.0.0.1:1"]
-    )
+    result = seal_by_command("http://127.0.0.1:1")
     assert result.exit_code == 15
     assert not list(tmp_path.glob("out/*"))
 
 
 def test_a_server_of_another_log_is_refused(
-    archive: Site,
     modality: Site,
     tmp_path: Path,
-    make_dicom: Callable[..., bytes],
+    seal_by_command: Callable[..., Result],
     log_server: Callable[..., Any],
 ) -> None:
     other = Site.init(tmp_path / "other", name="there")
     server = log_server(other.folder)
-    (tmp_path / "image.dcm").write_bytes(make_dicom())
-    words = ["seal", str(tmp_path / "image.dcm"), "-o", str(tmp_path / "out")]
-    result = CliRunner().invoke(cli, [*words, "--site", str(modality.folder), "--log", server.url])
+    result = seal_by_command(server.url)
     assert result.exit_code == 15
     assert "not among the trusted ones" in result.output
     assert not list(tmp_path.glob("out/*"))
@@ -131,14 +152,9 @@ def test_under_witnesses_the_receipt_is_cosigned(
     tmp_path: Path,
     make_dicom: Callable[..., bytes],
     log_server: Callable[..., Any],
-    witness_server: Callable[..., Any],
+    start_witness: Callable[[], Any],
 ) -> None:
-    vkeys = (archive.folder / "trust/logs/site.vkeys").read_text().splitlines()
-    made = WitnessFolder.make(tmp_path / "w", name="w.example", logs=vkeys)
-    witness = witness_server(tmp_path / "w")
-    text = f"witness w {made.cosigner.vkeys[1]} {witness.url}\nquorum w\n"
-    for site in (archive, modality):
-        (site.folder / "trust/policy").write_text(text)
+    start_witness()
     backup = tmp_path / "backup"
     shutil.copy(archive.folder / "ledger.sqlite", backup)
     server = log_server(archive.folder)
@@ -158,25 +174,14 @@ def test_an_image_is_written_though_its_receipt_has_to_wait(
     archive: Site,
     modality: Site,
     tmp_path: Path,
-    make_dicom: Callable[..., bytes],
+    seal_by_command: Callable[..., Result],
     log_server: Callable[..., Any],
-    witness_server: Callable[..., Any],
+    start_witness: Callable[[], Any],
 ) -> None:
-    vkeys = (archive.folder / "trust/logs/site.vkeys").read_text().splitlines()
-    made = WitnessFolder.make(tmp_path / "w", name="w.example", logs=vkeys)
-
-    def believe(url: str) -> None:
-        for site in (archive, modality):
-            text = f"witness w {made.cosigner.vkeys[1]} {url}\nquorum w\n"
-            (site.folder / "trust/policy").write_text(text)
-
-    witness = witness_server(tmp_path / "w")
-    believe(witness.url)
+    witness = start_witness()
     server = log_server(archive.folder)
     witness.stop()
-    (tmp_path / "image.dcm").write_bytes(make_dicom())
-    words = ["seal", str(tmp_path / "image.dcm"), "-o", str(tmp_path / "out"), "--log", server.url]
-    result = CliRunner().invoke(cli, [*words, "--site", str(modality.folder)])
+    result = seal_by_command(server.url)
     assert result.exit_code == 15
     assert "the seal is logged, and the file carries no receipt" in result.output
     sealed = tmp_path / "out" / "image.dcm"
@@ -184,7 +189,7 @@ def test_an_image_is_written_though_its_receipt_has_to_wait(
     assert verify(sealed, trust=trust).word is Word.NOT_CHECKED
 
     assert server.stop() == 0
-    believe(witness_server(tmp_path / "w").url)
+    start_witness()
     server = log_server(archive.folder)
     gateway = part_of(archive, tmp_path / "gateway", (*ASKING, "certificates/gateway.pem"))
     words = ["log", "receipts", str(tmp_path / "out"), "--log", server.url]
