@@ -115,7 +115,7 @@ def read(
             if reading is not None:
                 return reading
     best = max(tried, key=lambda evidence: evidence.excess, default=None)
-    if best is None or best.excess < PROMISING:
+    if best is None or not best.excess > PROMISING:
         return None
     return _decode(best, allowance, *_MANY, key=key, placement=placement)
 
@@ -136,7 +136,7 @@ def _decode(
     for number in np.argsort(-scores, kind="stable"):
         strong = scores[number] >= STRONG * THRESHOLD
         left = allowance.tags if strong else min(tags, allowance.tags - allowance.reserved)
-        if scores[number] < THRESHOLD or left <= 0:
+        if not scores[number] >= THRESHOLD or left <= 0:
             return None
         if messages[number] in allowance.wrong:
             continue

@@ -90,7 +90,8 @@ def search(image: Image, *, key: bytes, seconds: float = SECONDS) -> Reading | N
     if geometry is None:
         return None
     found = terms(to_canvas(image, geometry))
-    reading = _read(found, allowance, Placement.upright(geometry), key=key, groups=GROUPS)
+    whole = Placement.upright(geometry)
+    reading = _read(found, allowance, whole, key=key, groups=range(GROUPS))
     if reading is not None:
         return reading
     around = 0
@@ -99,9 +100,11 @@ def search(image: Image, *, key: bytes, seconds: float = SECONDS) -> Reading | N
             return None
         grid, inside = warp(image, placement, shown_canvas(image, placement))
         found = terms(grid, inside)
-        groups = GROUPS if number < LIKELIEST else 1
-        reading = _read(found, allowance, placement, key=key, groups=groups)
-        if reading is None and around < AROUND and gather(found, key=key).excess > ALMOST:
+        gathered = gather(found, key=key)
+        reading = read(gathered, allowance, key=key, placement=placement)
+        if reading is None and number < LIKELIEST:
+            reading = _read(found, allowance, placement, key=key, groups=range(1, GROUPS))
+        if reading is None and around < AROUND and gathered.excess > ALMOST:
             around += 1
             reading = _read_around(image, placement, allowance, key=key)
         if reading is not None:
@@ -110,10 +113,10 @@ def search(image: Image, *, key: bytes, seconds: float = SECONDS) -> Reading | N
 
 
 def _read(
-    found: list[Floats], allowance: Allowance, placement: Placement, *, key: bytes, groups: int
+    found: list[Floats], allowance: Allowance, placement: Placement, *, key: bytes, groups: range
 ) -> Reading | None:
-    """Read under the signs of so many groups of frames; an image has those of the first."""
-    for group in range(groups):
+    """Read under the signs of some groups of frames; an image has those of the first."""
+    for group in groups:
         gathered = gather(found, key=signs_key(key, group))
         reading = read(gathered, allowance, key=key, placement=placement)
         if reading is not None:

@@ -184,6 +184,12 @@ def test_strong_words_have_tags_that_weak_ones_cannot_spend(key: bytes, payload:
     assert _read(_only_coarsest(strong, 1024.0), key, allowance) is not None
 
 
+def test_evidence_that_is_no_number_reads_nothing(key: bytes) -> None:
+    allowance = Allowance()
+    assert _read(_only_coarsest(np.full(1024, np.nan), np.nan), key, allowance) is None
+    assert allowance.tags == TAGS
+
+
 def test_a_wrong_tag_is_looked_at_once(key: bytes) -> None:
     other = _only_coarsest(1 - 2.0 * polar.encode(bytes(18)), 1.0)  # its tag is wrong
     allowance = Allowance()
