@@ -8,9 +8,9 @@ import importlib.util
 import multiprocessing
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
 from multiprocessing.synchronize import Event
@@ -48,7 +48,17 @@ class Crowd:
         return [f"{self.name} {number}" for number in range(self.writers)]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a crowd has written: entries a second, median time of a request and processor time."""
+
+    rate: float
+    p50: float
+    spent: Processor
+
+
 WRITERS = Crowd("writer", 32, 4, 1, 900)
+AT_ONE = replace(WRITERS, processes=1)  # one server for all: nothing goes through the inbox
 GATEWAYS = Crowd("gateway", 8, 2, 64, 60)
 
 
@@ -123,6 +133,7 @@ def many_writers(plan: Plan) -> list[Row]:
     locked: list[float] = []
     free: list[float] = []
     shared: list[Answer] = []
+    at_one: list[Answer] = []
     with server() as running:
         for _ in range(plan.turns):
             conninfo = running.conninfo(running.new_database())
@@ -131,11 +142,10 @@ def many_writers(plan: Plan) -> list[Row]:
                 head_lock.rate(conninfo, writers=WRITERS.writers, seconds=SECONDS, locked=False)
             )
             shared.append(_together(running.url(running.new_database()), WRITERS))
+            at_one.append(_together(running.url(running.new_database()), AT_ONE))
         locked.append(head_lock.rate(conninfo, writers=WRITERS.writers, seconds=SECONDS))
     around = [(before + after) / 2 for before, after in pairwise(locked)]
-    ratio = median(each.rate / beside for each, beside in zip(shared, around, strict=True))
     open_ratio = median(each / beside for each, beside in zip(free, around, strict=True))
-    p50 = 1e3 * median(each.p50 for each in shared)
     return [
         Row("32 writers, a lock on the head row", f"{median(locked):,.0f}/s", note="no checks"),
         Row(
@@ -145,16 +155,20 @@ def many_writers(plan: Plan) -> list[Row]:
             "H",
             note="one insert, one commit, no checks: what this machine can do",
         ),
-        Row(
-            "32 writers in 4 processes, inbox, every check",
-            f"{median(each.rate for each in shared):,.0f}/s",
-            ratio,
-            "H",
-            4,
-            f"p50 {p50:.0f} ms; {shared[-1].spent.of_v()}, the server's aside; "
-            "audited after each turn: no gap, no fork",
-        ),
+        _beside_the_lock("32 writers in 4 processes, inbox, every check", shared, around),
+        _beside_the_lock("32 writers in one process, every check", at_one, around),
     ]
+
+
+def _beside_the_lock(what: str, answers: Sequence[Answer], locked: Sequence[float]) -> Row:
+    ratio = median(each.rate / beside for each, beside in zip(answers, locked, strict=True))
+    p50 = 1e3 * median(each.p50 for each in answers)
+    words = (
+        f"p50 {p50:.0f} ms; {answers[-1].spent.of_v()}, the server's aside; "
+        "audited after each turn: no gap, no fork"
+    )
+    rate = f"{median(each.rate for each in answers):,.0f}/s"
+    return Row(what, rate, ratio, "H", 4, words)
 
 
 def gateways(plan: Plan) -> list[Row]:
@@ -174,15 +188,6 @@ def gateways(plan: Plan) -> list[Row]:
     )
     what, rate = "gateways, 64 statements a request", f"{found.rate:,.0f} entries/s"
     return [Row(what, rate, found.ratio, "V", 0.5, words)]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a crowd has written: entries a second, median time of a request and processor time."""
-
-    rate: float
-    p50: float
-    spent: Processor
 
 
 def _together(url: str, crowd: Crowd) -> Answer:
