@@ -11,6 +11,7 @@ from provenance.findings import Code
 from provenance.judging.verdict import Verdict, Word
 from provenance.pacs.arrivals import Instance, Judged, Kept, Sender, State
 from provenance.pacs.quarantine.proposals import Settled
+from provenance.pacs.spool.data_set import data_set_digest
 from provenance.pacs.spool.files import sha256_of
 from provenance.pacs.spool.spool import Spool
 from provenance.policy.decide import Decision
@@ -167,7 +168,11 @@ class Intake:
     def _take(
         self, path: Path, sender: Sender, instance: Instance, spool: Spool, arrived: bytes
     ) -> Kept:
-        settled = spool.proposals.settled(arrived, instance.sop_instance)
+        settled = spool.proposals.settled(
+            arrived,
+            instance.sop_instance,
+            lambda: data_set_digest(path, instance.transfer_syntax),
+        )
         found = self._judged(path, sender, spool)
         sealed, why_not = False, None
         if settled is None and found.has_no_seal:

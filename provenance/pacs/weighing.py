@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from provenance.pacs.arrivals import Instance, Kept, Sender, State
 from provenance.pacs.intake import Examiner, Weighed, as_settled
+from provenance.pacs.spool.data_set import data_set_digest
 from provenance.pacs.spool.spool import LetIn, Spool, new_salt
 from provenance.policy.terms import Action
 
@@ -25,7 +26,11 @@ def weigh(
     """Judge an object, of which nothing is kept yet. ``arrived`` is its SHA-256."""
     opinion = examiner.opinion(content, sender)
     digest = arrived()
-    settled = spool.proposals.settled(digest, instance.sop_instance)
+    settled = spool.proposals.settled(
+        digest,
+        instance.sop_instance,
+        lambda: data_set_digest(content, instance.transfer_syntax),
+    )
     judged = as_settled(opinion.judged, settled)
     return Weighed(sender, instance, judged, opinion.policy, digest, settled)
 

@@ -30,8 +30,8 @@ from benchmarks.orthanc.world import World, missing
 from benchmarks.workflow.orthanc import Orthanc
 from ledger import Algorithm
 from provenance import Site
-from provenance.pacs.dimse.first_elements import names_in_meta
 from provenance.pacs.dimse.statuses import TOO_LARGE
+from provenance.pacs.first_elements import names_in_meta
 from provenance.pacs.spool.spool import Spool
 
 __all__ = ["image", "orthanc"]

@@ -15,14 +15,14 @@ from pydicom.filereader import read_partial
 
 from provenance.dicom.write import IMPLEMENTATION_CLASS_UID
 from provenance.pacs.arrivals import Instance
-from provenance.pacs.dimse.first_elements import (
+from provenance.pacs.dimse.negotiation import IMPLEMENTATION_VERSION
+from provenance.pacs.first_elements import (
     ENOUGH,
     SOP_CLASS,
     SOP_INSTANCE,
     STUDY,
     names_in,
 )
-from provenance.pacs.dimse.negotiation import IMPLEMENTATION_VERSION
 from provenance.pacs.spool.reserve import has_room
 
 _LOOK_EVERY = 8 << 20  # bytes between two looks at the disk

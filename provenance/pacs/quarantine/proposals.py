@@ -4,7 +4,7 @@ Only commitments and key ids go to the ledger; this is where they can be opened.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -170,11 +170,18 @@ class Proposals:
         closed, first, second = row
         return moment(closed), (first,) if second is None else (first, second)
 
-    def settled(self, sha256: bytes, sop_instance: str) -> Settled | None:
+    def know(self, number: int, data_set: bytes) -> None:
+        """Note by which data set an object is known again, if somebody decides about it."""
+        self._database.execute("insert into data_set values (?, ?)", (number, data_set))
+
+    def settled(
+        self, sha256: bytes, sop_instance: str, data_set: Callable[[], bytes | None]
+    ) -> Settled | None:
         """Return what was decided about a file of that SHA-256 before; a rejection comes first.
 
         Bytes are rejected as they came and as they were kept. Released are those that were kept,
-        and for the instance that they were.
+        and for the instance that they were. ``data_set`` returns the digest of the file's data set
+        (`data_set_digest`): it is asked for if the instance was decided about in another file.
         """
         rejected = self._database.execute(
             "select number from object where state = 'rejected' and (sha256 = ? or arrived = ?)"
@@ -188,8 +195,25 @@ class Proposals:
             (sha256, sop_instance),
         ).fetchone()
         found = rejected or released
-        if found is None:
-            return None
-        (number,) = found
+        if found is not None:
+            return self._settled(found[0], released=rejected is None)
+        return self._of_data_set(sop_instance, data_set)
+
+    def _of_data_set(
+        self, sop_instance: str, data_set: Callable[[], bytes | None]
+    ) -> Settled | None:
+        decided = self._database.execute(
+            "select number, state, digest from object join data_set on object = number"
+            " where sop_instance = ? and state in ('forwarding', 'delivered', 'rejected')"
+            " order by state = 'rejected' desc, number desc",
+            (sop_instance,),
+        ).fetchall()
+        digest = data_set() if decided else None
+        for number, state, known in decided:
+            if known == digest:
+                return self._settled(number, released=state != "rejected")
+        return None
+
+    def _settled(self, number: int, *, released: bool) -> Settled:
         at, persons = self.confirmed(number) or (None, ())
-        return Settled(number, rejected is None, at, tuple(persons))
+        return Settled(number, released, at, tuple(persons))

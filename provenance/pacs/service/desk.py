@@ -28,6 +28,7 @@ from provenance.pacs.intake import (
 )
 from provenance.pacs.retrieve.asked import Asked, Lacking, Shown
 from provenance.pacs.retrieve.rendering import render
+from provenance.pacs.spool.data_set import data_set_digest
 from provenance.pacs.spool.files import sha256_of
 from provenance.pacs.spool.spool import LetIn, Spool
 from provenance.pacs.weighing import conclude, weigh
@@ -233,7 +234,11 @@ class Desk:
             past = self._spool.memory.arrival(instance.sop_instance)
             arrival = came[-1].sender.arrival if came else past or Arrival(self._place.archive_ae)
         found = examine_surely(path, self._verifier_at(at), arrival, read)
-        settled = self._spool.proposals.settled(sha256_of(path), instance.sop_instance)
+        settled = self._spool.proposals.settled(
+            sha256_of(path),
+            instance.sop_instance,
+            lambda: data_set_digest(path, instance.transfer_syntax),
+        )
         judged = as_settled(judged_of(found), settled)
         shown = Shown(instance, series, judged.word, judged.action, "; ".join(judged.reasons))
         if judged.action is Action.TAG and any(each.state in _APART for each in earlier):

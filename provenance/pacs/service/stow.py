@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from provenance.errors import MalformedError
 from provenance.pacs.arrivals import Instance, Kept, Route, Sender
-from provenance.pacs.dimse.first_elements import ENOUGH, names_in_meta
+from provenance.pacs.first_elements import ENOUGH, names_in_meta
 from provenance.pacs.retrieve.rendering import DICOM_JSON
 from provenance.pacs.retrieve.wanted import DICOM
 from provenance.pacs.service.desk import NOBODY

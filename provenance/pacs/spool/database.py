@@ -61,6 +61,9 @@ create index if not exists purge_open on purge (object) where removed is null;
 create index if not exists step_object on step (object);
 create index if not exists object_done on object (at, number)
   where state in ('delivered', 'refused') and action <> 'quarantine';
+create table if not exists data_set (
+  object integer primary key references object, digest blob not null
+);
 create table if not exists past_sender (
   number integer primary key, calling_ae text not null, called_ae text not null,
   unique (calling_ae, called_ae)

@@ -22,6 +22,7 @@ from provenance.pacs.custody.events import SALT_SIZE, CustodyEvent
 from provenance.pacs.custody.queue import CustodyQueue
 from provenance.pacs.quarantine.proposals import Proposals
 from provenance.pacs.quarantine.purges import Purges
+from provenance.pacs.spool.data_set import data_set_digest
 from provenance.pacs.spool.database import open_database, writing
 from provenance.pacs.spool.deliveries import Deliveries
 from provenance.pacs.spool.files import INCOMING, OBJECTS, incoming_of, secure, sha256_of, sync
@@ -157,6 +158,9 @@ class Spool:
             state = State.DELIVERED
         size, name = path.stat().st_size, path.name
         digest = sha256_of(path) if arrived is None or sealed_here else arrived
+        content = None
+        if state is State.QUARANTINED:
+            content = data_set_digest(path, instance.transfer_syntax)
         salt = new_salt()
         made = Kept(0, sender, instance, judged, state, size, digest, salt, sealed_here)
         if state in (State.REFUSED, State.DELIVERED):
@@ -167,6 +171,8 @@ class Spool:
             made = replace(made, number=insert_object(self._database, name, made, arrived))
             if state is State.FORWARDING:
                 self.deliveries.put(made.number, archives, sender.at)
+            if content is not None:
+                self.proposals.know(made.number, content)
             before = None if earlier is None else self.object(earlier).witnessed.meant
             self.custody.put(made.number, _first_events(made, policy, before))
         return made

@@ -7,11 +7,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 from cryptography import x509
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_file_meta_info
 
 from ledger import Algorithm, Event, PrivateKeySigner, Role, Signer, encode_cbor, parse_statement
 from provenance.errors import EvidenceError, TrustError, UsageError
@@ -19,6 +23,7 @@ from provenance.keys.signers import generate_key, load_key
 from provenance.pacs.arrivals import Kept, State
 from provenance.pacs.custody.events import decided_by, read_custody_body
 from provenance.pacs.custody.writer import CustodyWriter
+from provenance.pacs.first_elements import ENOUGH, data_set_start
 from provenance.pacs.quarantine.persons import find_person, one_is_enough
 from provenance.pacs.quarantine.proposals import LASTS
 from provenance.pacs.quarantine.quarantine import Quarantine
@@ -397,6 +402,7 @@ from pathlib import Path
 from ledger import Log, Role
 from provenance import Site
 from provenance.pacs.custody.writer import CustodyWriter
+from provenance.pacs.first_elements import ENOUGH, data_set_start
 from provenance.pacs.spool.spool import Spool
 append, when = Log.append, sys.argv[3]
 def die(self, submissions, *, at):
@@ -454,12 +460,68 @@ def test_it_is_looked_up_and_not_searched_for(ward: Ward) -> None:
     asked: list[str] = []
     database = ward.spool._database
     database.set_trace_callback(asked.append)
-    ward.spool.proposals.settled(bytes(32), "1.2")
+    ward.spool.proposals.settled(bytes(32), "1.2", lambda: None)
     database.set_trace_callback(None)
-    assert len(asked) == 2
+    assert len(asked) == 3
     for statement in asked:
         for *_, plan in database.execute(f"explain query plan {statement}"):
             assert "SCAN" not in plan, plan
+
+
+def behind_another_header(content: bytes, preamble: bytes = bytes(128), **meta: Any) -> bytes:
+    """Return the same data set as an archive writes it, that got it over DIMSE."""
+    start = data_set_start(content[:ENOUGH])
+    assert start is not None
+    buffer = DicomBytesIO()
+    buffer.write(preamble + b"DICM")
+    made = pydicom.dcmread(BytesIO(content)).file_meta
+    made.ImplementationClassUID, made.ImplementationVersionName = "1.2.276.0.7230010.3", "ARCHIVE"
+    for name, value in meta.items():
+        setattr(made, name, value)
+    write_file_meta_info(buffer, made)
+    return bytes(buffer.getvalue() + content[start:])
+
+
+def test_a_released_data_set_is_let_in_behind_another_header(ward: Ward, unsealed: bytes) -> None:
+    """Over DIMSE a data set travels alone; whoever gives it back wrote another header."""
+    ward.propose()
+    ward.confirm()
+    ward.spool.deliveries.delivered(ward.kept.number, "archive", at=NOW)
+    again = ward.door.take(behind_another_header(unsealed), "SEALS")
+    assert again.judged.action is Action.ACCEPT
+    assert again.sha256 != ward.kept.sha256
+    assert again.judged.reasons[0].startswith("released from quarantine by site operator")
+    verified = [row for row in ward.spool.custody.untold(limit=99) if row.event is Event.VERIFIED]
+    body = read_custody_body(Event.VERIFIED, verified[-1].body)
+    assert body[12] == ward.kept.witnessed.meant
+
+
+def test_a_rejected_data_set_is_refused_behind_another_header(ward: Ward, unsealed: bytes) -> None:
+    ward.propose(to_archives=False)
+    ward.confirm(archives=())
+    again = ward.door.take(behind_another_header(unsealed), "CT7")
+    assert (again.state, again.judged.action) == (State.REFUSED, Action.REFUSE)
+    assert again.judged.reasons[0].startswith("rejected")
+
+
+@pytest.mark.parametrize("kind", ["a bit", "a program", "private words", "another syntax"])
+def test_what_persons_have_not_seen_is_not_released(ward: Ward, unsealed: bytes, kind: str) -> None:
+    """Neither in the data set nor before it; nor is it read otherwise than they have read it."""
+    ward.propose()
+    ward.confirm()
+    more: dict[str, Any] = {
+        "a program": {"preamble": b"MZ" + bytes(126)},
+        "private words": {
+            "PrivateInformationCreatorUID": "1.2.3", "PrivateInformation": b"more",
+        },
+        "another syntax": {"TransferSyntaxUID": "1.2.840.10008.1.2.5"},
+    }.get(kind, {})  # fmt: skip
+    made = behind_another_header(unsealed, **more)
+    if kind == "a bit":
+        made = made[:-1] + bytes([made[-1] ^ 1])
+    again = ward.door.take(made, "SEALS")
+    assert again.judged.action in (Action.QUARANTINE, Action.REFUSE)
+    assert not again.judged.reasons[0].startswith("released")
 
 
 def test_what_left_without_persons_is_known_as_well(ward: Ward, unsealed: bytes) -> None:

@@ -213,6 +213,31 @@ def test_what_is_kept_apart_is_given_by_no_way(
     has_nothing_left(running)
 
 
+def test_what_persons_released_is_given_from_the_archive_too(
+    run_service: Callable[..., Any], orthanc: Orthanc, image: Any, wait_until: Any
+) -> None:
+    """The archive got its data set over DIMSE, and has written a header of its own before it."""
+    running = run_service(archives=archive_table(orthanc.dicom, web=orthanc.http))
+    plain = image(1)
+    assert store(running, parts(plain)).status_code == 202
+    (kept,) = running.ask("GET", "/objects?state=quarantined").json()["objects"]
+    (running.spool / "persons").write_text("1\n")
+    words = json.dumps({"person": "on duty", "reason": "from an old scanner"}).encode()
+    assert running.ask("POST", f"/objects/{kept['number']}/release", words).status_code == 200
+    wait_until(lambda: counts(running)["delivered"] == 1, "the archive has not got it")
+    answer = get(running, ONE + uid_of(plain))
+    assert answer.status_code == 200, answer.text
+    ((header, content),) = split(answer)
+    assert (header["radseal-verdict"], header["radseal-action"]) == ("UNSEALED", "accept")
+    assert dataset_bytes(content) == dataset_bytes(plain)
+    assert content != plain
+    dataset, buffer = pydicom.dcmread(BytesIO(plain)), BytesIO()
+    dataset.PatientName = "Somebody^Else"
+    dataset.save_as(buffer)
+    orthanc.store(buffer.getvalue())
+    assert get(running, ONE + uid_of(plain)).status_code == 403
+
+
 def test_nothing_is_transcoded_and_accept_is_strict(
     run_service: Callable[..., Any], image: Any
 ) -> None:

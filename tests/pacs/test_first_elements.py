@@ -11,14 +11,16 @@ from gateway_world import World, archive, files, gateway_site, scu, world
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.filebase import DicomIO
+from pydicom.filereader import _read_file_meta_info
 from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import UID
 from pynetdicom.dsutils import create_file_meta
 
 from provenance.dicom.write import IMPLEMENTATION_CLASS_UID
 from provenance.pacs.arrivals import Instance
 from provenance.pacs.dimse.arriving import Arriving, names_of, part10_head
-from provenance.pacs.dimse.first_elements import ENOUGH, names_in
 from provenance.pacs.dimse.negotiation import IMPLEMENTATION_VERSION
+from provenance.pacs.first_elements import ENOUGH, data_set_start, names_in
 
 __all__ = ["archive", "files", "gateway_site", "world"]
 
@@ -141,3 +143,76 @@ def test_a_sender_that_names_an_instance_so_is_answered(
     world.delivered(1)
     assert [line["status"] for line in world.lines()] == ["0000"]
     assert "Warning" not in world.log.read_text()
+
+
+def head(**more: bytes | str) -> bytes:
+    """Return what pydicom writes before a data set."""
+    meta = create_file_meta(
+        sop_class_uid=UID("1.2.3"), sop_instance_uid=UID("1.2.3.4"), transfer_syntax=UID(EXPLICIT)
+    )
+    for name, value in more.items():
+        setattr(meta, name, value)
+    buffer = DicomIO(BytesIO())
+    buffer.is_little_endian, buffer.is_implicit_VR = True, False
+    write_file_meta_info(buffer, meta)
+    return bytes(128) + b"DICM" + buffer.parent.getvalue()
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_where_a_data_set_starts(syntax: str) -> None:
+    data = encoded(syntax)
+    for before in (
+        part10_head(Instance("1.2.3", "1.2.3.4", syntax)),
+        head(),
+        head(SourceApplicationEntityTitle="CT7", ImplementationVersionName="X" * 16),
+    ):
+        assert data_set_start((before + data)[:ENOUGH]) == len(before)
+
+
+def test_where_it_starts_in_the_files_that_pydicom_brings() -> None:
+    told = 0
+    for path in sorted((Path(pydicom.__file__).parent / "data").rglob("*.dcm")):
+        content = path.read_bytes()
+        start = data_set_start(content[:ENOUGH])
+        if start is None:
+            continue
+        told += 1
+        with path.open("rb") as file:
+            file.seek(132)
+            _read_file_meta_info(file)
+            assert file.tell() == start, path
+        assert content[:128] == bytes(128)
+    assert told > 60
+
+
+def test_what_brings_something_of_its_own_or_may_be_read_otherwise() -> None:
+    data, before = encoded(EXPLICIT), head()
+    length = before.index(b"UL\4\0") + 4
+    (stated,) = struct.unpack_from("<L", before, length)
+
+    def telling(number: int) -> bytes:
+        return before[:length] + struct.pack("<L", number) + before[length + 4 :]
+
+    assert data_set_start(telling(stated) + data) == len(before)
+    private = head(PrivateInformationCreatorUID="1.2.3", PrivateInformation=b"more")
+    for content in (
+        b"MZ" + before[2:] + data,
+        private + data,
+        telling(stated - 2) + data,
+        telling(stated + len(data) // 2) + data,
+        before[:132] + before[length + 4 :] + data,  # no length
+        before[:132] + before[length + 4 :] + before[132 : length + 4] + data,  # not at first
+        before,
+        before[:-3],
+        data,
+        b"",
+        telling(stated + 9008) + struct.pack("<HH2sH", 2, 0x16, b"AE", 9000) + b"X" * 9000 + data,
+    ):
+        assert data_set_start(content[:ENOUGH]) is None
+
+
+@given(st.binary(max_size=400))
+def test_where_it_starts_in_whatever_comes(some: bytes) -> None:
+    for content in (some, bytes(128) + b"DICM" + some, head()[:-8] + some):
+        found = data_set_start(content)
+        assert found is None or 132 < found < len(content)

@@ -1,4 +1,4 @@
-"""The names that an ordinary data set begins with, found in its first bytes. Pure.
+"""What an ordinary file begins with, found in its first bytes: names, and its data set. Pure.
 
 Whatever is not ordinary is left to pydicom (arriving.py): sequences before the names, another byte
 order, deflation, values that are no UIDs.
@@ -8,7 +8,10 @@ import struct
 from collections.abc import Iterator
 
 SOP_CLASS, SOP_INSTANCE, STUDY = 0x00080016, 0x00080018, 0x0020000D
-_META_CLASS, _META_INSTANCE = 0x00020002, 0x00020003
+_META_LENGTH, _META_CLASS, _META_INSTANCE = 0x00020000, 0x00020002, 0x00020003
+_META = frozenset(
+    0x00020000 + each for each in (0, 1, 2, 3, 0x10, 0x12, 0x13, 0x16, 0x17, 0x18, 0x26, 0x27, 0x28)
+)  # all that PS3.10, table 7.1-1, knows, but for private information
 ENOUGH = 8192  # bytes to look at
 
 _IMPLICIT = "1.2.840.10008.1.2"
@@ -43,6 +46,29 @@ def names_in_meta(beginning: bytes) -> tuple[str, str] | None:
         case (str(sop_class), str(sop_instance)):
             return sop_class, sop_instance
     return None
+
+
+def data_set_start(beginning: bytes) -> int | None:
+    """Return where the data set begins in a file that brings nothing of its own before it.
+
+    None if these bytes, the first ones of a file, do not tell, if there is a preamble with anything
+    in it or private information, or if readers could differ about where that is: the group's length
+    and its elements have to agree (PS3.10, 7.1).
+    """
+    if beginning[:132] != bytes(128) + b"DICM":
+        return None
+    stated, end = None, 132
+    for tag, vr, start, length in _explicit(beginning[132:]):
+        if tag >> 16 != 2:
+            break
+        if tag not in _META:
+            return None
+        if (tag, vr, length) == (_META_LENGTH, b"UL", 4) and end == 132:
+            (after,) = struct.unpack_from("<L", beginning, 132 + start)
+            stated = 132 + start + length + after
+        end = 132 + start + length
+    known = end < len(beginning) and beginning[end : end + 2] != b"\2\0"
+    return end if known and end == stated else None
 
 
 def names_in(beginning: bytes, transfer_syntax: str) -> tuple[str, str, str] | None:

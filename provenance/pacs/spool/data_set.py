@@ -1,0 +1,26 @@
+"""Whether two files hold the same object, whoever wrote what stands before its data set.
+
+Over DIMSE a data set travels alone: an archive writes preamble and File Meta Information itself.
+"""
+
+import hashlib
+from io import BytesIO
+from pathlib import Path
+
+from provenance.pacs.first_elements import ENOUGH, data_set_start
+
+
+def data_set_digest(source: Path | bytes, transfer_syntax: str) -> bytes | None:
+    """Return the SHA-256 over a transfer syntax UID and the bytes of a file's data set.
+
+    None for a file that has anything of its own before it (`data_set_start`). Raises OSError.
+    """
+    with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        start = data_set_start(file.read(ENOUGH))
+        if start is None:
+            return None
+        digest = hashlib.sha256(transfer_syntax.encode("utf-8", "replace") + b"\0")
+        file.seek(start)
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.digest()
