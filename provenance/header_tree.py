@@ -18,7 +18,7 @@ from provenance.dicom.attribute_table import (
     Severity,
     attribute_table,
 )
-from provenance.dicom.attributes import Attribute, CanonicalValue, Change, Kind
+from provenance.dicom.attributes import Attribute, Change, Kind
 from provenance.dicom.leaf_content import leaf_content
 from provenance.errors import EvidenceError, MalformedError, UsageError
 from provenance.hash_tree import root_of
@@ -113,7 +113,7 @@ def changed_attributes(signed: HeaderTree, attributes: Sequence[Attribute]) -> t
             continue
         if value is None:
             changes.append(_change(tag, Kind.REMOVED))
-        elif digest == salted.leaf(tag, group, None):
+        elif digest == salted.leaf_of_null(tag, group):
             changes.append(_change(tag, Kind.ADDED))
         else:
             changes.append(_change(tag, Kind.CHANGED))
@@ -164,7 +164,7 @@ def signed_leaf(signed: HeaderTree, tag: int) -> bytes:
     for leaf_tag, _, digest in signed.leaves:
         if leaf_tag == tag:
             return digest
-    return _Salted(signed.seed).leaf(tag, attribute_table().describe(tag).group, None)
+    return _Salted(signed.seed).leaf_of_null(tag, attribute_table().describe(tag).group)
 
 
 def leaf_salt(seed: bytes, tag: int) -> bytes:
@@ -199,9 +199,9 @@ class _Salted:
         outer.update(inner.digest())
         return outer.digest()[:LEAF_SALT_SIZE]
 
-    def leaf(self, tag: int, group: Group, value: CanonicalValue | None) -> bytes:
-        """Return the leaf that says ``value`` of ``tag``."""
-        return hash_leaf_content(self.salt(tag), leaf_content(tag, group, value))
+    def leaf_of_null(self, tag: int, group: Group) -> bytes:
+        """Return the leaf that says that ``tag`` is not there."""
+        return hash_leaf_content(self.salt(tag), leaf_content(tag, group, None))
 
 
 def hash_group(group: Group, leaves: Sequence[bytes]) -> bytes:

@@ -147,6 +147,20 @@ def test_changes_are_exactly_the_differences(
     assert {change.tag: change.kind for change in changes} == expected
 
 
+def test_a_leaf_under_another_label_is_read_under_that_label() -> None:
+    """So a value is never called changed for its label; that labels are right is asked first."""
+    signed = hash_header([attribute(5, ("A",), Group.IDENTITY)], SEED)
+    assert changed_attributes(signed, [attribute(5, ("A",), Group.REST)]) == ()
+    (change,) = changed_attributes(signed, [attribute(5, ("B",), Group.REST)])
+    assert change.kind is Kind.CHANGED
+    (change,) = changed_attributes(signed, [attribute(5, None, Group.REST)])
+    assert change.kind is Kind.REMOVED
+    absent = hash_header([attribute(5, None, Group.IDENTITY)], SEED)
+    assert changed_attributes(absent, []) == ()
+    (change,) = changed_attributes(absent, [attribute(5, ("A",), Group.REST)])
+    assert change.kind is Kind.ADDED
+
+
 def test_changes_are_read_gravest_first() -> None:
     def header(value: str) -> list[Attribute]:
         tags_by_gravity = (0x00281050, 0x00100010, 0x00200062, 0x00100020, 0x00181164)
@@ -165,11 +179,12 @@ def test_changes_are_read_gravest_first() -> None:
 
 
 def test_a_bad_seed_or_a_repeated_attribute_is_the_callers_mistake() -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=r"^the seed must have 32 bytes, not 31$"):
         hash_header([], bytes(31))
-    with pytest.raises(UsageError):
+    words = "^a header tree holds each attribute once, and not too many$"
+    with pytest.raises(UsageError, match=words):
         hash_header([attribute(1, None), attribute(1, None)], SEED)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=words):
         hash_header([attribute(tag, None) for tag in range(8193)], SEED)
 
 
@@ -310,6 +325,21 @@ def test_what_is_wrong_with_a_group_is_said(group: object, words: str) -> None:
     assert str(caught.value) == words
 
 
+@pytest.mark.parametrize(
+    ("decoded", "words"),
+    [
+        (_tree()[:-1], "a header tree is a version, a seed and seven groups"),
+        (_tree(_0=2), "header tree version 2 is unknown"),
+        (_tree(_2=[[2], bytes(32)]), "a header tree holds each attribute once, and not too many"),
+    ],
+)
+def test_what_is_wrong_with_a_tree_is_said(decoded: object, words: str) -> None:
+    with pytest.raises(MalformedError) as caught:
+        HeaderTree.from_cbor(decoded)
+    assert str(caught.value) == words
+
+
 def test_as_many_leaves_as_there_may_be() -> None:
+    assert len(hash_header([attribute(tag, None) for tag in range(8192)], SEED).leaves) == 8192
     most = [list(range(8192)), bytes(32 * 8192)]
     assert len(HeaderTree.from_cbor(_tree(_7=most)).leaves) == 8192

@@ -16,10 +16,14 @@ from hypothesis import strategies as st
 
 from provenance.errors import MalformedError, UsageError
 from provenance.image_tree import (
+    MAX_TILES,
     ImageTree,
     PixelGeometry,
     Region,
     changed_regions,
+    differing_tiles,
+    frame_leaf,
+    hash_frame,
     hash_image,
     tree_root,
 )
@@ -275,59 +279,162 @@ def test_cbor_brings_the_tree_back(geometry: PixelGeometry) -> None:
     assert ImageTree.from_cbor(value) == tree
 
 
-def broken() -> dict[str, object]:
+def broken() -> dict[str, tuple[object, str]]:
+    """Return what is no image tree, and what is said of it."""
     geometry, tiles, _ = tree_of(grey(65, 64)).to_cbor()
     assert isinstance(geometry, list)
     assert isinstance(tiles, bytes)
     lossy = [*geometry[:8], True]
+    image, nine = "an image tree is a list of three values", "is a list of nine values"
+    numbers, contradicts = "bits stored are integers", "the image tree contradicts itself"
+    none, kind = "no image has this geometry", "the kind of samples or the colour model is unknown"
+    both, each = "if, and only if, the image is lossy", "one hash of compressed bytes per frame"
+    digests = "hashes of compressed frames are a list of byte strings"
     return {
-        "not-a-list": {1: 2},
-        "short": [geometry, tiles],
-        "long": [geometry, tiles, None, None],
-        "geometry-short": [geometry[:8], tiles, None],
-        "rows-bool": [[True, *geometry[1:]], tiles, None],
-        "rows-zero": [[0, *geometry[1:]], tiles, None],
-        "rows-huge": [[1 << 20, *geometry[1:]], tiles, None],
-        "frames-huge": [[*geometry[:2], 1 << 31, *geometry[3:]], tiles, None],
-        "samples-five": [[*geometry[:3], 5, *geometry[4:]], tiles, None],
-        "bits-33": [[*geometry[:4], 33, *geometry[5:]], tiles, None],
-        "signed-int": [[*geometry[:5], 0, *geometry[6:]], tiles, None],
-        "kind": [[*geometry[:6], "int64", *geometry[7:]], tiles, None],
-        "kind-list": [[*geometry[:6], ["int"], *geometry[7:]], tiles, None],
-        "colour": [[*geometry[:7], "gray", False], tiles, None],
-        "float-bits": [[*geometry[:6], "float32", "grey", False], tiles, None],
-        "tiles-text": [geometry, "x" * 64, None],
-        "tiles-short": [geometry, tiles[:-1], None],
-        "tiles-long": [geometry, tiles + bytes(32), None],
-        "lossy-without-digests": [lossy, tiles, None],
-        "digests-without-lossy": [geometry, tiles, [bytes(32)]],
-        "digests-empty": [lossy, tiles, []],
-        "digests-two": [lossy, tiles, [bytes(32), bytes(32)]],
-        "digest-short": [lossy, tiles, [bytes(31)]],
-        "digest-text": [lossy, tiles, ["x" * 32]],
-    }
+        "not-a-list": ({1: 2}, image),
+        "short": ([geometry, tiles], image),
+        "long": ([geometry, tiles, None, None], image),
+        "geometry-short": ([geometry[:8], tiles, None], f"a pixel geometry {nine}"),
+        "rows-bool": (
+            [[True, *geometry[1:]], tiles, None], f"rows, columns, frames, samples and {numbers}",
+        ),
+        "rows-zero": (
+            [[0, *geometry[1:]], tiles, None], f"{none}: rows must be 1 to 65535, not 0",
+        ),
+        "rows-huge": (
+            [[1 << 20, *geometry[1:]], tiles, None],
+            f"{none}: rows must be 1 to 65535, not 1048576",
+        ),
+        "frames-huge": (
+            [[*geometry[:2], 1 << 31, *geometry[3:]], tiles, None],
+            f"{none}: {1 << 32} tiles exceed the limit of {MAX_TILES}",
+        ),
+        "samples-five": (
+            [[*geometry[:3], 5, *geometry[4:]], tiles, None],
+            f"{none}: samples must be 1 to 4, not 5",
+        ),
+        "bits-33": (
+            [[*geometry[:4], 33, *geometry[5:]], tiles, None],
+            f"{none}: int samples cannot have 33 bits",
+        ),
+        "bits-none": (
+            [[*geometry[:4], 0, *geometry[5:]], tiles, None],
+            f"{none}: int samples cannot have 0 bits",
+        ),
+        "signed-int": (
+            [[*geometry[:5], 0, *geometry[6:]], tiles, None], "signed and lossy are true or false",
+        ),
+        "kind": ([[*geometry[:6], "int64", *geometry[7:]], tiles, None], kind),
+        "kind-list": ([[*geometry[:6], ["int"], *geometry[7:]], tiles, None], kind),
+        "colour": ([[*geometry[:7], "gray", False], tiles, None], kind),
+        "float-bits": (
+            [[*geometry[:6], "float32", "grey", False], tiles, None],
+            f"{none}: float32 samples cannot have 16 bits",
+        ),
+        "float-33": (
+            [[*geometry[:4], 33, True, "float32", "grey", False], tiles, None],
+            f"{none}: float32 samples cannot have 33 bits",
+        ),
+        "float-unsigned": (
+            [[*geometry[:4], 32, False, "float32", "grey", False], tiles, None],
+            f"{none}: floating-point samples are signed",
+        ),
+        "tiles-text": ([geometry, "x" * 64, None], "tile hashes are one byte string"),
+        "tiles-short": (
+            [geometry, tiles[:-1], None], f"{contradicts}: 2 tiles need as many hashes of 32 bytes",
+        ),
+        "tiles-long": (
+            [geometry, tiles + bytes(32), None],
+            f"{contradicts}: 2 tiles need as many hashes of 32 bytes",
+        ),
+        "lossy-without-digests": (
+            [lossy, tiles, None], f"{contradicts}: compressed frames are hashed {both}",
+        ),
+        "digests-without-lossy": (
+            [geometry, tiles, [bytes(32)]], f"{contradicts}: compressed frames are hashed {both}",
+        ),
+        "digests-empty": ([lossy, tiles, []], f"{contradicts}: a lossy image has {each}"),
+        "digests-two": (
+            [lossy, tiles, [bytes(32), bytes(32)]], f"{contradicts}: a lossy image has {each}",
+        ),
+        "digest-short": ([lossy, tiles, [bytes(31)]], f"{contradicts}: a hash has 32 bytes"),
+        "digest-text": ([lossy, tiles, ["x" * 32]], digests),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", broken())
 def test_broken_trees_are_malformed(name: str) -> None:
-    with pytest.raises(MalformedError):
-        ImageTree.from_cbor(broken()[name])
+    value, words = broken()[name]
+    with pytest.raises(MalformedError) as caught:
+        ImageTree.from_cbor(value)
+    assert str(caught.value) == words
+
+
+def test_as_large_as_an_image_may_be() -> None:
+    for geometry in (grey(65535, 1), grey(1, 65535), grey(1, 1, frames=MAX_TILES)):
+        assert PixelGeometry.from_cbor(geometry.to_cbor()) == geometry
+    for rows, columns, frames in ((65536, 1, 1), (1, 65536, 1), (1, 1, MAX_TILES + 1)):
+        with pytest.raises(UsageError):
+            grey(rows, columns, frames)
+
+
+def test_tiles_that_differ_are_those_that_an_image_names() -> None:
+    """Of a frame that was moved to another number, too: its tiles are hashed as if it stood there.
+
+    The reading of a copy's frames knows hashes alone (`provenance.derivation.frame_match`).
+    """
+    geometry = grey(200, 330)
+    first, second = image(geometry, 1)[0], image(geometry, 1)[0].copy()
+    second[70, 10] ^= 1
+    second[199, 329] ^= 1
+    one, other = hash_image([first], geometry), hash_image([second], geometry)
+    found = differing_tiles(one.frame_tiles(0), other.frame_tiles(0), 0, geometry)
+    assert found == changed_regions(one, other)
+    assert len(found) == 2
+    assert differing_tiles(one.frame_tiles(0), one.frame_tiles(0), 0, geometry) == ()
+    pair = hash_image([second, first], replace(geometry, frames=2))
+    assert hash_frame(first, 1) == pair.frame_tiles(1) != hash_frame(first, 0)
+    moved = differing_tiles(hash_frame(first, 1), hash_frame(second, 1), 1, geometry)
+    assert moved == tuple(replace(region, frame=1) for region in found)
+    with pytest.raises(ValueError, match="shorter"):
+        differing_tiles(one.frame_tiles(0), other.frame_tiles(0)[:-1], 0, geometry)
+
+
+def test_so_many_differing_tiles_are_named_and_one_more_is_not() -> None:
+    for count, named in ((256, 256), (257, 1)):
+        geometry = grey(64, 64 * (2 * count - 1))
+        tiles = [bytes(32)] * geometry.tiles
+        other = [bytes([at % 2 == 0]) * 32 for at in range(geometry.tiles)]
+        regions = differing_tiles(tiles, other, 3, geometry)
+        assert len(regions) == named
+        if named == 1:
+            assert regions == (Region(3, 0, 0, geometry.columns, 64),)
+
+
+def test_a_frame_that_is_not_stored_lossy_binds_its_tiles_alone() -> None:
+    tiles, stored = sha(b"tiles"), sha(b"stored")
+    number = struct.pack(">L", 7)
+    assert frame_leaf(7, tiles) == sha(b"\0radseal-frame-1", number, tiles)
+    assert frame_leaf(7, tiles, stored) == sha(b"\0radseal-frame-1", number, tiles, stored)
 
 
 def test_frames_must_be_those_of_the_geometry() -> None:
     geometry = grey(10, 10, 2)
     first, second = image(geometry)
-    for wrong in (
-        [first],
-        [first, second, first],
-        [first, second[:9]],
-        [first, second.astype("<u4")],
+    as_many = "the geometry says 2 frames, there are not as many"
+    for wrong, words in (
+        ([first], as_many),
+        ([first, second, first], as_many),
+        ([first, second[:9]], "frame 1 is uint16(9, 10), not uint16(10, 10)"),
+        ([first, second.astype("<u4")], "frame 1 is uint32(10, 10), not uint16(10, 10)"),
     ):
-        with pytest.raises(UsageError):
+        with pytest.raises(UsageError) as caught:
             hash_image(wrong, geometry)
-    with pytest.raises(UsageError):
+        assert str(caught.value) == words
+    words = "^compressed frames are needed if, and only if, the image is lossy$"
+    with pytest.raises(UsageError, match=words):
         hash_image([first, second], geometry, compressed=[bytes(32)] * 2)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=words):
         hash_image(image(GEOMETRIES[-1]), GEOMETRIES[-1])
 
 
