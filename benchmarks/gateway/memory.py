@@ -10,75 +10,25 @@ after the first tenth.
 """
 
 import argparse
-import http.client
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.gateway.images import KINDS, make_images
-from benchmarks.gateway.peers import POLICY, WAIT_SECONDS, Gateway, empty, gateway, send
-from benchmarks.ports import free_port
+from benchmarks.gateway.peers import Gateway, empty, gateway, send
+from benchmarks.gateway.web_peers import Service, service
 from benchmarks.processes import below, processor_seconds, resident
 from benchmarks.workflow.orthanc import Orthanc
 from ledger import Algorithm
 from provenance import Site
 
-BOUNDARY = "radseal-memory"
 CLIENTS = 4
 SHOWN = 10  # columns
 MIB = 1 << 20
 _NAMES = (("spawn_main", "judges"), ("gateway.child", "child"), ("provenance.cli", "first process"))
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """`radseal serve` with an archive."""
-
-    process: "subprocess.Popen[str]"
-    port: int
-    token: str
-
-    def stow(self, paths: Sequence[Path]) -> None:
-        """Store files, one in a request, by some clients at once."""
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            list(pool.map(self._stow_some, [paths[n::CLIENTS] for n in range(CLIENTS)]))
-
-    def _stow_some(self, paths: Sequence[Path]) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-        kind = f'multipart/related; type="application/dicom"; boundary={BOUNDARY}'
-        headers = {"Content-Type": kind, "Authorization": f"Bearer {self.token}"}
-        start = f"--{BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-        for path in paths:
-            body = start + path.read_bytes() + f"\r\n--{BOUNDARY}--".encode()
-            connection.request("POST", "/dicom-web/studies", body, headers)
-            answer = connection.getresponse()
-            said = answer.read()
-            if answer.status != 200:
-                raise SystemExit(f"the service answers {answer.status}: {said[:500]!r}")
-        connection.close()
-
-    def wait(self, count: int) -> None:
-        """Wait until so many are delivered."""
-        end = time.monotonic() + WAIT_SECONDS
-        while self._delivered() < count:
-            if self.process.poll() is not None or time.monotonic() > end:
-                raise SystemExit("the service does not deliver")
-            time.sleep(0.1)
-
-    def _delivered(self) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-        connection.close()
-        name = 'radseal_spool_objects{state="delivered"} '
-        lines = [line for line in text.splitlines() if line.startswith(name)]
-        return int(float(lines[0].removeprefix(name))) if lines else 0
 
 
 @dataclass
@@ -186,38 +136,9 @@ def _pass(
     send(paths, "RADSEAL", door.port)
     door.wait(wanted)
     empty(archive)
-    stow.stow(paths)
+    stow.web.store(paths, clients=CLIENTS)
     stow.wait(wanted)
     empty(archive)
-
-
-@contextmanager
-def service(folder: Path, site: Site, archive: Orthanc) -> Iterator[Service]:
-    """Run `radseal serve` before an Orthanc."""
-    folder.mkdir()
-    (folder / "policy.toml").write_text(POLICY)
-    token = "memory-of-the-service-over-objects"
-    (folder / "token").write_text(token)
-    port = free_port()
-    (folder / "service.toml").write_text(
-        f'version = 1\nsite = "{site.folder}"\npolicy = "policy.toml"\nspool = "spool"\n'
-        f'[listen]\nae_title = "RADSEAL"\naddress = "127.0.0.1"\nport = {port}\n'
-        '[limits]\nfree_disk_bytes = 0\n[[archives]]\nname = "orthanc"\nae_title = "ORTHANC"\n'
-        f'host = "127.0.0.1"\nport = {archive.dicom}\n'
-    )
-    words = [sys.executable, "-m", "provenance.cli", "serve", "--token", str(folder / "token")]
-    words += ["--config", str(folder / "service.toml")]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, text=True)
-    assert process.stdout is not None
-    try:
-        if not process.stdout.readline().startswith("radseal listens"):
-            raise SystemExit((folder / "log").read_text()[-2000:])
-        yield Service(process, port, token)
-    finally:
-        process.terminate()
-        process.wait()
-        process.stdout.close()
 
 
 if __name__ == "__main__":
