@@ -92,13 +92,14 @@ class Gateway:
     @property
     def delivered(self) -> int:
         """How many objects the archive has said that it has."""
-        return int(self._ask("select count(*) from object where state = 'delivered'")[0][0])
+        return delivered(self.spool)
 
     def latencies(self) -> list[float]:
         """Return the seconds of each object from its last byte to the archive's answer."""
-        rows = self._ask(
+        rows = asked(
+            self.spool,
             "select d.sent - o.at from delivery d join object o on o.number = d.object"
-            " where d.sent is not null order by o.number"
+            " where d.sent is not null order by o.number",
         )
         return [row[0] / 1000 for row in rows]
 
@@ -126,9 +127,16 @@ class Gateway:
         """Return the seconds of a processor that its processes have taken."""
         return {name: processor_seconds(pid) for name, pid in self.processes().items()}
 
-    def _ask(self, question: str) -> list[tuple[int]]:
-        with closing(sqlite3.connect(f"file:{self.spool / 'spool.db'}?mode=ro", uri=True)) as held:
-            return held.execute(question).fetchall()
+
+def delivered(spool: Path) -> int:
+    """Return how many objects of a spool its archive has said that it has."""
+    return int(asked(spool, "select count(*) from object where state = 'delivered'")[0][0])
+
+
+def asked(spool: Path, question: str) -> list[tuple[int]]:
+    """Return what the database of a spool answers."""
+    with closing(sqlite3.connect(f"file:{spool / 'spool.db'}?mode=ro", uri=True)) as held:
+        return held.execute(question).fetchall()
 
 
 def processor_seconds(pid: int) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks.gateway.peers import POLICY, WAIT_SECONDS
+from benchmarks.gateway.peers import POLICY, WAIT_SECONDS, delivered
 from benchmarks.ports import free_port
 from benchmarks.workflow.orthanc import Orthanc
 from provenance import Site
@@ -106,6 +106,7 @@ class Service:
 
     process: "subprocess.Popen[str]"
     web: Web
+    spool: Path
 
     def wait(self, count: int) -> None:
         """Wait until so many are delivered."""
@@ -113,16 +114,11 @@ class Service:
         while self.delivered() < count:
             if self.process.poll() is not None or time.monotonic() > end:
                 raise SystemExit("the service does not deliver")
-            time.sleep(0.02)
+            time.sleep(0.01)
 
     def delivered(self) -> int:
         """How many objects the archive has said that it has."""
-        with closing(http.client.HTTPConnection("127.0.0.1", self.web.port, timeout=60)) as line:
-            line.request("GET", "/metrics")
-            text = line.getresponse().read().decode()
-        name = 'radseal_spool_objects{state="delivered"} '
-        lines = [line for line in text.splitlines() if line.startswith(name)]
-        return int(float(lines[0].removeprefix(name))) if lines else 0
+        return delivered(self.spool)
 
 
 def plugin(archive: Orthanc) -> Web:
@@ -152,7 +148,7 @@ def service(folder: Path, site: Site, archive: Orthanc) -> Iterator[Service]:
     try:
         if not process.stdout.readline().startswith("radseal listens"):
             raise SystemExit((folder / "log").read_text()[-2000:])
-        yield Service(process, Web(port, {"Authorization": f"Bearer {TOKEN}"}))
+        yield Service(process, Web(port, {"Authorization": f"Bearer {TOKEN}"}), folder / "spool")
     finally:
         process.terminate()
         process.wait()
