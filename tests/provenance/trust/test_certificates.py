@@ -139,8 +139,9 @@ def usage(*, issues: bool) -> x509.KeyUsage:
     )
 
 
-def test_what_a_certificate_says(authority: Authority) -> None:
+def test_what_a_certificate_says() -> None:
     """An authority issues, and nothing else; an actor signs in one role (RFC 5280, 4.2.1)."""
+    authority = Authority()
     assert said(authority.certificate) == [
         (True, x509.BasicConstraints(ca=True, path_length=1)),
         (True, usage(issues=True)),
