@@ -37,7 +37,7 @@ from ledger.statements.key_events import read_log_keys
 from ledger.statements.keyring import Keyring
 from ledger.statements.statement import parse_statement
 from ledger.statements.verifiers import Verifiers
-from ledger.storage import persist, store
+from ledger.storage import erasable, persist, store, stored_checkpoints
 from ledger.storage.database import Database, transact
 from ledger.timestamps.stamped import find_asked, write_timestamp
 from ledger.timestamps.timestamp import Timestamp, TimestampAnchors, verify_timestamp
@@ -245,7 +245,7 @@ class Log(PublishedLog):
     def _finish_erasures(self, fresh: Collection[int], destroyed: Sequence[bytes]) -> None:
         """Clean the files of what was erased; of the ``fresh`` entries it is known what that is."""
         with self._database.read() as connection:
-            pending = store.unfinished_erasures(connection)
+            pending = erasable.unfinished_erasures(connection)
         if not pending:
             return
         known = set(pending) <= set(fresh) and len(destroyed) <= SEARCHED
@@ -301,7 +301,7 @@ class Log(PublishedLog):
         return Pruned(pruning, dropped)
 
     def _stored(self, connection: Connection, head: TrustedHead) -> bytes:
-        note = store.read_checkpoint(connection, head.size)
+        note = stored_checkpoints.read_checkpoint(connection, head.size)
         if note is None:
             raise StoreError(f"the checkpoint of {head.size} is gone")
         return note

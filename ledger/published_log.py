@@ -18,7 +18,7 @@ from ledger.errors import (
     UsageError,
     WitnessError,
 )
-from ledger.storage import persist, store
+from ledger.storage import persist, store, stored_checkpoints
 from ledger.storage.database import Database, transact
 from ledger.storage.thinning import thin
 from ledger.tree.tiles import root_at
@@ -162,7 +162,7 @@ class PublishedLog(LogView):
         """Return size and checkpoint of the head, and whether the signature is new."""
         with self._database.read() as connection:
             head = store.read_head(connection)
-            newest = store.newest_checkpoint(connection)
+            newest = stored_checkpoints.newest_checkpoint(connection)
             self._trust(connection)
             if newest is not None and newest[0] >= head.size:
                 return *newest, False
@@ -207,7 +207,7 @@ class PublishedLog(LogView):
 
     def _store(self, size: int, note: bytes) -> bytes:
         def work(connection: Connection) -> bytes:
-            stored = store.read_checkpoint(connection, size)
+            stored = stored_checkpoints.read_checkpoint(connection, size)
             if stored is not None:  # another process was quicker
                 return stored
             thin(connection, size=size)

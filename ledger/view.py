@@ -42,7 +42,7 @@ from ledger.receipts.cose_receipt import sign_cose_receipt
 from ledger.receipts.receipt import Receipt
 from ledger.statements.keyring import KeyRecord
 from ledger.statements.verifiers import Verifiers
-from ledger.storage import store
+from ledger.storage import chain_ends, erasable, store, stored_checkpoints
 from ledger.storage.database import Database
 from ledger.timestamps.stamped import Stamped, read_stamped, stamped_covering, stamped_sizes
 from ledger.tree.tiles import (
@@ -117,7 +117,7 @@ class LogView:
     def checkpoint(self) -> bytes:
         """Return the newest signed checkpoint; NotFoundError before the first."""
         with self._database.read() as connection:
-            newest = store.newest_checkpoint(connection)
+            newest = stored_checkpoints.newest_checkpoint(connection)
         if newest is None:
             raise NotFoundError("no checkpoint was signed yet")
         return newest[1]
@@ -175,7 +175,7 @@ class LogView:
             raise UsageError(f"these are not the keys of the log {self.origin}")
 
     def _note_of(self, size: int) -> bytes:
-        note = self._ask(store.read_checkpoint, size)
+        note = self._ask(stored_checkpoints.read_checkpoint, size)
         if note is None:
             raise NotFoundError(f"no checkpoint of size {size} was signed")
         return note
@@ -206,7 +206,7 @@ class LogView:
     def early_receipts(self, entry: Entry) -> Iterator[StampedReceipt]:
         """Yield the receipts of an entry under the first checkpoints that cover it."""
         with self._database.read() as connection:
-            notes = store.checkpoints_covering(connection, entry.index, EARLY)
+            notes = stored_checkpoints.checkpoints_covering(connection, entry.index, EARLY)
         for size, note in notes:
             yield StampedReceipt(self._under(entry.index, size, note))
 
@@ -287,22 +287,22 @@ class LogView:
 
     def find(self, pseudonym: bytes) -> tuple[bytes, ...]:
         """Return the ids of the objects logged under a pseudonym, oldest first."""
-        return self._ask(store.find_pseudonym, pseudonym)
+        return self._ask(erasable.find_pseudonym, pseudonym)
 
     def annex(self, object_id: bytes) -> bytes | None:
         """Return the annex kept for an object; None if there is none, or it was erased."""
         if self._site_key is None:
             raise UsageError("the log was opened without its annex key")
-        sealed = self._ask(store.read_annex, object_id)
+        sealed = self._ask(erasable.read_annex, object_id)
         return None if sealed is None else open_annex(sealed, object_id, site_key=self._site_key)
 
     def is_erased(self, object_id: bytes) -> bool:
         """Whether what lay beside the log for an object was erased."""
-        return self._ask(store.is_erased, object_id)
+        return self._ask(erasable.is_erased, object_id)
 
     def object_link(self, object_id: bytes) -> Link:
         """Return the link the next statement about an object must have."""
-        return self._ask(store.next_object_links, (object_id,))[object_id]
+        return self._ask(chain_ends.next_object_links, (object_id,))[object_id]
 
     def actor_link(self, kid: bytes) -> Link:
         """Return the link the next statement of a signer must have."""
@@ -310,7 +310,7 @@ class LogView:
             record = store.find_key(connection, kid)
             if record is None:
                 return FIRST
-            return store.next_actor_links(connection, (record.number,))[record.number]
+            return chain_ends.next_actor_links(connection, (record.number,))[record.number]
 
     def key(self, kid: bytes) -> LoggedKey:
         """Return what the log knows of a key; NotFoundError if it was never added."""
@@ -441,7 +441,7 @@ class LogView:
             raise NotFoundError(str(error)) from error
         height = 0 if isinstance(level, str) else level
         with self._database.read() as connection:
-            newest = store.newest_checkpoint(connection)
+            newest = stored_checkpoints.newest_checkpoint(connection)
             published = (0 if newest is None else newest[0]) >> TILE_HEIGHT * height
             if number * TILE_WIDTH + width > published:
                 raise NotFoundError(f"the published tree has no {path}")

@@ -18,7 +18,7 @@ from ledger.statements.arrival import Arrival
 from ledger.statements.keyring import KeyRecord, Keyring
 from ledger.statements.statement import Statement, UnverifiedStatement, as_verified, parse_statement
 from ledger.statements.verifiers import WORTH_SHARING, Checking, Verifiers, check_here
-from ledger.storage import persist, schema, store
+from ledger.storage import chain_ends, erasable, persist, schema, store
 from ledger.tree.tiles import TreeBuilder, builder_at
 
 
@@ -97,7 +97,7 @@ def open_draft(
     site_key: bytes | None,
 ) -> Draft:
     """Return a draft at the tail this transaction sees, which has looked up ``arrivals``."""
-    head, objects = store.read_head_and_objects(connection, _objects_of(arrivals))
+    head, objects = chain_ends.read_head_and_objects(connection, _objects_of(arrivals))
     draft = Draft(connection, _tail_at(connection, head, remembered), site_key=site_key)
     draft.look_up(arrivals, objects=objects)
     return draft
@@ -139,7 +139,7 @@ class Draft:
         parsed = [arrival.parsed for arrival in arrivals]
         if objects is None:
             named = _objects_of(arrivals)
-            objects = store.next_object_links(self._connection, named) if named else {}
+            objects = chain_ends.next_object_links(self._connection, named) if named else {}
         self._objects = objects
         known = self._keyring.records
         missing = {
@@ -148,7 +148,7 @@ class Draft:
             if each.kid in known and each.kid not in self._tail.actors
         }
         if missing:
-            links = store.next_actor_links(self._connection, list(missing))
+            links = chain_ends.next_actor_links(self._connection, list(missing))
             self._tail.actors.update({missing[number]: links[number] for number in links})
 
     def admit(self, arrival: Arrival, *, from_operator: bool = False) -> Entry:
@@ -205,7 +205,7 @@ class Draft:
             return False
         if signer.role is not Role.DEVICE:
             return False
-        own = store.own_link(self._connection, object_id, signer.number, below=self._index)
+        own = chain_ends.own_link(self._connection, object_id, signer.number, below=self._index)
         for row in self._statements:  # of this transaction, not written yet
             if row["object_id"] == object_id and row["actor"] == signer.number:
                 own = own.next(schema.require_bytes(row["leaf_hash"]))
@@ -221,7 +221,7 @@ class Draft:
             return False
         if statement.object_link == FIRST or statement.object_id is None:
             return False
-        return statement.object_id in self.erased or store.is_erased(
+        return statement.object_id in self.erased or erasable.is_erased(
             self._connection, statement.object_id
         )
 
@@ -267,7 +267,7 @@ class Draft:
             return False
         connection = self._connection
         return not (
-            store.is_sealed(connection, object_id) or store.is_erased(connection, object_id)
+            store.is_sealed(connection, object_id) or erasable.is_erased(connection, object_id)
         )
 
     def _keep_aside(self, index: int, object_id: bytes, submission: Submission) -> None:
@@ -292,7 +292,7 @@ class Draft:
         wrapped = (
             pending[1].wrapped_key
             if pending is not None
-            else store.read_wrapped_key(self._connection, object_id)
+            else erasable.read_wrapped_key(self._connection, object_id)
         )
         if wrapped is None:
             return secrets.token_bytes(KEY_SIZE)

@@ -20,7 +20,7 @@ from ledger.copies.pruning import Archives
 from ledger.errors import StoreError, UsageError
 from ledger.links import HASH_SIZE
 from ledger.statements.verifiers import Verifiers
-from ledger.storage import schema, store
+from ledger.storage import schema, store, stored_checkpoints
 from ledger.storage.database import Database
 from ledger.storage.prepared import PreparedQuestion
 from ledger.tree.merkle import EMPTY_ROOT, hash_leaf
@@ -237,7 +237,7 @@ def _state(
     connection: Connection, findings: Findings, chains: ChainAudit, covered: int
 ) -> AuditState | None:
     """Return what the next audit can go on from, if there is nothing to be found before."""
-    note = store.read_checkpoint(connection, covered)
+    note = stored_checkpoints.read_checkpoint(connection, covered)
     if findings.all() or note is None:
         return None
     return AuditState(chains.key_events_below(covered), note)

@@ -29,7 +29,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from ledger.annexes import open_annex
 from ledger.auditing.findings import FindingCode, Findings
 from ledger.errors import StoreError
-from ledger.storage import schema, store
+from ledger.storage import erasable, schema
 from ledger.storage.database import Database
 from ledger.storage.prepared import PreparedQuestion
 
@@ -154,7 +154,7 @@ def _check_erasures(
         if noted.get(index) != erased.get(index):
             words = "the table of erasures differs from the statements"
             findings.add(index, FindingCode.ERASURE, words)
-    for index in store.unfinished_erasures(connection):
+    for index in erasable.unfinished_erasures(connection):
         words = "the erasure was logged, but the files were not cleaned yet: open the log again"
         findings.add(index, FindingCode.ERASURE, words)
     for table in (schema.annex_key, schema.annex, schema.pseudonym):
@@ -209,7 +209,7 @@ def _open_annexes(connection: Connection, findings: Findings, site_key: bytes) -
     following = select(_ANNEX.object_id, _ANNEX.idx).order_by(_ANNEX.object_id).limit(1)
     while row := connection.execute(following.where(_ANNEX.object_id > after)).one_or_none():
         after = row.object_id
-        sealed = store.read_annex(connection, row.object_id)
+        sealed = erasable.read_annex(connection, row.object_id)
         try:
             if sealed is not None:
                 open_annex(sealed, row.object_id, site_key=site_key)

@@ -19,7 +19,7 @@ from ledger.statements.key_events import read_log_keys
 from ledger.statements.keyring import Keyring
 from ledger.statements.statement import UnverifiedStatement, parse_statement
 from ledger.statements.verifiers import Verifiers, check_here
-from ledger.storage import schema, store
+from ledger.storage import chain_ends, schema, store
 from ledger.storage.prepared import PreparedQuestion
 
 
@@ -331,7 +331,7 @@ class ChainAudit:
         if record is None or statement.object_id is None:
             return  # there is a finding about its key already
         number = record.number
-        own = store.own_link(self._connection, statement.object_id, number, below=index)
+        own = chain_ends.own_link(self._connection, statement.object_id, number, below=index)
         if not rules.names_own(statement, record.role, own):
             words = (
                 "it names neither the object's newest statement nor, of a device, its own newest"

@@ -24,7 +24,7 @@ from ledger.auditing.findings import AuditReport, Finding, FindingCode, Findings
 from ledger.checkpoints.trusted_logs import TrustedLogs, open_checkpoint
 from ledger.errors import StoreError, UsageError
 from ledger.links import HASH_SIZE
-from ledger.storage import schema, store
+from ledger.storage import schema, store, stored_checkpoints
 from ledger.storage.prepared import PreparedQuestion, driver_place
 from ledger.tree import statement_hashes
 from ledger.tree.statement_hashes import Hashed, hash_tiles, perfect_root
@@ -272,7 +272,7 @@ def _covered(
     findings: Findings,
 ) -> int:
     """Return how many entries the newest checkpoint covers, if it is over this tree."""
-    newest = store.newest_checkpoint(connection)
+    newest = stored_checkpoints.newest_checkpoint(connection)
     if newest is None:
         return 0
     head = open_checkpoint(newest[1], trusted)

@@ -18,7 +18,7 @@ from ledger.statements import rules
 from ledger.statements.arrival import Arrival
 from ledger.statements.keyring import KeyRecord, Keyring
 from ledger.statements.statement import Statement, parse_statement
-from ledger.storage import schema, store
+from ledger.storage import chain_ends, schema, store, stored_checkpoints
 
 MAX_OF_ACTOR = 1_000  # rows of one kind; the oldest that are closed make room
 
@@ -34,7 +34,7 @@ def note_refused(connection: Connection, arrivals: Sequence[Arrival], *, at: dat
     verified = sorted(_verified(arrivals, keyring, head.size), key=lambda each: each.kid)
     for kid, group in groupby(verified, key=lambda each: each.kid):
         number, statements = keyring.records[kid].number, list(group)
-        link = store.next_actor_links(connection, (number,))[number]
+        link = chain_ends.next_actor_links(connection, (number,))[number]
         known = {
             each.leaf_hash
             for each in statements
@@ -111,7 +111,7 @@ def _make_room(connection: Connection, kind: AlarmKind, actor: int) -> bool:
     """Forget filled gaps; forks are never forgotten."""
     if kind is not AlarmKind.GAP:
         return False
-    next_seq = store.next_actor_links(connection, (actor,))[actor].seq
+    next_seq = chain_ends.next_actor_links(connection, (actor,))[actor].seq
     gone = connection.execute(
         delete(schema.alarm).where(_A.actor == actor, _A.kind == kind.value, _A.last < next_seq)
     )
@@ -191,7 +191,7 @@ _RIVALS = (
 
 def _raised(connection: Connection, index: int, trusted: TrustedLogs) -> datetime:
     """Return when a checkpoint first covered an entry; until then, when the log grew last."""
-    note = store.checkpoint_covering(connection, index)
+    note = stored_checkpoints.checkpoint_covering(connection, index)
     signed = None if note is None else open_checkpoint(note, trusted).cosigned_at
     return signed or from_milliseconds(store.read_head(connection).updated_at)
 
@@ -225,7 +225,7 @@ def _gaps(
     connection: Connection, actor: int, kid: bytes, rows: Sequence[Row[Any]]
 ) -> Iterator[Alarm]:
     """Closed ones each for itself; what is open now is one alarm that names all numbers."""
-    next_seq = store.next_actor_links(connection, (actor,))[actor].seq
+    next_seq = chain_ends.next_actor_links(connection, (actor,))[actor].seq
     for row in rows:
         if row.awaited < row.first <= next_seq:
             closed = _entry_at(connection, actor, row.first - 1)
@@ -280,7 +280,7 @@ def _silence(
         .limit(1)
     ).one_or_none()
     index, seq = (record.added_index, -1) if newest is None else (newest[0], newest[1])
-    note = store.checkpoint_covering(connection, index)
+    note = stored_checkpoints.checkpoint_covering(connection, index)
     if note is None:
         return  # not published yet: heard just now
     heard = open_checkpoint(note, trusted).cosigned_at

@@ -12,7 +12,7 @@ from ledger.entries import Entry
 from ledger.links import Head
 from ledger.questions.bracket import Bracket
 from ledger.statements.statement import parse_statement
-from ledger.storage import store
+from ledger.storage import store, stored_checkpoints
 from ledger.tree.tiles import root_at
 
 
@@ -35,8 +35,8 @@ class Brackets:
             # a head that covers the statement itself was not seen before it was signed
             known = seen.size <= entry.index and self._was(seen)
             if known:
-                before = self._time(store.checkpoint_up_to, seen.size)
-        after = self._checkpoint(store.checkpoint_covering, entry.index)
+                before = self._time(stored_checkpoints.checkpoint_up_to, seen.size)
+        after = self._checkpoint(stored_checkpoints.checkpoint_covering, entry.index)
         return Bracket(
             index=entry.index,
             claimed_at=statement.claimed_at,

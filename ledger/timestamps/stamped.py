@@ -13,7 +13,7 @@ from ledger.bounded_file import read_bounded
 from ledger.checkpoints.base64text import decode_decimal
 from ledger.checkpoints.note import MAX_NOTE
 from ledger.errors import BusyError, NotFoundError, StoreError, UsageError
-from ledger.storage import schema, store
+from ledger.storage import schema, stored_checkpoints
 from ledger.timestamps.timestamp import MAX_TOKENS, stamped_message
 from ledger.timestamps.timestamp_request import StampHash, TimestampRequest
 from ledger.timestamps.timestamp_token import MAX_TOKEN
@@ -63,7 +63,7 @@ def read_stamped(connection: Connection, size: int) -> Stamped:
         select(_T.number, _T.note, _T.token).where(_T.size == size).order_by(_T.number)
     ).all()
     if not rows:
-        note = store.read_checkpoint(connection, size)
+        note = stored_checkpoints.read_checkpoint(connection, size)
         if note is None:
             raise NotFoundError(f"no checkpoint of size {size} was signed")
         return Stamped(size, note)
