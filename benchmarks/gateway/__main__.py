@@ -2,19 +2,21 @@
 
     python -m benchmarks.gateway [--ct N] [--dx N] [--rounds N] [--memory N]
 
-Rates count until the archive has answered for the last image. The bar is 0.6 of storing directly.
+Rates count until the archive has answered for the last image. Each turn has images of its own, as
+every custody event of an image is verified when it comes again. The bar is 0.6 of storing directly.
 A plain relay beside it (relay.py) takes, syncs and forwards, and verifies nothing.
 """
 
 import argparse
 import resource
+import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from benchmarks.gateway.images import CT, DX, Kind, make_images
 from benchmarks.gateway.peers import (
     Gateway,
     Relay,
@@ -25,6 +27,7 @@ from benchmarks.gateway.peers import (
     send,
     storescp,
 )
+from benchmarks.sealed_images import CT, DX, Kind, make_images
 from benchmarks.workflow.orthanc import Orthanc
 from ledger import Algorithm
 from provenance import Site
@@ -52,57 +55,63 @@ def main() -> None:
                 storescp(folder / "scp") as scp,
                 relay(folder / "relay", archive) as plain,
             ):
-                bench = Bench(archive, door, scp, plain, asked.rounds)
+                images = Images(site, folder / "images")
+                bench = Bench(archive, door, scp, plain, images, asked.rounds)
                 print("| images | storescp | Orthanc | relay | gateway | of Orthanc | of relay |")
                 print("|---|---|---|---|---|---|---|")
                 for kind, count in ((CT, asked.ct), (DX, asked.dx)):
-                    paths = make_images(kind, count, site, folder / kind.name)
-                    bench.compare(kind, paths, 1)
-                    bench.compare(kind, paths, asked.associations)
+                    bench.compare(kind, count, 1)
+                    bench.compare(kind, count, asked.associations)
                 bench.tell_costs()
-                for kind in (CT, DX):
-                    bench.tell_latencies(kind, sorted((folder / kind.name).iterdir())[:40])
-                bench.memory(asked.memory, folder / CT.name)
+                for kind, count in ((CT, min(asked.ct, 40)), (DX, min(asked.dx, 40))):
+                    bench.tell_latencies(kind, count)
+                bench.memory(asked.memory, asked.ct)
         finally:
             archive.stop()
+
+
+class Images:
+    """Sealed images that nobody has sent yet."""
+
+    def __init__(self, site: Site, folder: Path) -> None:
+        self._site = site
+        self._folder = folder
+
+    @contextmanager
+    def fresh(self, kind: Kind, count: int) -> Iterator[list[Path]]:
+        """Hold some, and remove them."""
+        yield make_images(kind, count, self._site, self._folder)
+        shutil.rmtree(self._folder)
 
 
 class Bench:
     """One Orthanc, one gateway and one plain relay before it, one storescp."""
 
     def __init__(
-        self, archive: Orthanc, door: Gateway, scp: int, plain: Relay, rounds: int
+        self,
+        archive: Orthanc,
+        door: Gateway,
+        scp: int,
+        plain: Relay,
+        images: Images,
+        rounds: int,
     ) -> None:
         self._archive = archive
         self._door = door
         self._scp = scp
         self._plain = plain
+        self._images = images
         self._rounds = rounds
         self._costs: list[str] = []
 
-    def compare(self, kind: Kind, paths: list[Path], associations: int) -> None:
+    def compare(self, kind: Kind, count: int, associations: int) -> None:
         """Print one row: images a second, the median of the rounds and their range."""
         rates: dict[str, list[float]] = {n: [] for n in ("storescp", "orthanc", "relay", "gateway")}
         costs: list[dict[str, float]] = []
 
-        def timed(name: str, act: Callable[[], None]) -> None:
-            began = time.perf_counter()
-            act()
-            rates[name].append(len(paths) / (time.perf_counter() - began))
-
         for _ in range(self._rounds):
-            timed("storescp", lambda: self._send(paths, "ANY", self._scp, associations))
-            empty(self._archive)
-            timed(
-                "orthanc", lambda: self._send(paths, "ORTHANC", self._archive.dicom, associations)
-            )
-            empty(self._archive)
-            timed("relay", lambda: self._relayed(paths, associations))
-            empty(self._archive)
-            before = self._seconds()
-            timed("gateway", lambda: self._through(paths, associations))
-            after = self._seconds()
-            costs.append({n: after[n] - before.get(n, 0.0) for n in after})
+            with self._images.fresh(kind, count) as paths:
+                costs.append(self._turn(paths, associations, rates))
         of_orthanc, of_relay = (
             median(a / b for a, b in zip(rates["gateway"], rates[theirs], strict=True))
             for theirs in ("orthanc", "relay")
@@ -111,9 +120,31 @@ class Bench:
         words = "1 association" if associations == 1 else f"{associations} associations"
         name = f"{kind.name}, {words}"
         print(f"| {name} | {' | '.join(cells)} | {of_orthanc:.2f} | {of_relay:.2f} |", flush=True)
-        last = {n: seconds / len(paths) * 1000 for n, seconds in costs[-1].items()}
+        last = {n: seconds / count * 1000 for n, seconds in costs[-1].items()}
         told = " | ".join(f"{last.get(n, 0.0):.1f}" for n in PARTS)
         self._costs.append(f"| {name} | {told} |")
+
+    def _turn(
+        self, paths: list[Path], associations: int, rates: dict[str, list[float]]
+    ) -> dict[str, float]:
+        """Send images by each way; return how long the last of them held processors."""
+
+        def timed(name: str, act: Callable[[], None]) -> None:
+            began = time.perf_counter()
+            act()
+            rates[name].append(len(paths) / (time.perf_counter() - began))
+
+        timed("storescp", lambda: self._send(paths, "ANY", self._scp, associations))
+        empty(self._archive)
+        timed("orthanc", lambda: self._send(paths, "ORTHANC", self._archive.dicom, associations))
+        empty(self._archive)
+        timed("relay", lambda: self._relayed(paths, associations))
+        empty(self._archive)
+        before = self._seconds()
+        timed("gateway", lambda: self._through(paths, associations))
+        after = self._seconds()
+        empty(self._archive)
+        return {n: after[n] - before.get(n, 0.0) for n in after}
 
     def tell_costs(self) -> None:
         """Print what an image took of a processor in the last round of each row."""
@@ -135,21 +166,22 @@ class Bench:
         self._send(paths, "RELAY", self._plain.port, associations)
         self._plain.wait()
 
-    def tell_latencies(self, kind: Kind, paths: list[Path]) -> None:
+    def tell_latencies(self, kind: Kind, count: int) -> None:
         """Print how long single images take from their last byte to the archive's answer."""
         before = len(self._door.latencies())
-        for path in paths:
-            self._through([path], 1)
+        with self._images.fresh(kind, count) as paths:
+            for path in paths:
+                self._through([path], 1)
         found = sorted(self._door.latencies()[before:])
         print(f"{kind.name}, one at a time, last byte to the archive's answer: {_quantiles(found)}")
 
-    def memory(self, count: int, folder: Path) -> None:
-        """Print the resident memory before and after ``count`` images."""
-        paths = sorted(folder.iterdir())
+    def memory(self, most: int, batch: int) -> None:
+        """Print the resident memory before and after ``most`` images, or a few more."""
         before, sent = self._door.memory(), 0
-        while sent < count:
-            self._through(paths, 1)
-            sent += len(paths)
+        while sent < most:
+            with self._images.fresh(CT, batch) as paths:
+                self._through(paths, 1)
+            sent += batch
         after = self._door.memory()
         for name, size in before.items():
             grown = after.get(name, 0)

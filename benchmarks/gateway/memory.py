@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.gateway.images import KINDS, make_images
 from benchmarks.gateway.peers import Gateway, empty, gateway, send
 from benchmarks.gateway.web_peers import Service, service
 from benchmarks.processes import below, processor_seconds, resident
+from benchmarks.sealed_images import KINDS, make_images
 from benchmarks.workflow.orthanc import Orthanc
 from ledger import Algorithm
 from provenance import Site

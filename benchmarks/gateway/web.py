@@ -16,9 +16,9 @@ from statistics import median
 
 import pydicom
 
-from benchmarks.gateway.images import CT, DX, make_images
 from benchmarks.gateway.peers import empty
 from benchmarks.gateway.web_peers import Instance, Service, Web, plugin, service
+from benchmarks.sealed_images import CT, DX, make_images
 from benchmarks.workflow.orthanc import Orthanc
 from ledger import Algorithm
 from provenance import Site

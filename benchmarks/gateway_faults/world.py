@@ -15,9 +15,9 @@ from pathlib import Path
 
 from pydicom.uid import UID
 
-from benchmarks.gateway.images import Kind, make_images
 from benchmarks.orthanc.world import Process
 from benchmarks.ports import free_port
+from benchmarks.sealed_images import Kind, make_images
 from benchmarks.workflow.orthanc import PROGRAM
 from benchmarks.workflow.tools import program
 from provenance import Site

@@ -4,17 +4,20 @@
 
 Sealed images, full verification, TCP_NODELAY on both ends. Rates: DCMTK's storescu, all images of
 a round, over one association and over eight at once. Latency: of each C-STORE by pynetdicom, over
-all rounds. In between stands Orthanc with the script and a stand-in that answers at once: the
+all rounds. Each turn has images of its own, as every custody event of an image is verified when it
+comes again. In between stands Orthanc with the script and a stand-in that answers at once: the
 script's own cost. Processor time is that of sender, Orthanc and service for each image, with what
 they do after the answer; by it the last column says what this machine could do at most.
 """
 
 import argparse
 import json
+import shutil
 import statistics
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,9 +25,9 @@ from typing import Any
 import pydicom
 from pynetdicom import AE
 
-from benchmarks.orthanc.images import sealed_files
 from benchmarks.orthanc.processors import spent_by, spent_by_ended
 from benchmarks.orthanc.world import World
+from benchmarks.sealed_images import KINDS, Kind, make_images
 from ledger import Algorithm
 from provenance import Site
 
@@ -55,38 +58,49 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         site = Site.init(folder / "site", algorithm=Algorithm.ED25519)
-        files = {
-            kind: sealed_files(kind, count, site, folder)
-            for kind, count in (("CT", asked.ct), ("DX", asked.dx))
-        }
+        counts = {"CT": asked.ct, "DX": asked.dx}
         with (
             World.open(folder / "with", site, POLICY, jobs=asked.jobs) as asking,
             World.open_stand_in(folder / "stand-in", site) as stand_in,
             World.open_plain(folder / "plain", site) as plain,
         ):
             worlds = {"plain": plain, "script": stand_in, "radseal": asking}
-            for kind in files:
-                found = _run(files[kind], worlds, asked.rounds)
+            for kind in KINDS:
+
+                def fresh(folder: Path, kind: Kind = kind) -> None:
+                    make_images(kind, counts[kind.name], site, folder)
+
+                found = _run(fresh, folder / kind.name, worlds, asked.rounds)
                 for associations in ASSOCIATIONS:
-                    _rates(kind, associations, found)
-                _latencies(kind, found)
+                    _rates(kind.name, associations, found)
+                _latencies(kind.name, found)
 
 
-def _run(files: Path, worlds: dict[str, World], rounds: int) -> dict[str, Measured]:
+def _run(
+    fresh: Callable[[Path], None], folder: Path, worlds: dict[str, World], rounds: int
+) -> dict[str, Measured]:
+    """Measure; ``fresh`` makes a folder of images that nobody has sent yet."""
     found: dict[str, Measured] = defaultdict(Measured)
-    parts = {1: [files], ASSOCIATIONS[-1]: _dealt(files, ASSOCIATIONS[-1])}
     for number in range(rounds + 1):
-        for name, world in worlds.items():
-            for associations, folders in parts.items():
+        for associations in ASSOCIATIONS:
+            fresh(folder / "images")
+            folders = [folder / "images"]
+            if associations > 1:
+                folders = _dealt(folder / "images", associations)
+            for name, world in worlds.items():
                 rate, spent = _send(world, folders)
                 _empty(world)
                 if number:  # the first is to warm up
                     found[name].rates[associations].append(rate)
                     found[name].spent[associations].append(spent)
-            latencies = _ask(world, files)
+            shutil.rmtree(folder)
+        fresh(folder / "images")
+        for name, world in worlds.items():
+            latencies = _ask(world, folder / "images")
             _empty(world)
             if number:
                 found[name].latencies += latencies
+        shutil.rmtree(folder)
     return found
 
 

@@ -30,7 +30,7 @@ KINDS = (CT, DX)
 
 def make_images(kind: Kind, count: int, site: Site, folder: Path) -> list[Path]:
     """Write ``count`` sealed images; their marks are left out, they cost the receiver nothing."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     with site.device() as device:
         paths = []
         for number, data in enumerate(_unsealed(kind, count)):
