@@ -504,7 +504,9 @@ def test_a_rejected_data_set_is_refused_behind_another_header(ward: Ward, unseal
     assert again.judged.reasons[0].startswith("rejected")
 
 
-@pytest.mark.parametrize("kind", ["a bit", "a program", "private words", "another syntax"])
+@pytest.mark.parametrize(
+    "kind", ["a bit", "a program", "private words", "another syntax", "another name"]
+)
 def test_what_persons_have_not_seen_is_not_released(ward: Ward, unsealed: bytes, kind: str) -> None:
     """Neither in the data set nor before it; nor is it read otherwise than they have read it."""
     ward.propose()
@@ -515,6 +517,7 @@ def test_what_persons_have_not_seen_is_not_released(ward: Ward, unsealed: bytes,
             "PrivateInformationCreatorUID": "1.2.3", "PrivateInformation": b"more",
         },
         "another syntax": {"TransferSyntaxUID": "1.2.840.10008.1.2.5"},
+        "another name": {"MediaStorageSOPInstanceUID": "1.2.3.4"},
     }.get(kind, {})  # fmt: skip
     made = behind_another_header(unsealed, **more)
     if kind == "a bit":
