@@ -10,7 +10,6 @@ A plain relay beside it (relay.py) takes, syncs and forwards, and verifies nothi
 import argparse
 import resource
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,11 +24,11 @@ from benchmarks.gateway.peers import (
     processor_seconds,
     relay,
     send,
+    site_and_archive,
     storescp,
 )
 from benchmarks.sealed_images import CT, DX, Kind, make_images
 from benchmarks.workflow.orthanc import Orthanc
-from ledger import Algorithm
 from provenance import Site
 
 PARTS = ("gateway", "judge", "forwarder", "custody", "Orthanc", "storescu")
@@ -44,30 +43,23 @@ def main() -> None:
     parser.add_argument("--associations", type=int, default=8)
     parser.add_argument("--memory", type=int, default=1000, help="CT images for memory; 0: none")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        site = Site.init(folder / "site", algorithm=Algorithm.ED25519)
-        (folder / "orthanc").mkdir()
-        archive = Orthanc.start(folder / "orthanc")
-        try:
-            with (
-                gateway(folder / "gateway", site, archive) as door,
-                storescp(folder / "scp") as scp,
-                relay(folder / "relay", archive) as plain,
-            ):
-                images = Images(site, folder / "images")
-                bench = Bench(archive, door, scp, plain, images, asked.rounds)
-                print("| images | storescp | Orthanc | relay | gateway | of Orthanc | of relay |")
-                print("|---|---|---|---|---|---|---|")
-                for kind, count in ((CT, asked.ct), (DX, asked.dx)):
-                    bench.compare(kind, count, 1)
-                    bench.compare(kind, count, asked.associations)
-                bench.tell_costs()
-                for kind, count in ((CT, min(asked.ct, 40)), (DX, min(asked.dx, 40))):
-                    bench.tell_latencies(kind, count)
-                bench.memory(asked.memory, asked.ct)
-        finally:
-            archive.stop()
+    with (
+        site_and_archive() as (folder, site, archive),
+        gateway(folder / "gateway", site, archive) as door,
+        storescp(folder / "scp") as scp,
+        relay(folder / "relay", archive) as plain,
+    ):
+        images = Images(site, folder / "images")
+        bench = Bench(archive, door, scp, plain, images, asked.rounds)
+        print("| images | storescp | Orthanc | relay | gateway | of Orthanc | of relay |")
+        print("|---|---|---|---|---|---|---|")
+        for kind, count in ((CT, asked.ct), (DX, asked.dx)):
+            bench.compare(kind, count, 1)
+            bench.compare(kind, count, asked.associations)
+        bench.tell_costs()
+        for kind, count in ((CT, min(asked.ct, 40)), (DX, min(asked.dx, 40))):
+            bench.tell_latencies(kind, count)
+        bench.memory(asked.memory, asked.ct)
 
 
 class Images:

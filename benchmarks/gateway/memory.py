@@ -10,20 +10,18 @@ after the first tenth.
 """
 
 import argparse
+import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.gateway.peers import Gateway, empty, gateway, send
+from benchmarks.gateway.peers import Gateway, empty, gateway, send, site_and_archive
 from benchmarks.gateway.web_peers import Service, service
 from benchmarks.processes import below, processor_seconds, resident
 from benchmarks.sealed_images import KINDS, make_images
 from benchmarks.workflow.orthanc import Orthanc
-from ledger import Algorithm
-from provenance import Site
 
 CLIENTS = 4
 SHOWN = 10  # columns
@@ -85,28 +83,19 @@ def main() -> int:
     kind = next(each for each in KINDS if each.name == asked.kind)
     course = Course()
     end = time.monotonic() + asked.seconds
-    with tempfile.TemporaryDirectory(dir=asked.folder) as name:
-        folder = Path(name)
-        site = Site.init(folder / "site", algorithm=Algorithm.ED25519)
-        (folder / "orthanc").mkdir()
-        archive = Orthanc.start(folder / "orthanc")
-        try:
-            with (
-                gateway(folder / "gateway", site, archive) as door,
-                service(folder / "service", site, archive) as stow,
-            ):
-                for sent in range(asked.batch, asked.objects + 1, asked.batch):
-                    paths = make_images(kind, asked.batch, site, folder / "images")
-                    _pass(paths, door, stow, archive, sent)
-                    course.note(sent, _pids("gateway", door) | _pids("service", stow))
-                    for path in paths:
-                        path.unlink()
-                    (folder / "images").rmdir()
-                    print(f"{sent} sent", file=sys.stderr, flush=True)
-                    if time.monotonic() > end:
-                        break
-        finally:
-            archive.stop()
+    with site_and_archive(asked.folder) as (folder, site, archive):
+        with (
+            gateway(folder / "gateway", site, archive) as door,
+            service(folder / "service", site, archive) as stow,
+        ):
+            for sent in range(asked.batch, asked.objects + 1, asked.batch):
+                paths = make_images(kind, asked.batch, site, folder / "images")
+                _pass(paths, door, stow, archive, sent)
+                course.note(sent, _pids("gateway", door) | _pids("service", stow))
+                shutil.rmtree(folder / "images")
+                print(f"{sent} sent", file=sys.stderr, flush=True)
+                if time.monotonic() > end:
+                    break
         course.print()
         for file in ("gateway/spool/spool.db", "service/spool/spool.db", "site/ledger.sqlite"):
             size = (folder / file).stat().st_size

@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +16,26 @@ from pathlib import Path
 from benchmarks.ports import free_port
 from benchmarks.workflow.orthanc import Orthanc
 from benchmarks.workflow.tools import program
+from ledger import Algorithm
 from provenance import Site
 
 NODELAY = {**os.environ, "TCP_NODELAY": "1"}
 WAIT_SECONDS = 3600.0
 POLICY = 'version = 1\n[defaults]\ndepth = "ledger"\n[defaults.actions]\nauthentic = "accept"\n'
+
+
+@contextmanager
+def site_and_archive(within: Path | None = None) -> Iterator[tuple[Path, Site, Orthanc]]:
+    """Hold a temporary folder with a new site in it, and an Orthanc."""
+    with tempfile.TemporaryDirectory(dir=within) as name:
+        folder = Path(name)
+        site = Site.init(folder / "site", algorithm=Algorithm.ED25519)
+        (folder / "orthanc").mkdir()
+        archive = Orthanc.start(folder / "orthanc")
+        try:
+            yield folder, site, archive
+        finally:
+            archive.stop()
 
 
 def send(paths: Sequence[Path], title: str, port: int, *, associations: int = 1) -> None:

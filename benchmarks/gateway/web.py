@@ -8,7 +8,6 @@ there, by WADO-RS, puts it on the disk, verifies it, and gives it.
 """
 
 import argparse
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,12 +15,10 @@ from statistics import median
 
 import pydicom
 
-from benchmarks.gateway.peers import empty
+from benchmarks.gateway.peers import empty, site_and_archive
 from benchmarks.gateway.web_peers import Instance, Service, Web, plugin, service
 from benchmarks.sealed_images import CT, DX, make_images
 from benchmarks.workflow.orthanc import Orthanc
-from ledger import Algorithm
-from provenance import Site
 
 
 def main() -> None:
@@ -32,24 +29,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--clients", type=int, default=4)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        site = Site.init(folder / "site", algorithm=Algorithm.ED25519)
-        (folder / "orthanc").mkdir()
-        archive = Orthanc.start(folder / "orthanc")
-        try:
-            with service(folder / "service", site, archive) as running:
-                bench = Bench(archive, running, asked.rounds)
-                print("| what | Orthanc | service | of Orthanc |\n|---|---:|---:|---:|")
-                for kind, count in ((CT, asked.ct), (DX, asked.dx)):
-                    paths = make_images(kind, count, site, folder / kind.name)
-                    for clients in (1, asked.clients):
-                        bench.store(kind.name, paths, clients)
-                    for clients in (1, asked.clients):
-                        bench.retrieve(kind.name, paths, clients)
-                    bench.retrieve_study(kind.name, paths)
-        finally:
-            archive.stop()
+    with (
+        site_and_archive() as (folder, site, archive),
+        service(folder / "service", site, archive) as running,
+    ):
+        bench = Bench(archive, running, asked.rounds)
+        print("| what | Orthanc | service | of Orthanc |\n|---|---:|---:|---:|")
+        for kind, count in ((CT, asked.ct), (DX, asked.dx)):
+            paths = make_images(kind, count, site, folder / kind.name)
+            for clients in (1, asked.clients):
+                bench.store(kind.name, paths, clients)
+            for clients in (1, asked.clients):
+                bench.retrieve(kind.name, paths, clients)
+            bench.retrieve_study(kind.name, paths)
 
 
 class Bench:
