@@ -15,6 +15,7 @@ from provenance import MalformedError, TrustError, UsageError
 from provenance.keys.signers import generate_key
 from provenance.trust.certificates import (
     ROLE_OIDS,
+    AuthorityKey,
     PublicKey,
     certificate_der,
     certificate_name,
@@ -34,15 +35,18 @@ YEAR = timedelta(days=365)
 class Authority:
     """A CA with its key."""
 
-    def __init__(self, name: str = "Root") -> None:
-        self.key = generate_key(Algorithm.ESP256)
+    def __init__(self, name: str = "Root", key: AuthorityKey | None = None) -> None:
+        self.key = key or generate_key(Algorithm.ESP256)
         self.certificate = issue_authority(
             self.key, name=name, serial=1, valid_from=NOW, valid_until=NOW + 10 * YEAR
         )
 
     def issue(self, role: Role, algorithm: Algorithm = Algorithm.ED25519) -> x509.Certificate:
+        return self.issue_to(generate_key(algorithm).public_key(), role)
+
+    def issue_to(self, public: PublicKey, role: Role) -> x509.Certificate:
         return issue_role(
-            generate_key(algorithm).public_key(),
+            public,
             name=f"one {role}",
             role=role,
             authority=self.certificate,
@@ -186,28 +190,15 @@ def test_who_issued_it(authority: Authority) -> None:
 
 
 def test_a_lasting_path_is_one_of_lattices_alone(authority: Authority) -> None:
-    key = mldsa.MLDSA65PrivateKey.generate()
-    root = issue_authority(key, name="Lasting", serial=1, valid_from=NOW, valid_until=NOW + YEAR)
-
-    def issue(public: PublicKey) -> x509.Certificate:
-        return issue_role(
-            public,
-            name="scanner",
-            role=Role.DEVICE,
-            authority=root,
-            authority_key=key,
-            serial=2,
-            valid_from=NOW,
-            valid_until=NOW + YEAR,
-        )
-
-    leaf = issue(mldsa.MLDSA65PrivateKey.generate().public_key())
-    curve = issue(generate_key(Algorithm.ED25519).public_key())
+    lasting = Authority("Lasting", mldsa.MLDSA65PrivateKey.generate())
+    root = lasting.certificate
+    leaf = lasting.issue_to(mldsa.MLDSA65PrivateKey.generate().public_key(), Role.DEVICE)
+    curve = lasting.issue(Role.DEVICE)
     roots = [authority.certificate, root]
     asked = {"role": Role.DEVICE, "at": NOW}
     assert find_lasting_path([leaf], roots=roots, **asked) == (leaf, root)
     assert find_path([curve], roots=roots, **asked) == (curve, root)
-    words = "^the certificates of scanner are not all of ML-DSA keys$"
+    words = "^the certificates of one device are not all of ML-DSA keys$"
     for chain in ([curve], [leaf, curve]):
         with pytest.raises(TrustError, match=words):
             find_lasting_path(chain, roots=roots, **asked)
