@@ -5,7 +5,6 @@ is copied to where they do; the bytes that are hashed before them stand there al
 """
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, Final
 
@@ -15,14 +14,11 @@ import numpy.typing as npt
 Samples = npt.NDArray[Any]
 
 TILE: Final = 64
-_LARGE: Final = 2 << 20  # bytes of a frame from which on a second thread pays
 _LABEL: Final = b"\x00radseal-tile-1"
 
 
 def tile_hashes(samples: Samples, frame: int) -> list[bytes]:
     """Hash one frame tile by tile, row by row.
-
-    The two halves of a large frame are hashed side by side: hashing lets threads run.
 
     Parameters
     ----------
@@ -34,17 +30,11 @@ def tile_hashes(samples: Samples, frame: int) -> list[bytes]:
     rows, columns = samples.shape[:2]
     contiguous = np.ascontiguousarray(samples)
     lines = contiguous.reshape(rows, -1).view(np.uint8).reshape(rows, columns, -1)
-    if lines.nbytes < _LARGE:
-        return _hash_bands(lines, frame, range(0, rows, TILE))
-    middle = rows // 2 // TILE * TILE
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        below = pool.submit(_hash_bands, lines, frame, range(middle, rows, TILE))
-        above = _hash_bands(lines, frame, range(0, middle, TILE))
-        return above + below.result()
+    return _hash_bands(lines, frame)
 
 
-def _hash_bands(lines: npt.NDArray[np.uint8], frame: int, starts: range) -> list[bytes]:
-    """Hash bands of tiles of a frame (rows, columns, bytes of a pixel).
+def _hash_bands(lines: npt.NDArray[np.uint8], frame: int) -> list[bytes]:
+    """Hash a frame (rows, columns, bytes of a pixel), one band of tiles after the other.
 
     The copies always go to the same place: fresh memory would cost more than the copying.
     """
@@ -58,7 +48,7 @@ def _hash_bands(lines: npt.NDArray[np.uint8], frame: int, starts: range) -> list
             strips.append((first, width, lines_of))
     rooms: dict[tuple[int, int], tuple[npt.NDArray[np.void], list[memoryview]]] = {}
     hashes: list[bytes] = []
-    for row in starts:
+    for row in range(0, rows, TILE):
         height = min(TILE, rows - row)
         for first, width, lines_of in strips:
             if (height, width) not in rooms:
