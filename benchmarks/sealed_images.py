@@ -1,6 +1,8 @@
 """Sealed images of two sizes, made here: CT of 0.5 MB, DX of 10 MB."""
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -37,6 +39,20 @@ def make_images(kind: Kind, count: int, site: Site, folder: Path) -> list[Path]:
             paths.append(folder / f"{number:06}.dcm")
             seal(data, device=device, profile="none").write(paths[-1])
     return paths
+
+
+class Images:
+    """Sealed images that nobody has sent yet."""
+
+    def __init__(self, site: Site, folder: Path) -> None:
+        self._site = site
+        self._folder = folder
+
+    @contextmanager
+    def fresh(self, kind: Kind, count: int) -> Iterator[list[Path]]:
+        """Hold some, and remove them."""
+        yield make_images(kind, count, self._site, self._folder)
+        shutil.rmtree(self._folder)
 
 
 def _unsealed(kind: Kind, count: int) -> Iterator[bytes]:

@@ -9,10 +9,8 @@ A plain relay beside it (relay.py) takes, syncs and forwards, and verifies nothi
 
 import argparse
 import resource
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -27,9 +25,8 @@ from benchmarks.gateway.peers import (
     site_and_archive,
     storescp,
 )
-from benchmarks.sealed_images import CT, DX, Kind, make_images
+from benchmarks.sealed_images import CT, DX, Images, Kind
 from benchmarks.workflow.orthanc import Orthanc
-from provenance import Site
 
 PARTS = ("gateway", "judge", "forwarder", "custody", "Orthanc", "storescu")
 
@@ -60,20 +57,6 @@ def main() -> None:
         for kind, count in ((CT, min(asked.ct, 40)), (DX, min(asked.dx, 40))):
             bench.tell_latencies(kind, count)
         bench.memory(asked.memory, asked.ct)
-
-
-class Images:
-    """Sealed images that nobody has sent yet."""
-
-    def __init__(self, site: Site, folder: Path) -> None:
-        self._site = site
-        self._folder = folder
-
-    @contextmanager
-    def fresh(self, kind: Kind, count: int) -> Iterator[list[Path]]:
-        """Hold some, and remove them."""
-        yield make_images(kind, count, self._site, self._folder)
-        shutil.rmtree(self._folder)
 
 
 class Bench:
